@@ -1,0 +1,170 @@
+package flow
+
+// Kind says what an Event reports. The comment on each constant names the
+// Event fields it uses besides At, Conn, From and Packet.
+type Kind uint8
+
+const (
+	KindUnknown Kind = iota
+
+	// Open introduces a connection. Open.
+	Open
+
+	// TCP.
+
+	SYN           // an attempt to connect began
+	Established   // the TCP handshake is complete
+	ConnectFailed // it failed; Text: refused, timeout, unreachable, or the system's words
+	FIN           // From ended its sending direction
+	RST           // From reset the connection
+	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes
+
+	// TLS. Attrs carry the facts, see the Key constants.
+
+	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets
+	ServerHello        // Attrs: version, cipher, alpn, resumed
+	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256
+	CertificateRequest // From asked for a certificate during a handshake; Attrs: cas
+	TLSDone            // the handshake is complete; Attrs: version, cipher, alpn, resumed
+	TLSFailed          // the handshake failed; Text: reason as the participant knows it; Attrs: fault, names, issuer, not_after
+	Alert              // Text: alert name; Attrs: level
+	HelloRequest       // the server asked for a renegotiation (TLS <= 1.2)
+	Renegotiating      // the client began the renegotiation it was asked for
+	Renegotiated       // the renegotiation is complete
+	EarlyData          // the client sent 0-RTT data
+
+	// HTTP. Exchange is set.
+
+	Request      // Text: method and target; Header; Parent; Attrs: http, scheme, host, stream, reused, idle_ms
+	RequestDone  // the request body ended; Bytes
+	Interim      // an interim response; Status, Header
+	Response     // Status, Text: reason phrase; Header; Attrs: http
+	ResponseDone // the response body ended; Bytes; Attrs: sha256
+	ExchangeDone // Text: complete, truncated, no-response or refused
+	Tunnel       // the exchange became a tunnel; Text: protocol
+	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes
+	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset
+	AuthToken    // an authentication token passed; Text: scheme; Attrs: step
+
+	// What only the door knows.
+
+	Chosen   // the site or origin that this connection belongs to; Text: its name; Attrs: what
+	Decision // Text: verdict and reason; Attrs: by
+	Timeout  // a deadline ended a wait; Text: phase; Attrs: limit_ms
+	Retry    // the request is sent again on another connection; Text: why
+	Pinned   // the connection now belongs to one client; Text: scheme
+	Incident // Fanlight answered by itself; Text: incident id; Attrs: cause
+	Hanging  // the exchange is unfinished and was published by the sweeper; Text: phase
+
+	// Facts about the machine, not tied to a connection (Conn is 0).
+
+	BindFailed // Text: address; Attrs: site, holder, pid, on, errno
+	SiteState  // Text: site; Attrs: state, reason, binds, when_stopped
+
+	kindEnd
+)
+
+var kindNames = [...]string{
+	KindUnknown: "unknown", Open: "open",
+	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
+	FIN: "fin", RST: "rst", Closed: "closed",
+	ClientHello: "client-hello", ServerHello: "server-hello",
+	Certificate: "certificate", CertificateRequest: "certificate-request",
+	TLSDone: "tls-done", TLSFailed: "tls-failed", Alert: "alert",
+	HelloRequest: "hello-request", Renegotiating: "renegotiating",
+	Renegotiated: "renegotiated", EarlyData: "early-data",
+	Request: "request", RequestDone: "request-done", Interim: "interim",
+	Response: "response", ResponseDone: "response-done", ExchangeDone: "exchange-done",
+	Tunnel: "tunnel", TunnelDone: "tunnel-done", Irregular: "irregular", AuthToken: "auth-token",
+	Chosen: "chosen", Decision: "decision", Timeout: "timeout", Retry: "retry",
+	Pinned: "pinned", Incident: "incident", Hanging: "hanging",
+	BindFailed: "bind-failed", SiteState: "site-state",
+}
+
+// String gives the name used in the text form and in JSON.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// ParseKind is the inverse of String; KindUnknown for a name it does not know.
+func ParseKind(s string) Kind {
+	for k, name := range kindNames {
+		if name == s {
+			return Kind(k)
+		}
+	}
+	return KindUnknown
+}
+
+// Notable reports whether an event of this kind is by itself a reason to look
+// at its connection for a cause.
+func (k Kind) Notable() bool {
+	switch k {
+	case ConnectFailed, RST, TLSFailed, Alert, HelloRequest, Irregular, Timeout,
+		Retry, Incident, Hanging, AuthToken, BindFailed, SiteState:
+		return true
+	}
+	return false
+}
+
+// Attribute keys that Fold and the rules understand.
+const (
+	KeySNI         = "sni"          // server name in the ClientHello
+	KeyALPN        = "alpn"         // offered (comma separated) or chosen protocol
+	KeyVersion     = "version"      // negotiated TLS version: 1.0 1.1 1.2 1.3 ssl3
+	KeyVersions    = "versions"     // offered TLS versions, highest first, comma separated
+	KeyCipher      = "cipher"       // IANA name of the cipher suite
+	KeyResumed     = "resumed"      // yes, no
+	KeyPHA         = "pha"          // post_handshake_auth offered: yes, no
+	KeyHelloBytes  = "bytes"        // length of the ClientHello message
+	KeyIssuer      = "issuer"       // certificate issuer
+	KeyNames       = "names"        // certificate names, comma separated
+	KeyNotAfter    = "not_after"    // RFC 3339
+	KeySHA256      = "sha256"       // hex
+	KeyCAs         = "cas"          // distinguished names in a CertificateRequest, separated by "; "
+	KeyFault       = "fault"        // class of a TLS failure, see the Fault constants
+	KeyLevel       = "level"        // warning, fatal
+	KeyHTTP        = "http"         // 1.0, 1.1, 2
+	KeyScheme      = "scheme"       // https, http
+	KeyHost        = "host"         // authority of the request
+	KeyStream      = "stream"       // HTTP/2 stream
+	KeyStep        = "step"         // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
+	KeyBy          = "by"           // part of the door that decided
+	KeyWhat        = "what"         // site, origin
+	KeyCause       = "cause"        // one-line cause of an incident
+	KeyLimit       = "limit_ms"     // length of the deadline that fired
+	KeyOffset      = "offset"       // byte offset in the message
+	KeyClientBytes = "client_bytes" // bytes the client sent on the wire
+	KeyServerBytes = "server_bytes" // bytes the server sent on the wire
+	KeyReused      = "reused"       // yes: an exchange on a pooled connection that had served before
+	KeyIdle        = "idle_ms"      // how long that connection had been idle
+	KeySite        = "site"
+	KeyState       = "state"
+	KeyReason      = "reason"
+	KeyHolder      = "holder" // program that holds an address
+	KeyPID         = "pid"
+	KeyOn          = "on" // the address it holds
+	KeyErrno       = "errno"
+	KeyBinds       = "binds"
+	KeyWhenStopped = "when_stopped"
+)
+
+// Classes of TLS failure as a participant knows them (KeyFault).
+const (
+	FaultUnknownIssuer   = "unknown-issuer"
+	FaultWrongName       = "wrong-name"
+	FaultExpired         = "expired"
+	FaultNotYetValid     = "not-yet-valid"
+	FaultNoRenegotiation = "no-renegotiation"
+	FaultAlert           = "alert"    // the peer refused with an alert
+	FaultVersion         = "version"  // no version in common
+	FaultCipher          = "cipher"   // no cipher suite in common
+	FaultNotTLS          = "not-tls"  // the peer does not speak TLS
+	FaultReset           = "reset"    // the peer closed or reset inside the handshake
+	FaultTimeout         = "timeout"  // the handshake was not finished in time
+	FaultRefused         = "refused"  // we refused: no certificate for this name on this address
+	FaultKeyUsage        = "weak-key" // certificate or parameters not accepted (SHA-1, small RSA)
+)

@@ -1,0 +1,156 @@
+package flow
+
+import (
+	"net/netip"
+	"time"
+)
+
+// How a connection ended on the wire.
+type How uint8
+
+const (
+	None How = iota // still open, or its end was not seen
+	ByFIN
+	ByRST
+)
+
+func (h How) String() string { return [...]string{"none", "fin", "rst"}[h%3] }
+
+// Close says who ended a connection first, how and when.
+type Close struct {
+	By    Side
+	How   How
+	Alert string        // alert that came before it, if any
+	After time.Duration // since the connection started; valid if Ended
+	Why   string        // what only a participant can know
+	Ended bool          // the connection is over
+}
+
+// TLS holds the facts of a connection's first handshake.
+type TLS struct {
+	SNI      string
+	Offered  []string // ALPN protocols offered
+	Versions []string // versions offered, highest first
+	Version  string
+	Cipher   string
+	ALPN     string
+	Resumed  Seen
+	PHA      Seen // post_handshake_auth offered
+	Done     Seen // Yes: completed; No: failed
+}
+
+// Conn is one TCP connection as facts. It holds no socket.
+type Conn struct {
+	ID, Parent     ConnID
+	Self           Side
+	Source         string
+	Scheme         string
+	Client, Server netip.AddrPort
+	Started        time.Time
+	Keys           Seen   // whether the content could be read
+	WhyNot         string // why it could not
+	Site, Origin   string // what the door chose for it
+	TLS            *TLS   // nil: no TLS was seen
+	Events         []Event
+	Exchanges      []*Exchange
+	Close          Close
+	Packets        int
+	ClientBytes    int64 // on the wire, valid if Counted
+	ServerBytes    int64
+	Counted        bool
+}
+
+// Outcomes of an exchange.
+const (
+	Complete   = "complete"
+	Truncated  = "truncated"
+	NoResponse = "no-response"
+	Refused    = "refused"
+)
+
+// Exchange is one request and what became of it. A zero time was not observed;
+// bytes are valid only beside the time of the event that ended the body.
+type Exchange struct {
+	ID, Parent        ExchangeID
+	Conn              ConnID
+	HTTP              string
+	Stream            int
+	Method            string
+	Scheme            string
+	Host              string
+	Target            string
+	RequestHeader     []Field
+	Status            int // 0: no response was seen
+	Reason            string
+	ResponseHeader    []Field
+	Started           time.Time // request head complete
+	RequestDone       time.Time
+	Responded         time.Time // response head complete
+	ResponseDone      time.Time
+	Ended             time.Time
+	RequestBodyBytes  int64
+	ResponseBodyBytes int64
+	ResponseSHA256    string
+	Outcome           string // empty: not over
+	Incident          string
+	Cause             string // one line, with an incident
+	Packets           [2]int
+	Reused            Seen
+	Idle              time.Duration // before it, on a reused connection
+	Tunnel            string        // protocol it was upgraded to
+}
+
+// Wait is the time from the request head to the response head.
+func (x *Exchange) Wait() (d time.Duration, known bool) { return span(x.Started, x.Responded) }
+
+// Receive is the time from the response head to the end of the body.
+func (x *Exchange) Receive() (d time.Duration, known bool) { return span(x.Responded, x.ResponseDone) }
+
+// Total is the time from the request head to the end of the exchange.
+func (x *Exchange) Total() (d time.Duration, known bool) { return span(x.Started, x.Ended) }
+
+func span(from, to time.Time) (time.Duration, bool) {
+	if from.IsZero() || to.IsZero() {
+		return 0, false
+	}
+	return to.Sub(from), true
+}
+
+// Trace is a set of connections and the facts about the machine around them.
+type Trace struct {
+	Conns []*Conn
+	Facts []Event // BindFailed, SiteState
+}
+
+// Conn finds a connection by id, nil if there is none.
+func (t *Trace) Conn(id ConnID) *Conn {
+	for _, c := range t.Conns {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// Children are the origin connections made for a client connection.
+func (t *Trace) Children(id ConnID) []*Conn {
+	var out []*Conn
+	for _, c := range t.Conns {
+		if c.Parent == id && id != 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Exchange finds an exchange by id, nil if there is none.
+func (t *Trace) Exchange(id ExchangeID) *Exchange {
+	for _, c := range t.Conns {
+		for _, x := range c.Exchanges {
+			if x.ID == id {
+				return x
+			}
+		}
+	}
+	return nil
+}
