@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// rows are all benchmarks, in the order they run.
+var rows = []row{
+	{
+		name:    "proxied-h1",
+		title:   "proxied HTTPS/1.1, 1 KB, keep-alive, 64 connections, one core each for server and load; plain origin",
+		columns: proxiedColumns,
+		setup:   func(b *bench) ([]subject, error) { return proxied(b, "http") },
+		bar:     1.3,
+		doubt:   proxiedDoubt,
+	},
+	{
+		name:    "proxied-h1-https-origin",
+		title:   "proxied HTTPS/1.1, 1 KB, keep-alive, 64 connections, one core each for server and load; HTTPS origin",
+		columns: proxiedColumns,
+		setup:   func(b *bench) ([]subject, error) { return proxied(b, "https") },
+		bar:     1.3,
+		doubt:   proxiedDoubt,
+	},
+}
+
+// row is one benchmark: subjects that are measured in turn, round after round.
+type row struct {
+	name, title string
+	columns     []column
+	// setup starts what is compared; what it started is stopped by b.close.
+	// The first subject is the one that ratios are taken to.
+	setup func(b *bench) ([]subject, error)
+	// bar is the highest ratio of our own subjects that is aimed at; 0: none.
+	bar float64
+	// doubt says why a subject's medians are not to be trusted; "": no doubt.
+	doubt func(medians []float64) string
+}
+
+// column is one measured value. Ratios are taken of a row's first.
+type column struct {
+	name, format string
+}
+
+// subject is one thing that is measured.
+type subject struct {
+	name    string
+	version string
+	own     bool // Fanlight: must not be missing, and the bar is for it
+	// measure gives one value for each column of the row.
+	measure func(ctx context.Context) ([]float64, error)
+	// missing says why it cannot be measured.
+	missing error
+}
+
+// bench is what a row has while it runs: a folder, and a list of what to undo.
+type bench struct {
+	settings
+	ctx    context.Context
+	dir    string
+	closer []func()
+}
+
+// onClose has undo called when the row ends; last in, first out.
+func (b *bench) onClose(undo func()) { b.closer = append(b.closer, undo) }
+
+func (b *bench) close() {
+	for _, undo := range slices.Backward(b.closer) {
+		undo()
+	}
+}
+
+func measureRow(ctx context.Context, r row, set settings) error {
+	dir, err := os.MkdirTemp("", "fanlight-bench-")
+	if err != nil {
+		return err
+	}
+	b := &bench{settings: set, ctx: ctx, dir: dir}
+	b.onClose(func() { os.RemoveAll(dir) })
+	defer b.close()
+
+	subjects, err := r.setup(b)
+	if err != nil {
+		return err
+	}
+	res := result{row: r, machine: machineFacts(), subjects: subjects, samples: make([][][]float64, len(subjects))}
+	for round := range set.rounds {
+		for i := range subjects {
+			s := &subjects[i]
+			if s.missing != nil {
+				continue
+			}
+			values, err := s.measure(ctx)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				s.missing = fmt.Errorf("round %d: %w", round+1, err)
+				continue
+			}
+			res.samples[i] = append(res.samples[i], values)
+			fmt.Fprintf(os.Stderr, "%s round %d/%d %s: "+r.columns[0].format+" %s\n", r.name, round+1, set.rounds, s.name, values[0], r.columns[0].name)
+		}
+	}
+	if err := res.publish(set.results); err != nil {
+		return err
+	}
+	return ownMissing(subjects)
+}
+
+// ownMissing makes the run fail where Fanlight itself could not be measured.
+func ownMissing(subjects []subject) error {
+	var missing []error
+	for _, s := range subjects {
+		if s.own && s.missing != nil {
+			missing = append(missing, fmt.Errorf("measure %s: %w", s.name, s.missing))
+		}
+	}
+	return errors.Join(missing...)
+}
