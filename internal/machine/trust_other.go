@@ -1,0 +1,8 @@
+//go:build !linux
+
+package machine
+
+import "crypto/x509"
+
+// systemFile is empty: the system store is not a folder of files here.
+func systemFile(*x509.Certificate) string { return "" }
