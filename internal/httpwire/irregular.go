@@ -72,19 +72,6 @@ type Irregularity struct {
 
 func (i Irregularity) String() string { return fmt.Sprintf("%s at byte %d", i.Name, i.Offset) }
 
-// AmbiguousFraming reports whether two readers could disagree about where a
-// message with this irregularity ends, which makes it one to refuse also in a
-// response (request and response smuggling, RFC 9112 11.1 and 11.2).
-func (i Irregularity) AmbiguousFraming() bool {
-	switch i.Name {
-	case BareCR, BareLF, NULByte, ObsFold, SpaceBeforeFirstField, SpaceBeforeColon, MissingColon, BadFieldName,
-		LengthAndChunked, LengthsDiffer, BadLength, UnknownTransferCoding, ChunkedNotLast, ChunkedInHTTP10,
-		FramingInTrailer, BadChunkSize, ChunkExtension, ChunkEndMissing:
-		return true
-	}
-	return false
-}
-
 // SyntaxError says that the bytes allow no reading at all.
 type SyntaxError struct{ Irregularity }
 

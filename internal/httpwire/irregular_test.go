@@ -103,14 +103,3 @@ func TestFraming(t *testing.T) {
 		}
 	}
 }
-
-func TestAmbiguousFraming(t *testing.T) {
-	for name, want := range map[string]bool{
-		LengthAndChunked: true, BareCR: true, ChunkExtension: true,
-		LengthsRepeated: false, ReasonSpaceMissing: false, BadHost: false,
-	} {
-		if got := (Irregularity{Name: name}).AmbiguousFraming(); got != want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
