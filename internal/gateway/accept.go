@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"fanlight/internal/cert"
+	"fanlight/internal/flow"
+	"fanlight/internal/httpconn"
+	"fanlight/internal/site"
+	"fanlight/internal/tap"
+)
+
+// Serve carries an accepted connection until it ends; secure tells whether TLS
+// is expected. It owns nc.
+func (g *Gateway) Serve(nc net.Conn, secure bool) {
+	s := &session{g: g, tap: tap.Accepted(g.Recorder, nc, secure), secure: secure}
+	g.Metrics.Connections.Add(1)
+	if !g.sessions.add(s, g.MaxConns) {
+		g.Metrics.Shed.Add(1)
+		s.tap.SetWhy("too many connections")
+		_ = s.tap.Abort() // nothing was promised to this client
+		return
+	}
+	defer g.sessions.remove(s)
+	s.local, s.remote = s.tap.Local(), s.tap.Remote()
+	s.forwardedFor = s.remote.Addr().String()
+	s.trusted = g.trusts(s.remote.Addr())
+	var transport httpconn.Transport = s.tap
+	if secure {
+		t := s.handshake()
+		if t == nil {
+			return
+		}
+		transport = t
+	}
+	s.transport = transport
+	g.server.ServeConn(transport, s.tap.Log(), s.scheme(), s, s.closing)
+	s.end()
+}
+
+// handshake runs the TLS handshake; nil if it failed, with everything said and
+// closed.
+func (s *session) handshake() *tap.Secure {
+	ctx, cancel := context.WithTimeout(context.Background(), s.g.TLSLimit)
+	defer cancel()
+	var choice site.Choice
+	config := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		choice = s.g.Table.Choose(s.local, hello.ServerName)
+		if choice.Site != nil {
+			s.setSite(choice.Site)
+		}
+		if choice.Config == nil {
+			return cert.RefusalConfig(), nil
+		}
+		s.sni = strings.ToLower(hello.ServerName)
+		return choice.Config, nil
+	}}
+	t, err := tap.Server(ctx, s.tap, config)
+	if err == nil {
+		s.g.Metrics.Handshakes[HandshakeDone].Add(1)
+		return t
+	}
+	s.handshakeFailed(ctx, choice, err)
+	return nil
+}
+
+func (s *session) handshakeFailed(ctx context.Context, choice site.Choice, err error) {
+	log := s.tap.Log()
+	outcome := HandshakeFailed
+	switch {
+	case choice.Why != "":
+		outcome = HandshakeRefused
+		log.Add(flow.Event{At: time.Now(), Kind: flow.Decision, Text: "refuse: " + choice.Why, Attrs: flow.Attrs(flow.KeyBy, "site")})
+		s.tlsFailed(choice.Why, flow.Attrs(flow.KeyFault, flow.FaultRefused))
+	case ctx.Err() != nil || tap.IsTimeout(err):
+		outcome = HandshakeTimeout
+		log.Add(timeoutEvent(0, "tls", s.g.TLSLimit))
+		s.tlsFailed("timeout: tls", flow.Attrs(flow.KeyFault, flow.FaultTimeout))
+	case s.answerPlain(err):
+	case errors.Is(err, io.EOF) && silent(s.tap):
+		outcome = HandshakeSilent // a probe that said nothing: not a failure of TLS
+		s.tap.SetWhy("client closed without a word")
+	default:
+		_, attrs := cert.Classify(err, nil)
+		s.tlsFailed(reason(attrs, err), attrs)
+	}
+	s.g.Metrics.Handshakes[outcome].Add(1)
+	_ = s.tap.Close() // the handshake failed: nothing to save
+}
+
+func silent(t *tap.Conn) bool {
+	received, _ := t.Bytes()
+	return received == 0
+}
+
+func (s *session) tlsFailed(why string, attrs []flow.Attr) {
+	s.tap.SetWhy(why)
+	s.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.TLSFailed, Text: why, Attrs: attrs})
+}
+
+func reason(attrs []flow.Attr, err error) string {
+	for _, a := range attrs {
+		if a.Key == flow.KeyReason {
+			return a.Value
+		}
+	}
+	return err.Error()
+}
+
+// answerPlain answers a client that speaks HTTP to an address that speaks TLS.
+func (s *session) answerPlain(err error) bool {
+	var header tls.RecordHeaderError
+	if !errors.As(err, &header) || header.Conn == nil || !looksLikeHTTP(header.RecordHeader[:]) {
+		return false
+	}
+	s.tlsFailed("the client spoke plain HTTP to a TLS address", flow.Attrs(flow.KeyFault, flow.FaultNotTLS))
+	_ = s.tap.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = io.WriteString(s.tap, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"+
+		"This address speaks HTTPS. Use https:// instead of http://\n") // a courtesy: the connection ends either way
+	return true
+}
+
+func looksLikeHTTP(head []byte) bool {
+	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PATCH", "CONNE", "TRACE"} {
+		if strings.HasPrefix(string(head), method) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,70 @@
+// Package gateway carries an exchange from a site to files or an origin, and
+// back.
+package gateway
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpconn"
+	"fanlight/internal/origin"
+	"fanlight/internal/site"
+)
+
+// Options are what a gateway is made of.
+type Options struct {
+	Table    *site.Table
+	Recorder *flow.Recorder // nil: recording is off
+	Buffers  *httpconn.Buffers
+	Limits   httpconn.Limits
+	TLSLimit time.Duration  // of a client's handshake
+	Trusted  []netip.Prefix // peers whose forwarding fields are believed
+	MaxConns int            // client connections in all; 0: no limit
+}
+
+// Gateway is the door's traffic side. Its methods may be called concurrently.
+type Gateway struct {
+	Options
+	Metrics   Metrics
+	Incidents *Incidents
+
+	server   httpconn.Server
+	sessions registry
+	sites    atomic.Pointer[map[string]*Site]
+}
+
+// New makes a gateway without sites.
+func New(o Options) *Gateway {
+	g := &Gateway{Options: o, Incidents: newIncidents()}
+	g.sessions.init()
+	g.sites.Store(&map[string]*Site{})
+	g.server = httpconn.Server{Limits: o.Limits, Buffers: o.Buffers, Recorder: o.Recorder, Refuse: g.refused}
+	return g
+}
+
+// SetSites puts what sites do in place, all at once. Exchanges that have begun
+// go on with what they began with.
+func (g *Gateway) SetSites(sites map[string]*Site) { g.sites.Store(&sites) }
+
+func (g *Gateway) site(name string) *Site { return (*g.sites.Load())[name] }
+
+// origins calls f for every origin of every site.
+func (g *Gateway) origins(f func(*origin.Origin)) {
+	for _, s := range *g.sites.Load() {
+		for i := range s.Routes {
+			for _, o := range s.Routes[i].Origins {
+				f(o)
+			}
+		}
+	}
+}
+
+// Close ends every connection and the pools.
+func (g *Gateway) Close() {
+	for _, s := range g.sessions.all() {
+		s.kill("door shut")
+	}
+	g.origins((*origin.Origin).Close)
+}

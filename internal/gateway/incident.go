@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpconn"
+)
+
+// Incident is one response that Fanlight made itself. Incidents are kept, a
+// fixed number of them, also with recording off.
+type Incident struct {
+	ID       string
+	At       time.Time
+	Conn     flow.ConnID
+	Exchange flow.ExchangeID
+	Site     string
+	Status   int
+	Cause    string
+}
+
+// Incidents is a ring of the newest incidents.
+type Incidents struct {
+	mu   sync.Mutex
+	ring []Incident
+	next int
+}
+
+const maxIncidents = 4096
+
+func newIncidents() *Incidents { return &Incidents{} }
+
+// Get finds an incident that is still kept.
+func (r *Incidents) Get(id string) (Incident, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.ring, func(in Incident) bool { return in.ID == id })
+	if i < 0 {
+		return Incident{}, false
+	}
+	return r.ring[i], true
+}
+
+// All gives the kept incidents, newest first.
+func (r *Incidents) All() []Incident {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.Concat(r.ring[r.next:], r.ring[:r.next])
+	slices.Reverse(out)
+	return out
+}
+
+func (r *Incidents) add(in Incident) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ring) < maxIncidents {
+		r.ring = append(r.ring, in)
+		return
+	}
+	r.ring[r.next] = in
+	r.next = (r.next + 1) % maxIncidents
+}
+
+// newIncidentID is short enough to be read over the telephone and random, so
+// that it tells nothing about how many there are.
+func newIncidentID() string { return rand.Text()[:10] }
+
+// incident keeps and records that Fanlight answers by itself.
+func (g *Gateway) incident(log *flow.Log, x flow.ExchangeID, siteName string, status int, cause string) string {
+	in := Incident{ID: newIncidentID(), At: time.Now(), Conn: log.ID(), Exchange: x, Site: siteName, Status: status, Cause: cause}
+	g.Incidents.add(in)
+	g.Metrics.Incidents.Add(1)
+	g.Metrics.responded(status)
+	log.Add(flow.Event{At: in.At, Exchange: x, Kind: flow.Incident, Status: status, Text: in.ID, Attrs: flow.Attrs(flow.KeyCause, cause)})
+	return in.ID
+}
+
+// refused is the connection machine's word of a request it does not carry.
+func (g *Gateway) refused(log *flow.Log, x flow.ExchangeID, status int, cause string) string {
+	return g.incident(log, x, "", status, cause)
+}
+
+// fail answers an exchange with a page of our own.
+func (s *session) fail(x httpconn.Exchange, status int, cause string) {
+	name := ""
+	if found := s.site.Load(); found != nil {
+		name = found.Name
+	}
+	if x.Responded() {
+		x.Truncate(cause)
+		return
+	}
+	id := s.g.incident(x.Log(), x.ID(), name, status, cause)
+	body, fields := httpconn.ErrorPage(status, id, string(x.Request().Head.Get("Accept")))
+	s.answer(x, status, fields, body)
+}
+
+// answer sends a response that we made.
+func (s *session) answer(x httpconn.Exchange, status int, fields, body []byte) {
+	if err := x.Respond(status, reasonOf(status), fields, int64(len(body))); err != nil {
+		x.Truncate("write response: " + err.Error())
+		return
+	}
+	if _, err := x.Write(body); err != nil {
+		x.Truncate("write response: " + err.Error())
+		return
+	}
+	_ = x.Finish(nil) // records its own failure
+}
+
+func timeoutEvent(x flow.ExchangeID, phase string, limit time.Duration) flow.Event {
+	return flow.Event{At: time.Now(), Exchange: x, Kind: flow.Timeout, Text: phase,
+		Attrs: flow.Attrs(flow.KeyLimit, strconv.FormatInt(limit.Milliseconds(), 10))}
+}

@@ -1,0 +1,155 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+
+	"fanlight/internal/httpwire"
+	"fanlight/internal/origin"
+)
+
+// receive reads the response and carries it to the client.
+func (k *carriage) receive() *origin.Failure {
+	c := k.conn
+	for {
+		h, err := c.ReadHead(k.firstByteLimit())
+		if err != nil {
+			return c.Fail(k.id, origin.PhaseFirstByte, err)
+		}
+		if h.Status >= 200 || h.Status == 101 {
+			return k.respond(h)
+		}
+		if h.Status == 100 {
+			continue // ours was sent when the body was asked for
+		}
+		if err := k.x.Interim(h.Status, interimFields(h)); err != nil {
+			c.Close("client gone")
+			k.x.Truncate("write response: " + err.Error())
+			return nil
+		}
+	}
+}
+
+func interimFields(h *httpwire.Head) []byte {
+	var b []byte
+	for i := range h.Fields {
+		f := h.Fields[i]
+		if !h.HopByHop(f) {
+			b = httpwire.AppendField(b, string(h.Bytes(f.Name)), string(h.Bytes(f.Value)))
+		}
+	}
+	return b
+}
+
+func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
+	k.challenge(h)
+	if h.Status == 101 {
+		return k.tunnel(h)
+	}
+	c, x := k.conn, k.x
+	if c.Pinned() && !h.KeepAlive() {
+		x.CloseAfter("the origin closes the connection this client had signed in on")
+	}
+	if k.pump != nil && !k.pump.done() && (!h.KeepAlive() || h.Status >= 400) {
+		x.CloseAfter("the origin answered before the end of the request")
+	}
+	buf := k.s.g.Buffers.Body()
+	defer k.s.g.Buffers.PutBody(buf)
+	fields := appendResponseFields((*buf)[:0], h, k.does, k.route)
+	k.s.g.Metrics.responded(h.Status)
+	if err := x.Respond(h.Status, string(h.Bytes(h.Reason)), fields, k.responseLength(h)); err != nil {
+		return k.clientLost(err)
+	}
+	return k.body(*buf)
+}
+
+// responseLength is the length to announce: for a response without a body the
+// one the origin announced, if it did.
+func (k *carriage) responseLength(h *httpwire.Head) int64 {
+	if k.x.Request().Method != "HEAD" && h.Status != 304 {
+		return k.conn.Length()
+	}
+	if v := h.Get("Content-Length"); v != nil {
+		if n, ok := parseLength(v); ok {
+			return n
+		}
+	}
+	return -1
+}
+
+func parseLength(v []byte) (n int64, ok bool) {
+	for _, c := range v {
+		if c < '0' || c > '9' || n > 1<<58 {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, len(v) > 0
+}
+
+// body carries the response body. The caller lends the buffer.
+func (k *carriage) body(buf []byte) *origin.Failure {
+	c, x := k.conn, k.x
+	for {
+		n, err := c.ReadBody(buf, k.o.Timeouts.Between)
+		if n > 0 {
+			if _, werr := x.Write(buf[:n]); werr != nil {
+				return k.clientLost(werr)
+			}
+		}
+		switch {
+		case err == nil:
+			if c.Buffered() > 0 {
+				continue
+			}
+			if err := x.Flush(); err != nil { // what the origin sends slowly must not wait here
+				return k.clientLost(err)
+			}
+		case errors.Is(err, io.EOF):
+			return k.finish()
+		default:
+			f := c.Fail(k.id, origin.PhaseBetween, err)
+			f.Dead = false
+			return f
+		}
+	}
+}
+
+func (k *carriage) finish() *origin.Failure {
+	c, x := k.conn, k.x
+	if err := x.Finish(c.Trailers()); err != nil {
+		return k.clientLost(err)
+	}
+	if k.pump != nil {
+		// The response is whole; the request may still be on its way.
+		k.pump.settle()
+	}
+	k.release()
+	return nil
+}
+
+// release gives the connection back, or keeps it for this client.
+func (k *carriage) release() {
+	c := k.conn
+	reusable := c.End() && (k.pump == nil || k.pump.sentAll())
+	switch {
+	case c.Pinned() && reusable:
+		c.Rest()
+	case reusable:
+		k.o.Put(c)
+	default:
+		k.s.untie(c)
+		c.Close("not reusable")
+		if c.Pinned() {
+			k.x.CloseAfter("the origin closed the connection this client had signed in on")
+		}
+	}
+}
+
+// clientLost ends an exchange whose client does not take the response.
+func (k *carriage) clientLost(err error) *origin.Failure {
+	k.s.untie(k.conn)
+	k.conn.Close("client gone")
+	k.x.Truncate("write response: " + err.Error())
+	return nil
+}

@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/origin"
+)
+
+const (
+	sweepEvery = 250 * time.Millisecond // one look at everything that waits
+	hangAfter  = 2 * time.Second        // an exchange older than this is published unfinished
+	finishPoll = 50 * time.Millisecond
+)
+
+func newTimer(d time.Duration) *time.Timer { return time.NewTimer(d) }
+
+// Sweep looks at waiting connections until ctx ends: clients that have gone
+// end their exchange, exchanges that hang are published, pools are tidied.
+func (g *Gateway) Sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := time.Now()
+		for _, s := range g.sessions.all() {
+			s.sweep(now)
+		}
+		g.origins((*origin.Origin).Sweep)
+	}
+}
+
+func (s *session) sweep(now time.Time) {
+	since := s.since.Load()
+	if since == 0 {
+		s.sweepIdle()
+		return
+	}
+	age := now.Sub(time.Unix(0, since))
+	c := s.waiting.Load()
+	if age < sweepEvery || c == nil {
+		return
+	}
+	if !s.tunnel.Load() && s.tap.Poll() {
+		s.gone.Store(true)
+		c.Interrupt("client gave up")
+		return
+	}
+	if age > hangAfter && s.told.CompareAndSwap(false, true) {
+		s.tap.Log().Add(flow.Event{At: now, Kind: flow.Hanging, Text: "waiting for origin"})
+		s.tap.Log().Flush()
+		c.Log().Flush()
+	}
+}
+
+// sweepIdle closes a client connection whose signed-in origin connection was
+// closed: both belong together, or the next request would arrive without the
+// sign-in its client believes in.
+func (s *session) sweepIdle() {
+	ties := s.ties.Load()
+	if ties == nil {
+		return
+	}
+	for _, c := range *ties {
+		if c.Gone() && s.since.Load() == 0 {
+			s.tap.SetWhy("the origin closed the connection this client had signed in on")
+			s.stop.Store(true)
+			s.interrupt()
+			return
+		}
+	}
+}

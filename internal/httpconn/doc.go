@@ -1,0 +1,75 @@
+// Package httpconn is the live HTTP/1.1 connection machines, server and client
+// side, over any Transport; it emits exchange events.
+//
+// One goroutine carries a connection: it reads, parses in place, hands the
+// exchange to a Handler and writes. Nothing here allocates for an ordinary
+// small exchange. Handlers see Exchange, which has no HTTP/1 habits, so that
+// HTTP/2 can be carried by the same handlers.
+package httpconn
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// Transport carries an HTTP connection: TCP, or TLS over it.
+type Transport interface {
+	net.Conn
+	CloseWrite() error // ends our direction
+	Abort() error      // closes with a reset
+	SetWhy(why string) // keeps the reason of the close for the record
+}
+
+// Limits protect the server side. A zero field means no limit.
+type Limits struct {
+	HeadBytes   int
+	TargetBytes int
+	HeadFields  int
+	HeadTimeout time.Duration // for the whole head, from its first byte
+	BodyTimeout time.Duration // between two reads of a body
+	IdleTimeout time.Duration // between two requests
+	Write       time.Duration // between two writes
+}
+
+const (
+	headBuffer = 8 << 10  // read buffer of a connection that is not idle; grows to Limits.HeadBytes
+	bodyBuffer = 32 << 10 // buffer for carrying bodies
+	sendBuffer = 16 << 10 // write buffer: a head and a small body leave in one write
+)
+
+// pool keeps buffers of one size.
+type pool struct {
+	size int
+	p    sync.Pool
+}
+
+func (p *pool) get() *[]byte {
+	if b, ok := p.p.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, p.size)
+	return &b
+}
+
+func (p *pool) put(b *[]byte) {
+	if b != nil && cap(*b) == p.size {
+		*b = (*b)[:p.size]
+		p.p.Put(b)
+	}
+}
+
+// Buffers are shared by the connections of a process so that idle connections
+// hold none.
+type Buffers struct{ head, body, send pool }
+
+// NewBuffers makes an empty set of pools.
+func NewBuffers() *Buffers {
+	return &Buffers{head: pool{size: headBuffer}, body: pool{size: bodyBuffer}, send: pool{size: sendBuffer}}
+}
+
+// Body borrows a buffer for carrying a body; give it back with PutBody.
+func (b *Buffers) Body() *[]byte { return b.body.get() }
+
+// PutBody gives a buffer back.
+func (b *Buffers) PutBody(buf *[]byte) { b.body.put(buf) }

@@ -1,0 +1,98 @@
+package origin
+
+import (
+	"crypto/tls"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpconn"
+	"fanlight/internal/tap"
+)
+
+// Conn is one connection to an origin.
+type Conn struct {
+	*httpconn.Client
+	tap       *tap.Conn
+	origin    *Origin
+	name      string // server name
+	idleSince time.Time
+	pinned    bool
+	asked     atomic.Int32 // HelloRequests in this exchange
+	cut       atomic.Bool  // a renegotiation was refused by our own rule
+	stopped   atomic.Bool  // Interrupt was called
+}
+
+// Idle is how long the connection has been idle before this exchange, 0 for a
+// new one.
+func (c *Conn) Idle() time.Duration {
+	if c.idleSince.IsZero() {
+		return 0
+	}
+	return time.Since(c.idleSince)
+}
+
+// Origin is where the connection leads.
+func (c *Conn) Origin() *Origin { return c.origin }
+
+// BeginExchange resets what is counted per exchange.
+func (c *Conn) BeginExchange() { c.asked.Store(0) }
+
+// Pin makes the connection belong to one client: it never goes back to the
+// pool. scheme is the authentication scheme that was seen.
+func (c *Conn) Pin(scheme string) {
+	if c.pinned {
+		return
+	}
+	c.pinned = true
+	c.Log().Add(flow.Event{At: time.Now(), Kind: flow.Pinned, Text: scheme})
+}
+
+// Pinned reports whether the connection belongs to one client.
+func (c *Conn) Pinned() bool { return c.pinned }
+
+// Rest notes that a pinned connection waits for its client's next exchange.
+func (c *Conn) Rest() { c.idleSince = time.Now() }
+
+// Gone reports whether the origin has closed, without reading.
+func (c *Conn) Gone() bool { return c.tap.Poll() }
+
+// Close ends the connection; why is kept in its record.
+func (c *Conn) Close(why string) {
+	c.tap.SetWhy(why)
+	c.End()
+	_ = c.Transport().Close() // the connection is over either way
+}
+
+// Interrupt ends waits on the connection from another goroutine.
+func (c *Conn) Interrupt(why string) {
+	c.stopped.Store(true)
+	c.tap.SetWhy(why)
+	_ = c.Transport().SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
+}
+
+// AskedLate reports whether the origin asked for a renegotiation in this
+// exchange.
+func (c *Conn) AskedLate() bool { return c.asked.Load() > 0 }
+
+// errRenegotiationLimit ends a connection whose origin asked a second time in
+// one exchange although it may ask once.
+var errRenegotiationLimit = errors.New("renegotiate: the origin asked a second time in one exchange (renegotiation: once)")
+
+func (c *Conn) helloRequested() error {
+	if c.asked.Add(1) > 1 && c.origin.Renegotiation == Once {
+		c.cut.Store(true)
+		return errRenegotiationLimit
+	}
+	return nil
+}
+
+// TLSState is the state of the connection's TLS; ok is false without TLS.
+func (c *Conn) TLSState() (state tls.ConnectionState, ok bool) {
+	s, ok := c.Transport().(*tap.Secure)
+	if !ok {
+		return state, false
+	}
+	return s.ConnectionState(), true
+}
