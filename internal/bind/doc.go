@@ -1,0 +1,3 @@
+// Package bind keeps exact IP:port listeners, started and stopped one by one,
+// reference-counted, and explains a refusal.
+package bind

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package bind
+
+import "net"
+
+// drain does nothing here: the connections in the queue are reset when the
+// socket is closed.
+func drain(*net.TCPListener, func(net.Conn)) {}
