@@ -1,0 +1,169 @@
+// Package config is the whole configuration as plain structs, with defaults and
+// a strict reader that names the file, line and column of every fault.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// The yaml tag names a key; a key without omitempty must be there. The example
+// tag is what to write when it is missing. The jsonschema tag holds what a value
+// may be, for the reader and the schema alike. The comments of the fields are
+// the schema's descriptions, and the defaults they name are those of
+// defaults.go (a test compares them).
+
+// Config is a configuration file, with sites.d/*.yaml merged into Sites.
+type Config struct {
+	Addresses  []Address        `yaml:"addresses,omitempty"`       // addresses sites may bind; left out: any address a binding names
+	Control    string           `yaml:"control,omitempty"`         // unix:PATH; default: control.sock in the data folder
+	Console    string           `yaml:"console,omitempty"`         // loopback ADDR:PORT, or off; default 127.0.0.1:7443
+	Data       string           `yaml:"data,omitempty"`            // folder for the local CA, records and state; default ./fanlight-data
+	Recording  Recording        `yaml:"recording,omitempty"`       // how much is recorded, or the word off
+	AccessLog  string           `yaml:"access_log,omitempty"`      // stdout, off, or a file; default stdout
+	Trusted    []Prefix         `yaml:"trusted_proxies,omitempty"` // peers whose forwarding headers are believed
+	LocalNames []string         `yaml:"local_names,omitempty"`     // further DNS suffixes the local CA may sign
+	Limits     Limits           `yaml:"limits,omitempty"`          // protection from slow and large requests
+	Sites      map[string]*Site `yaml:"sites,omitempty"`           // sites by name
+
+	Path   string  `yaml:"-"` // the file it was read from
+	Dir    string  `yaml:"-"` // its folder; relative paths start here
+	Faults []Fault `yaml:"-"` // faults inside sites, in the order of the files; each fails its site alone
+
+	places places
+}
+
+// Recording says how much is kept. In YAML it is the word off, or a mapping.
+type Recording struct {
+	Off    bool `yaml:"-"`
+	Memory Size `yaml:"memory,omitempty" jsonschema:"minimum=1"` // memory for recent traffic; default 64MiB
+	Bodies Size `yaml:"bodies,omitempty" jsonschema:"minimum=0"` // bytes of each body kept; default 0
+}
+
+// Limits protect the door from slow and large requests. In a struct made in
+// code, zero means the default; in a file, zero is a fault where it is not a
+// limit.
+type Limits struct {
+	HeaderBytes   Size     `yaml:"header_bytes,omitempty" jsonschema:"minimum=1024"` // request head; default 32KiB; above: 431
+	TargetBytes   Size     `yaml:"target_bytes,omitempty" jsonschema:"minimum=128"`  // request target; default 16KiB; above: 414
+	HeaderFields  int      `yaml:"header_fields,omitempty" jsonschema:"minimum=1"`   // header fields of a request; default 200; above: 431
+	HeaderTimeout Duration `yaml:"header_timeout,omitempty"`                         // whole request head; default 10s; above: 408
+	BodyTimeout   Duration `yaml:"body_timeout,omitempty"`                           // between two reads of a request body; default 30s
+	IdleTimeout   Duration `yaml:"idle_timeout,omitempty"`                           // between requests; default 75s
+	WriteTimeout  Duration `yaml:"write_timeout,omitempty"`                          // between two writes to the client; default 60s
+	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
+	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
+	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
+}
+
+// Site is one set of names on exact addresses, with one certificate.
+type Site struct {
+	Name            string       `yaml:"-"`
+	Bind            []Binding    `yaml:"bind" example:"bind: [\"127.0.0.2:443 shop.test\"]"`                  // exact addresses, each with the names served there
+	State           string       `yaml:"state,omitempty" jsonschema:"enum=running,enum=stopped"`              // state at the first start; default running
+	Certificate     *Certificate `yaml:"certificate,omitempty"`                                               // default local
+	WhenStopped     string       `yaml:"when_stopped,omitempty" jsonschema:"enum=refuse,enum=page"`           // what a client of the stopped site gets: no connection, or a 503 page; default refuse
+	RequestHeaders  HeaderRules  `yaml:"request_headers,omitempty"`                                           // changes to every request
+	ResponseHeaders HeaderRules  `yaml:"response_headers,omitempty"`                                          // changes to every response
+	Routes          []Route      `yaml:"routes" example:"routes: [{path: /, to: \"https://10.0.0.5:8443\"}]"` // the first that matches wins
+}
+
+// Binding is "ADDR:PORT [NAME ...]"; http:// before the address means no TLS.
+type Binding struct {
+	Addr  netip.AddrPort
+	Plain bool
+	Names []string // lower case, "*.example.test" allowed; empty: every name
+}
+
+// Certificate says where a certificate comes from. In YAML it is the word
+// local (of the local CA; for sites only), or a mapping.
+type Certificate struct {
+	Local        bool   `yaml:"-"`
+	File         string `yaml:"file,omitempty"`          // PEM: leaf first, then the chain
+	Key          string `yaml:"key,omitempty"`           // PEM; left out: the key is in file
+	PFX          string `yaml:"pfx,omitempty"`           // PKCS #12, with key and chain
+	PasswordFile string `yaml:"password_file,omitempty"` // file with the password of pfx
+}
+
+// HeaderRules change header fields: remove first, then set, then add.
+type HeaderRules struct {
+	Set    map[string]string `yaml:"set,omitempty"`    // fields that get this one value
+	Add    map[string]string `yaml:"add,omitempty"`    // fields that get one more value
+	Remove []string          `yaml:"remove,omitempty"` // fields that are taken out
+}
+
+// Route is what to do with the requests whose path begins with Path. Exactly
+// one of Files, To and Redirect is set.
+type Route struct {
+	Path            string      `yaml:"path" example:"path: /"`     // prefix of the decoded path
+	Files           string      `yaml:"files,omitempty"`            // folder to serve; path is stripped
+	To              Origins     `yaml:"to,omitempty"`               // origin, or a list of them
+	Redirect        string      `yaml:"redirect,omitempty"`         // target of a 308; {uri}, {host}, {path}, {query} are replaced
+	Host            string      `yaml:"host,omitempty"`             // Host sent to the origin: keep, origin, or a name; default keep
+	TLS             OriginTLS   `yaml:"tls,omitempty"`              // how to speak TLS with the origin
+	Timeouts        Timeouts    `yaml:"timeouts,omitempty"`         // how long to wait for the origin
+	Pool            Pool        `yaml:"pool,omitempty"`             // connections kept to the origin
+	ResponseHeaders HeaderRules `yaml:"response_headers,omitempty"` // changes to responses of this route, after those of the site
+}
+
+// Origins is one origin URL or a list of them: https://HOST[:PORT] or http://...
+type Origins []Origin
+
+// Origin is the scheme, host and port of a server behind the door.
+type Origin struct {
+	Scheme string // https or http
+	Host   string // name or address, without brackets
+	Port   uint16
+}
+
+// OriginTLS says how to speak TLS with an origin.
+type OriginTLS struct {
+	CA                string       `yaml:"ca,omitempty"`                                                          // PEM file instead of the system's roots
+	Name              string       `yaml:"name,omitempty"`                                                        // SNI and verified name; left out: the host of the origin, or for an address the Host sent
+	Insecure          bool         `yaml:"insecure,omitempty"`                                                    // do not verify the origin's certificate
+	Min               string       `yaml:"min,omitempty" jsonschema:"enum=1.0,enum=1.1,enum=1.2,enum=1.3"`        // lowest TLS version; default 1.2
+	Max               string       `yaml:"max,omitempty" jsonschema:"enum=1.0,enum=1.1,enum=1.2,enum=1.3"`        // highest TLS version; default 1.3
+	Legacy            bool         `yaml:"legacy,omitempty"`                                                      // also RSA key exchange, CBC and 3DES
+	Renegotiation     string       `yaml:"renegotiation,omitempty" jsonschema:"enum=once,enum=never,enum=freely"` // how often an origin may ask for it in one exchange; default once
+	ClientCertificate *Certificate `yaml:"client_certificate,omitempty"`                                          // shown to an origin that asks for one
+}
+
+// Timeouts end a wait for an origin, each by its own name. Zero: the default.
+type Timeouts struct {
+	Connect   Duration `yaml:"connect,omitempty"`    // TCP connection; default 5s
+	TLS       Duration `yaml:"tls,omitempty"`        // handshake; default 10s
+	Send      Duration `yaml:"send,omitempty"`       // between two writes; default 30s
+	FirstByte Duration `yaml:"first_byte,omitempty"` // from the end of the request; default 60s
+	Between   Duration `yaml:"between,omitempty"`    // between two reads of a body; default 60s
+	Idle      Duration `yaml:"idle,omitempty"`       // of a pooled connection; default 30s
+	Tunnel    Duration `yaml:"tunnel,omitempty"`     // silence in a tunnel; default 1h
+}
+
+// Pool bounds the connections kept to an origin.
+type Pool struct {
+	Idle int `yaml:"idle,omitempty" jsonschema:"minimum=1"` // kept idle; default 256
+}
+
+// Duration is written 5s, 250ms, 1h30m.
+type Duration time.Duration
+
+// Size is written 64MiB, 10kB, or a number of bytes.
+type Size int64
+
+// Address is an IP address a site may bind.
+type Address = netip.Addr
+
+// Prefix is an IP address or CIDR block.
+type Prefix = netip.Prefix
+
+// Fault is one thing wrong in a configuration file, with its place.
+type Fault struct {
+	File    string
+	Line    int    // from 1; 0: unknown
+	Column  int    // from 1, in characters
+	Path    string // sites.shop.bind[0]
+	Site    string // the site it fails alone; empty: the whole configuration
+	Message string // verb phrase that names the thing
+	Hint    string // the way out, e.g. did you mean "bind"?
+	Source  string // the source line
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+)
+
+// The values that may be written in more than one form.
+
+func (d *decoder) origins(n *node, v reflect.Value, at place) {
+	if n.kind != scalar {
+		d.list(n, v, at)
+		return
+	}
+	var o Origin
+	d.value(n, reflect.ValueOf(&o).Elem(), at)
+	v.Set(reflect.ValueOf(Origins{o}))
+}
+
+func (d *decoder) recording(n *node, r *Recording, at place) {
+	if n.kind == scalar && n.value == "off" {
+		r.Off = true
+		return
+	}
+	if n.kind == scalar {
+		d.fault(n, at, "write off, or leave it out for the defaults", "recording is %q", n.value)
+		return
+	}
+	d.mapping(n, reflect.ValueOf(r).Elem(), at)
+}
+
+const certificateForms = "write local, {file: shop.pem, key: shop.key} or {pfx: shop.pfx, password_file: pw}"
+
+func (d *decoder) certificate(n *node, cert *Certificate, at place) {
+	if n.kind == mapping && n.find("acme") != nil || n.kind == scalar && n.value == "acme" {
+		d.fault(n, at, certificateForms, "%s: certificates by ACME are not available yet", at.noun)
+		return
+	}
+	if n.kind == scalar {
+		if cert.Local = n.value == "local"; !cert.Local {
+			d.fault(n, at, certificateForms, "%s is %q", at.noun, n.value)
+		}
+		return
+	}
+	before := len(d.faults)
+	d.mapping(n, reflect.ValueOf(cert).Elem(), at)
+	if fault := cert.contradiction(); fault != "" && n.kind == mapping && len(d.faults) == before {
+		d.fault(n, at, certificateForms, "%s %s", at.noun, fault)
+	}
+}
+
+func (c *Certificate) contradiction() string {
+	switch {
+	case c.File == "" && c.PFX == "":
+		return "names no file"
+	case c.File != "" && c.PFX != "":
+		return "names both file and pfx"
+	case c.Key != "" && c.File == "":
+		return "has a key without file"
+	case c.PasswordFile != "" && c.PFX == "":
+		return "has a password_file without pfx"
+	}
+	return ""
+}
+
+const siteNamePattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`
+
+// sites adds the sites of one file. A site that is wrong stays in the map, so
+// that it can be shown as failed and keeps its names.
+func (d *decoder) sites(n *node, at place) {
+	if !d.is(n, mapping, at, "") {
+		return
+	}
+	if d.c.Sites == nil {
+		d.c.Sites = map[string]*Site{}
+	}
+	for _, e := range n.entries {
+		d.site(e, place{"sites." + e.key.value, fmt.Sprintf("site %q", e.key.value), e.key.value})
+	}
+}
+
+func (d *decoder) site(e entry, at place) {
+	name := e.key.value
+	if d.c.Sites[name] != nil {
+		first := d.c.places.spots[at.path]
+		d.fault(e.key, at, fmt.Sprintf("the first is at %s:%d:%d", first.file, first.line, first.column), "%s is written twice", at.noun)
+		return
+	}
+	if !regexp.MustCompile(siteNamePattern).MatchString(name) {
+		d.fault(e.key, at, "begin with a letter or digit, go on with letters, digits, dots, dashes and underscores, 63 at most", "%q is no name for a site", name)
+	}
+	d.c.places.sites[name] = d.file
+	d.note(e.key, at)
+	s := &Site{Name: name}
+	d.c.Sites[name] = s
+	d.value(e.value, reflect.ValueOf(s).Elem(), at)
+}
