@@ -1,0 +1,233 @@
+package flow
+
+import "time"
+
+// ConnRecord is the JSON object of a connection. A fact that was not observed
+// is absent.
+type ConnRecord struct {
+	Type      string        `json:"type"` // connection
+	ID        string        `json:"id"`
+	Parent    string        `json:"parent,omitempty"`
+	Source    string        `json:"source,omitempty"`
+	Client    string        `json:"client,omitempty"`
+	Server    string        `json:"server,omitempty"`
+	Scheme    string        `json:"scheme,omitempty"`
+	Started   string        `json:"started,omitempty"`
+	Site      string        `json:"site,omitempty"`
+	Origin    string        `json:"origin,omitempty"`
+	TLS       *TLSRecord    `json:"tls,omitempty"`
+	Events    []EventRecord `json:"events,omitempty"`
+	Self      string        `json:"self"` // client, server or none
+	Close     *CloseRecord  `json:"close,omitempty"`
+	Packets   int           `json:"packets,omitempty"`
+	Bytes     *BytesRecord  `json:"bytes,omitempty"`
+	Exchanges int           `json:"exchanges"`
+}
+
+// TLSRecord holds the facts of the first handshake.
+type TLSRecord struct {
+	Version   string `json:"version,omitempty"`
+	Cipher    string `json:"cipher,omitempty"`
+	SNI       string `json:"sni,omitempty"`
+	ALPN      string `json:"alpn,omitempty"`
+	Resumed   *bool  `json:"resumed,omitempty"`
+	Done      *bool  `json:"done,omitempty"` // false: the handshake failed
+	Decrypted string `json:"decrypted,omitempty"`
+	WhyNot    string `json:"why_not,omitempty"`
+}
+
+// EventRecord is one event. Header fields are in the exchange.
+type EventRecord struct {
+	AtMS     *float64          `json:"at_ms,omitempty"` // since the connection started
+	From     string            `json:"from,omitempty"`
+	Kind     string            `json:"kind"`
+	Packet   int               `json:"packet,omitempty"`
+	Exchange string            `json:"exchange,omitempty"`
+	Parent   string            `json:"parent,omitempty"`
+	Status   int               `json:"status,omitempty"`
+	Bytes    *int64            `json:"bytes,omitempty"`
+	Text     string            `json:"text,omitempty"`
+	Facts    map[string]string `json:"facts,omitempty"`
+}
+
+// CloseRecord says who ended a connection; it is absent while it is open.
+type CloseRecord struct {
+	By      string   `json:"by"`    // client, server or unknown
+	How     string   `json:"how"`   // fin, rst or none
+	Alert   *string  `json:"alert"` // null: none
+	Why     string   `json:"why,omitempty"`
+	AfterMS *float64 `json:"after_ms,omitempty"`
+}
+
+// BytesRecord counts what each side sent on the wire.
+type BytesRecord struct {
+	Client int64 `json:"client"`
+	Server int64 `json:"server"`
+}
+
+// ExchangeRecord is the JSON object of an exchange. A fact that was not
+// observed is absent.
+type ExchangeRecord struct {
+	Type              string      `json:"type"` // exchange
+	ID                string      `json:"id"`
+	Conn              string      `json:"conn"`
+	Parent            string      `json:"parent,omitempty"`
+	HTTP              string      `json:"http,omitempty"`
+	Stream            int         `json:"stream,omitempty"`
+	Method            string      `json:"method,omitempty"`
+	Scheme            string      `json:"scheme,omitempty"`
+	Host              string      `json:"host,omitempty"`
+	Target            string      `json:"target,omitempty"`
+	Status            int         `json:"status,omitempty"`
+	Reason            string      `json:"reason,omitempty"`
+	RequestHeaders    [][2]string `json:"request_headers,omitempty"`
+	ResponseHeaders   [][2]string `json:"response_headers,omitempty"`
+	RequestBodyBytes  *int64      `json:"request_body_bytes,omitempty"`
+	ResponseBodyBytes *int64      `json:"response_body_bytes,omitempty"`
+	ResponseSHA256    string      `json:"response_body_sha256,omitempty"`
+	Started           string      `json:"started,omitempty"`
+	WaitMS            *float64    `json:"wait_ms,omitempty"`
+	ReceiveMS         *float64    `json:"receive_ms,omitempty"`
+	TotalMS           *float64    `json:"total_ms,omitempty"`
+	Outcome           string      `json:"outcome,omitempty"`
+	Packets           []int       `json:"packets,omitempty"`
+	Incident          string      `json:"incident,omitempty"`
+	Cause             string      `json:"cause,omitempty"`
+	Reused            *bool       `json:"reused,omitempty"`
+	IdleMS            *float64    `json:"idle_ms,omitempty"`
+	Tunnel            string      `json:"tunnel,omitempty"`
+}
+
+// ConnJSON is a connection as the object that is written. It holds no header
+// fields, so that nothing of it needs the mask.
+func ConnJSON(c *Conn, _ Mask) ConnRecord {
+	out := ConnRecord{
+		Type: "connection", ID: c.ID.String(), Source: c.Source, Scheme: c.Scheme,
+		Started: timestamp(c.Started), Site: c.Site, Origin: c.Origin,
+		TLS: tlsRecord(c), Self: "none", Close: closeRecord(c),
+		Packets: c.Packets, Exchanges: len(c.Exchanges),
+	}
+	if c.Parent != 0 {
+		out.Parent = c.Parent.String()
+	}
+	if c.Client.IsValid() {
+		out.Client = c.Client.String()
+	}
+	if c.Server.IsValid() {
+		out.Server = c.Server.String()
+	}
+	if c.Self != Unknown {
+		out.Self = c.Self.String()
+	}
+	if c.Counted {
+		out.Bytes = &BytesRecord{c.ClientBytes, c.ServerBytes}
+	}
+	for i := range c.Events {
+		if c.Events[i].Kind != Open {
+			out.Events = append(out.Events, eventRecord(c, &c.Events[i]))
+		}
+	}
+	return out
+}
+
+func tlsRecord(c *Conn) *TLSRecord {
+	if c.TLS == nil {
+		return nil
+	}
+	return &TLSRecord{
+		Version: c.TLS.Version, Cipher: c.TLS.Cipher, SNI: c.TLS.SNI, ALPN: c.TLS.ALPN,
+		Resumed: yesNo(c.TLS.Resumed), Done: yesNo(c.TLS.Done),
+		Decrypted: c.Keys.String(), WhyNot: c.WhyNot,
+	}
+}
+
+func closeRecord(c *Conn) *CloseRecord {
+	if !c.Close.Ended {
+		return nil
+	}
+	out := &CloseRecord{By: c.Close.By.String(), How: c.Close.How.String(), Why: c.Close.Why}
+	if c.Close.Alert != "" {
+		out.Alert = &c.Close.Alert
+	}
+	if !c.Started.IsZero() {
+		out.AfterMS = ms(c.Close.After, true)
+	}
+	return out
+}
+
+func eventRecord(c *Conn, e *Event) EventRecord {
+	out := EventRecord{Kind: e.Kind.String(), Packet: e.Packet, Status: e.Status, Text: e.Text}
+	out.AtMS = ms(span(c.Started, e.At))
+	if e.From != Unknown {
+		out.From = e.From.String()
+	}
+	if e.Exchange != 0 {
+		out.Exchange = e.Exchange.String()
+	}
+	if e.Parent != 0 {
+		out.Parent = e.Parent.String()
+	}
+	if e.Bytes != 0 || e.Kind == RequestDone || e.Kind == ResponseDone {
+		out.Bytes = &e.Bytes
+	}
+	for _, a := range e.Attrs {
+		if out.Facts == nil {
+			out.Facts = map[string]string{}
+		}
+		out.Facts[a.Key] = a.Value
+	}
+	return out
+}
+
+// ExchangeJSON is an exchange as the object that is written; mask may be nil.
+func ExchangeJSON(x *Exchange, mask Mask) ExchangeRecord {
+	out := ExchangeRecord{
+		Type: "exchange", ID: x.ID.String(), Conn: x.Conn.String(), HTTP: x.HTTP, Stream: x.Stream,
+		Method: x.Method, Scheme: x.Scheme, Host: x.Host, Target: x.Target,
+		Status: x.Status, Reason: x.Reason,
+		RequestHeaders: mask.pairs(x.RequestHeader), ResponseHeaders: mask.pairs(x.ResponseHeader),
+		ResponseSHA256: x.ResponseSHA256, Started: timestamp(x.Started), Outcome: x.Outcome,
+		WaitMS: ms(x.Wait()), ReceiveMS: ms(x.Receive()), TotalMS: ms(x.Total()),
+		Incident: x.Incident, Cause: x.Cause, Reused: yesNo(x.Reused), Tunnel: x.Tunnel,
+	}
+	if x.Parent != 0 {
+		out.Parent = x.Parent.String()
+	}
+	if !x.RequestDone.IsZero() {
+		out.RequestBodyBytes = &x.RequestBodyBytes
+	}
+	if !x.ResponseDone.IsZero() {
+		out.ResponseBodyBytes = &x.ResponseBodyBytes
+	}
+	if x.Packets[0] != 0 {
+		out.Packets = x.Packets[:]
+	}
+	if x.Reused == Yes {
+		out.IdleMS = ms(x.Idle, x.Idle != 0)
+	}
+	return out
+}
+
+// timestamp has all nine digits, so that times order as text.
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000000Z07:00")
+}
+
+func ms(d time.Duration, known bool) *float64 {
+	if !known {
+		return nil
+	}
+	v := float64(d) / float64(time.Millisecond)
+	return &v
+}
+
+func yesNo(s Seen) *bool {
+	if s == NotObserved {
+		return nil
+	}
+	v := s == Yes
+	return &v
+}

@@ -1,0 +1,134 @@
+package flow
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// Mask gives the value of a header field as others may see it. A nil Mask
+// shows everything.
+type Mask func(name, value string) string
+
+// NewMask makes a Mask that puts a token in place of the secrets of
+// Authorization, Proxy-Authorization, Cookie and Set-Cookie; schemes and cookie
+// names stay readable. Under one key, equal secrets give equal tokens.
+func NewMask(key []byte) Mask {
+	m := masker{append([]byte(nil), key...)}
+	return m.field
+}
+
+type masker struct{ key []byte }
+
+func (m masker) field(name, value string) string {
+	// Blanks around a name are irregular but do not make its value less secret.
+	switch name = strings.ToLower(strings.TrimSpace(name)); name {
+	case "authorization", "proxy-authorization":
+		return m.credentials(value)
+	case "cookie":
+		return m.cookies(value)
+	case "set-cookie":
+		pair, attributes, found := strings.Cut(value, ";")
+		if found {
+			attributes = ";" + attributes
+		}
+		return m.cookie(pair) + attributes
+	case "":
+		return m.noField(value)
+	}
+	return value
+}
+
+// noField masks a line that is not a field but begins like a secret one.
+func (m masker) noField(line string) string {
+	start := strings.ToLower(strings.TrimSpace(line))
+	for _, name := range [...]string{"authorization", "proxy-authorization", "cookie", "set-cookie"} {
+		if strings.HasPrefix(start, name) {
+			return m.token(line)
+		}
+	}
+	return line
+}
+
+func (m masker) credentials(value string) string {
+	scheme, secret, found := strings.Cut(value, " ")
+	if found {
+		return scheme + " " + m.token(secret)
+	}
+	switch strings.ToLower(value) {
+	case "basic", "bearer", "digest", "negotiate", "ntlm":
+		return value
+	}
+	return m.token(value)
+}
+
+func (m masker) cookies(value string) string {
+	pairs := strings.Split(value, ";")
+	for i, pair := range pairs {
+		pairs[i] = m.cookie(pair)
+	}
+	return strings.Join(pairs, ";")
+}
+
+// cookie masks name=value; what has no name is masked whole.
+func (m masker) cookie(pair string) string {
+	if name, value, found := strings.Cut(pair, "="); found {
+		return name + "=" + m.token(value)
+	}
+	trimmed := strings.TrimLeft(pair, " ")
+	return pair[:len(pair)-len(trimmed)] + m.token(trimmed)
+}
+
+func (m masker) token(secret string) string {
+	secret = strings.TrimSpace(secret)
+	if secret == "" {
+		return ""
+	}
+	mac := hmac.New(sha256.New, m.key)
+	mac.Write([]byte(secret))
+	return "masked-" + hex.EncodeToString(mac.Sum(nil)[:6])
+}
+
+// Conn is a copy of c, fit to be shown, that shares with it only what holds no
+// secrets.
+func (m Mask) Conn(c *Conn) *Conn {
+	if m == nil {
+		return c
+	}
+	out := *c
+	out.Events = make([]Event, len(c.Events))
+	for i, e := range c.Events {
+		if len(e.Header) > 0 {
+			e.Header = FormatFields(m.fields(ParseFields(e.Header)))
+		}
+		out.Events[i] = e
+	}
+	out.Exchanges = make([]*Exchange, len(c.Exchanges))
+	for i, x := range c.Exchanges {
+		shown := *x
+		shown.RequestHeader, shown.ResponseHeader = m.fields(x.RequestHeader), m.fields(x.ResponseHeader)
+		out.Exchanges[i] = &shown
+	}
+	return &out
+}
+
+func (m Mask) fields(fields []Field) []Field {
+	out := make([]Field, len(fields))
+	for i, f := range fields {
+		if m != nil {
+			f.Value = m(f.Name, f.Value)
+		}
+		out[i] = f
+	}
+	return out
+}
+
+// pairs are fields as JSON shows them: order, letter case and duplicates kept.
+func (m Mask) pairs(fields []Field) [][2]string {
+	var out [][2]string
+	for _, f := range m.fields(fields) {
+		out = append(out, [2]string{f.Name, f.Value})
+	}
+	return out
+}
