@@ -1,0 +1,56 @@
+package rules
+
+import "fanlight/internal/explain"
+
+// All lists the rules. The order does not matter to Run; it is that of the
+// catalogue: addresses, TLS, renegotiation, HTTP, sign-in, gateway.
+func All() []explain.Rule {
+	return []explain.Rule{
+		portClosed,
+		synUnanswered,
+		addressUnreachable,
+		wildcardListenerShadows,
+		addressInUse,
+		portNotPermitted,
+		loopbackAliasMissing,
+		acceptedButSilent,
+
+		stoppedSiteStillHandshakes,
+		sniUnknownAlert,
+		noCertificateForBinding,
+		privateCANotTrustedHere,
+		certificateNameMismatch,
+		certificateDateInvalid,
+		weakCertificate,
+		versionMismatch,
+		cipherOrGroupMismatch,
+		tlsToPlaintextPort,
+		clientCertificateNotSent,
+		legacyTLSOrigin,
+		originHandshakeFailed,
+
+		renegotiationUnanswered,
+		renegotiationUnfinished,
+		renegotiationRefused,
+		renegotiationLimit,
+		renegotiationBodyDeadlock,
+		renegotiationAnswered,
+		postHandshakeAuthNotOffered,
+
+		keepaliveRace,
+		originClosedWithoutAnswer,
+		bodyTruncated,
+		responseFramingConflict,
+		requestFramingAmbiguous,
+		requestMalformed,
+		requestHeaderTooLarge,
+		slowSenderCut,
+
+		serverHeaderStrippedReauth,
+
+		gatewayTimeout,
+		slowOrigin,
+		receiverStalls,
+		clientGaveUp,
+	}
+}

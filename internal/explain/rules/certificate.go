@@ -1,0 +1,80 @@
+package rules
+
+import (
+	"strings"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/flow"
+)
+
+// rejected is a certificate that the client side of a connection did not
+// accept. It is known from the client itself (fault), or from the alert it
+// sent, which names a class and not the reason.
+type rejected struct {
+	conn  *flow.Conn
+	event int // TLSFailed or Alert
+	own   bool
+}
+
+// rejectedCertificates finds the handshakes that failed with one of the faults,
+// or with one of the alerts from the client.
+func rejectedCertificates(p *explain.Pass, faults, alerts []string) []rejected {
+	var out []rejected
+	for _, c := range p.Conns() {
+		if c.TLS == nil || c.TLS.Done == flow.Yes {
+			continue
+		}
+		if i := handshakeFailed(c, faults...); i >= 0 {
+			out = append(out, rejected{c, i, true})
+			continue
+		}
+		if c.Self == flow.Client {
+			continue // we know our own reason
+		}
+		if i := alerted(c, flow.Client, alerts...); i >= 0 {
+			out = append(out, rejected{c, i, false})
+		}
+	}
+	return out
+}
+
+// shown is the index of the Certificate event of the server, or -1.
+func shown(c *flow.Conn) int { return find(c, 0, flow.Server, flow.Certificate) }
+
+// certificateFact is a fact about the certificate from the event that failed or
+// from the certificate itself.
+func (r rejected) fact(key string) string {
+	if v := r.conn.Events[r.event].Attr(key); v != "" {
+		return v
+	}
+	if i := shown(r.conn); i >= 0 {
+		return r.conn.Events[i].Attr(key)
+	}
+	return ""
+}
+
+func (r rejected) evidence(text string) []explain.Evidence {
+	var out []explain.Evidence
+	if i := shown(r.conn); i >= 0 {
+		out = append(out, explain.At(r.conn, i, "certificate "+r.conn.Events[i].Text))
+	}
+	return append(out, explain.At(r.conn, r.event, text))
+}
+
+// words are what the failing side said about it.
+func (r rejected) words() string {
+	e := &r.conn.Events[r.event]
+	if e.Kind == flow.Alert {
+		return "alert " + e.Text
+	}
+	return e.Text
+}
+
+// namesCover tells whether the certificate's names, comma separated, cover
+// name: known only if both are known.
+func namesCover(names, name string) (covered, known bool) {
+	if names == "" || name == "" {
+		return false, false
+	}
+	return covers(strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' }), name), true
+}

@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/flow"
+)
+
+var clientGaveUp = explain.Rule{
+	ID:       "client-gave-up",
+	Title:    "The client left before it had the answer",
+	Severity: explain.Warning,
+	Doc: explain.Page{
+		Means: "The client closed its connection while its request was still being worked on, or while the response was still coming. That is a symptom: the question is why it did not want to wait.",
+		Looks: "FIN or RST from the client before the response. nginx logs 499, HAProxy `CH` or `CD`, Envoy flag `DC`, HTTPERR `Client_Reset`.",
+		Why:   "The client's own timer, a user who navigated away or pressed stop, a program that ended; behind it often a slow server.",
+		Fixes: []explain.Fix{
+			fix(explain.Client, "", "If it was a timer: wait longer than the server needs:", "curl --max-time 120 ..."),
+			fix(explain.Origin, "", "If many clients leave at the same request: make it faster, or answer early and deliver later."),
+			fix(explain.Gateway, "", "Timers shrink from the client inward: let the gateway give up before its clients do, so that they get an answer that says why."),
+		},
+		Confirm: "The times after which clients leave: if they cluster at a round number, that is a timer on their side.",
+		LookAlikes: []explain.Alike{
+			{ID: "gateway-timeout", Difference: "the gateway gave up first"},
+			{ID: "slow-origin", Difference: "the origin had been silent for most of the time: then that is the cause"},
+			{ID: "server-header-stripped-reauth", Difference: "the client closes after a complete response"},
+			{ID: "body-truncated", Difference: "the server's side ended the response"},
+		},
+		References: []string{"nginx: status 499", "Envoy: response flag DC"},
+	},
+	Check: checkClientGaveUp,
+}
+
+func checkClientGaveUp(p *explain.Pass) {
+	for _, c := range p.Conns() {
+		if c.Self == flow.Client || c.Close.By != flow.Client || find(c, 0, flow.Unknown, flow.Timeout) >= 0 {
+			continue
+		}
+		for _, x := range c.Exchanges {
+			if x.Started.IsZero() || x.Tunnel != "" || !x.ResponseDone.IsZero() || x.Incident != "" && x.Status != 0 && x.Status != 499 {
+				continue
+			}
+			if x.Status != 0 && x.Status != 499 && x.Outcome != flow.Truncated {
+				continue
+			}
+			reportGaveUp(p, c, x)
+		}
+	}
+}
+
+func reportGaveUp(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
+	asking, end := findOf(c, x, flow.Request), closing(c)
+	f := explain.Finding{
+		Confidence: explain.Proof,
+		Cause:      fmt.Sprintf("%s left before %s was answered.", caller(c), asked(x)),
+		Evidence:   []explain.Evidence{explain.At(c, asking, "request "+asked(x)), explain.At(c, end, "closed by the client ("+c.Close.How.String()+")")},
+	}
+	if x.Status != 0 && x.Status != 499 {
+		f.Cause = fmt.Sprintf("%s left while the response to %s was still coming.", caller(c), asked(x))
+	}
+	if d, known := between(c, asking, end); known {
+		f.Cause += fmt.Sprintf(" It had waited for %s.", explain.Span(d))
+		f.Evidence = append(f.Evidence, waitNote(d)...)
+	}
+	p.Blame(&f, c, x)
+	for _, y := range p.Behind(x.ID) {
+		f.Exchanges = append(f.Exchanges, y.ID)
+		if back := p.Conn(y.Conn); y.Status == 0 && back != nil {
+			f.Conns = append(f.Conns, back.ID)
+			f.Evidence = append(f.Evidence, explain.About(back, "the origin had not answered by then"))
+		}
+	}
+	p.Report(f)
+}
+
+// waitNote names known timers, or points out a round number of seconds.
+func waitNote(d time.Duration) []explain.Evidence {
+	if note := timerNote(d, response); note != nil {
+		return note
+	}
+	round := d.Round(time.Second)
+	if off := (d - round).Abs(); round >= 2*time.Second && off <= 60*time.Millisecond {
+		return []explain.Evidence{explain.Fact(explain.Span(d) + " is a round number: probably a timer of the client")}
+	}
+	return nil
+}

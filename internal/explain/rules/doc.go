@@ -1,0 +1,2 @@
+// Package rules holds the causes Fanlight knows, one file per cause.
+package rules

@@ -1,0 +1,78 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/flow"
+)
+
+var originClosedWithoutAnswer = explain.Rule{
+	ID:       "origin-closed-without-answer",
+	Title:    "The server took the request and closed without answering",
+	Severity: explain.Error,
+	Doc: explain.Page{
+		Means: "A request was sent, and the server ended the connection before the first byte of a response. A gateway in front answers 502.",
+		Looks: "Request, then FIN or RST from the server. nginx logs `upstream prematurely closed connection while reading response header from upstream` or `recv() failed (104)`, HAProxy shows `SH`, curl ends with code 52 or 56.",
+		Why:   "The process that worked on it crashed or was restarted; a limit or filter cut it; the server does not speak the protocol it was asked in.",
+		Fixes: []explain.Fix{
+			fix(explain.Origin, "", "Look at the origin's error log and for crashes at that second.", "journalctl -u SERVICE --since ...", "coredumpctl list"),
+			fix(explain.Origin, "IIS", "Look at the HTTPERR log and the event log; `Connection_Dropped` and `Connection_Abandoned_By_AppPool` name the worker.", `type %windir%\System32\LogFiles\HTTPERR\httperr*.log`),
+			fix(explain.Gateway, "Fanlight", "Requests that may be repeated (GET, HEAD, PUT, DELETE) are tried again once on a fresh connection when a reused one died; others are not."),
+		},
+		Confirm: "The same request straight to the origin, several times: does it fail as well?",
+		LookAlikes: []explain.Alike{
+			{ID: "keepalive-race", Difference: "a reused connection that had been idle, closed within a round trip"},
+			{ID: "renegotiation-refused", Difference: "a HelloRequest came before the close"},
+			{ID: "post-handshake-auth-not-offered", Difference: "TLS 1.3, only certain paths, a reset at once"},
+			{ID: "body-truncated", Difference: "a response had begun"},
+		},
+		References: []string{"RFC 9112 section 9.5 (failures and timeouts)"},
+	},
+	Hides: []string{"client-gave-up"},
+	Check: checkOriginClosed,
+}
+
+func checkOriginClosed(p *explain.Pass) {
+	for _, c := range p.Conns() {
+		for _, x := range c.Exchanges {
+			i := droppedAt(c, x)
+			if i < 0 || isRace(c, x, i) {
+				continue
+			}
+			cause := fmt.Sprintf("%s took %s and closed the connection without a byte of an answer", peer(c), asked(x))
+			if d, known := between(c, findOf(c, x, flow.Request), i); known {
+				cause += fmt.Sprintf(", %s after the request", explain.Span(d))
+			}
+			report(p, explain.Finding{
+				Confidence: explain.Proof,
+				Cause:      cause + ".",
+				Evidence: []explain.Evidence{
+					explain.At(c, findOf(c, x, flow.Request), "request "+asked(x)),
+					explain.At(c, i, "closed by the server ("+c.Close.How.String()+")"),
+				},
+			}, c, x)
+		}
+	}
+}
+
+// droppedAt is the event with which the server ended c instead of answering x,
+// its last exchange there; -1 if that is not what happened.
+func droppedAt(c *flow.Conn, x *flow.Exchange) int {
+	if c.Self == flow.Server || !unanswered(c, x) || c.Close.By != flow.Server || findOf(c, x, flow.Request) < 0 ||
+		find(c, 0, flow.Unknown, flow.Timeout) >= 0 || findOf(c, x, flow.Interim) >= 0 {
+		return -1
+	}
+	return closing(c)
+}
+
+// isRace tells that the close of an idle connection, not the request, explains
+// it: the connection was reused, and the close came too soon to be an answer.
+func isRace(c *flow.Conn, x *flow.Exchange, end int) bool {
+	if !reused(c, x) {
+		return false
+	}
+	d, known := between(c, findOf(c, x, flow.Request), end)
+	return !known || d < time.Second
+}

@@ -1,0 +1,108 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/flow"
+)
+
+var requestHeaderTooLarge = explain.Rule{
+	ID:       "request-header-too-large",
+	Title:    "The request's header or target is larger than the server takes",
+	Severity: explain.Error,
+	Doc: explain.Page{
+		Means: "The server reads only so many bytes of header, or of one field, or of the target, and refuses what is longer.",
+		Looks: "431, 414, or 400 (HTTP.sys `Request Too Long`; nginx logs 494), for some users only: those with many groups in their Kerberos ticket, or many cookies.",
+		Why:   "`Authorization: Negotiate` with a ticket full of groups; cookies that grow; a query that should be a body. Common limits: HTTP.sys 16 KB, Apache 8190 bytes a field, nginx 8 KB a field, Node.js 16 KB.",
+		Fixes: []explain.Fix{
+			fix(explain.Gateway, "Fanlight", "Take more:", "limits: {header_bytes: 64KiB, target_bytes: 32KiB}"),
+			fix(explain.Origin, "IIS and HTTP.sys", "Take more; read when the HTTP service starts:", `reg add HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters /v MaxFieldLength /t REG_DWORD /d 65534`, `reg add HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters /v MaxRequestBytes /t REG_DWORD /d 131072`),
+			fix(explain.Origin, "nginx", "Take more:", "large_client_header_buffers 4 64k;"),
+			fix(explain.Origin, "Apache", "Take more:", "LimitRequestFieldSize 65536", "LimitRequestLine 32768"),
+			fix(explain.Origin, "HAProxy", "Take more, in the global section:", "tune.bufsize 65536"),
+			fix(explain.Client, "", "Send less: delete cookies of that site, put the user into fewer groups."),
+		},
+		Confirm: "The same request without the large field is answered.",
+		LookAlikes: []explain.Alike{
+			{ID: "request-malformed", Difference: "400 for another reason; the header is small"},
+			{ID: "a plain 413", Difference: "the body is too large, not the header"},
+		},
+		References: []string{"RFC 6585 section 5 (431)", "RFC 9110 section 15.5.15 (414)", "Microsoft support 2020943"},
+	},
+	Hides: []string{"origin-closed-without-answer", "client-gave-up", "request-malformed"},
+	Check: checkHeaderTooLarge,
+}
+
+// manyBytes is where a header begins to be suspect if a server answers 400.
+const manyBytes = 8000
+
+func checkHeaderTooLarge(p *explain.Pass) {
+	for _, c := range p.Conns() {
+		for _, x := range c.Exchanges {
+			if answeredBehind(p, x) {
+				continue
+			}
+			size, largest := headerSize(x)
+			switch {
+			case x.Status == 414:
+				reportTooLarge(p, c, x, explain.Proof, fmt.Sprintf("a target of %d bytes", len(x.Target)))
+			case x.Status == 431 || x.Status == 494:
+				reportTooLarge(p, c, x, explain.Proof, describeHeader(size, largest))
+			case x.Status == 400 && size > manyBytes:
+				reportTooLarge(p, c, x, explain.Likely, describeHeader(size, largest))
+			}
+		}
+	}
+}
+
+// answeredBehind tells that the refusal came from the origin, whose connection
+// names the cause.
+func answeredBehind(p *explain.Pass, x *flow.Exchange) bool {
+	for _, y := range p.Behind(x.ID) {
+		if y.Status == x.Status {
+			return true
+		}
+	}
+	return false
+}
+
+func headerSize(x *flow.Exchange) (total int, largest flow.Field) {
+	for _, f := range x.RequestHeader {
+		total += len(f.Name) + len(f.Value) + len(": \r\n")
+		if len(f.Value) > len(largest.Value) {
+			largest = f
+		}
+	}
+	return total, largest
+}
+
+func describeHeader(size int, largest flow.Field) string {
+	if size == 0 {
+		return "a header larger than the limit"
+	}
+	scheme := ""
+	if strings.EqualFold(largest.Name, "Authorization") {
+		word, _, _ := strings.Cut(largest.Value, " ")
+		scheme = " (" + word + ")"
+	}
+	return fmt.Sprintf("a header of %d bytes, most of it %s%s with %d", size, largest.Name, scheme, len(largest.Value))
+}
+
+func reportTooLarge(p *explain.Pass, c *flow.Conn, x *flow.Exchange, confidence explain.Confidence, what string) {
+	f := explain.Finding{
+		Confidence: confidence,
+		Cause:      fmt.Sprintf("%s refused the request with %d: it had %s.", server(c), x.Status, what),
+		Evidence:   responseEvidence(c, x),
+	}
+	report(p, f, c, x)
+}
+
+// server names the answering side, which on client connections is the door.
+func server(c *flow.Conn) string {
+	if c.Self == flow.Server {
+		return "Fanlight"
+	}
+	return peer(c)
+}

@@ -1,0 +1,64 @@
+package explain
+
+import (
+	"cmp"
+	"slices"
+
+	"fanlight/internal/flow"
+)
+
+// Run runs the rules over a trace. The findings come in a fixed order, gravest
+// first; those that are consequences of another finding on the same exchange
+// or connection are left out, and so is every "cannot tell" about a connection
+// that something else explains.
+func Run(rules []Rule, t *flow.Trace) []Finding {
+	ix := newIndex(t)
+	var all []Finding
+	hides := map[string][]string{}
+	for i := range rules {
+		r := &rules[i]
+		hides[r.ID] = r.Hides
+		p := &Pass{Trace: t, rule: r, index: ix}
+		r.Check(p)
+		all = append(all, p.findings...)
+	}
+	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, all, hides) })
+	slices.SortStableFunc(kept, order)
+	return kept
+}
+
+func order(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(b.Severity, a.Severity),
+		slices.Compare(a.Conns, b.Conns),
+		slices.Compare(a.Exchanges, b.Exchanges),
+		cmp.Compare(a.ID, b.ID),
+	)
+}
+
+// hidden looks at all findings, also those hidden themselves: what a
+// consequence would hide is a consequence too.
+func hidden(f Finding, all []Finding, hides map[string][]string) bool {
+	for _, by := range all {
+		if by.ID == f.ID || by.Undecided || !together(by, f) {
+			continue
+		}
+		if f.Undecided || slices.Contains(hides[by.ID], f.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// together tells that two findings are about the same thing: an exchange in
+// common, or, where one of them names none, a connection in common.
+func together(a, b Finding) bool {
+	if len(a.Exchanges) > 0 && len(b.Exchanges) > 0 {
+		return overlap(a.Exchanges, b.Exchanges)
+	}
+	return overlap(a.Conns, b.Conns)
+}
+
+func overlap[T comparable](a, b []T) bool {
+	return slices.ContainsFunc(a, func(v T) bool { return slices.Contains(b, v) })
+}
