@@ -19,6 +19,7 @@ type Entry struct {
 // needs no closing.
 type Follower struct {
 	store  *Store
+	all    bool   // false: only notable batches are copied and given
 	seq    uint64 // of the next batch to read
 	serial uint64 // where that batch is
 	offset int
@@ -32,10 +33,16 @@ const gather = 20 * time.Millisecond
 const atOnce = 1 << 20
 
 // Follow makes a follower that begins with the next batch.
-func (s *Store) Follow() *Follower {
+func (s *Store) Follow() *Follower { return s.follower(true) }
+
+// FollowNotable makes a follower that is given notable batches only and costs
+// next to nothing where there are none.
+func (s *Store) FollowNotable() *Follower { return s.follower(false) }
+
+func (s *Store) follower(all bool) *Follower {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &Follower{store: s, seq: s.seq, serial: s.all.serial, offset: s.all.current().used}
+	return &Follower{store: s, all: all, seq: s.seq, serial: s.all.serial, offset: s.all.current().used}
 }
 
 // Next waits for batches and gives them in order, with the number of batches
@@ -97,8 +104,10 @@ func (f *Follower) read() (entries []Entry, lost int64) {
 		v.entries(f.offset, func(at int, h header, b flow.Batch) bool {
 			lost += int64(h.seq - f.seq)
 			f.seq, f.offset = h.seq+1, at+headerSize+h.size
-			entries = append(entries, Entry{h.conn, h.notable, slices.Clone(b)})
-			size += h.size
+			if f.all || h.notable {
+				entries = append(entries, Entry{h.conn, h.notable, slices.Clone(b)})
+				size += h.size
+			}
 			return size < atOnce
 		})
 		ended := v.sealed != 0 && f.offset == len(v.data)
