@@ -10,6 +10,7 @@ import (
 
 // Entry is one batch as it was taken. Batch is a copy that the receiver owns.
 type Entry struct {
+	Seq     uint64      // grows with every batch taken
 	Conn    flow.ConnID // 0: a fact about the machine
 	Notable bool
 	Batch   flow.Batch
@@ -105,7 +106,7 @@ func (f *Follower) read() (entries []Entry, lost int64) {
 			lost += int64(h.seq - f.seq)
 			f.seq, f.offset = h.seq+1, at+headerSize+h.size
 			if f.all || h.notable {
-				entries = append(entries, Entry{h.conn, h.notable, slices.Clone(b)})
+				entries = append(entries, Entry{h.seq, h.conn, h.notable, slices.Clone(b)})
 				size += h.size
 			}
 			return size < atOnce

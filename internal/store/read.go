@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -16,10 +17,17 @@ func (s *Store) Trace(ids ...flow.ConnID) *flow.Trace {
 	for _, b := range s.factBatches() {
 		events = slices.AppendSeq(events, b.Events)
 	}
-	for _, b := range s.batches(set(ids)) {
+	return flow.Fold(append(events, s.Before(math.MaxUint64, ids...)...))
+}
+
+// Before gives the events of connections that were taken before the entry of
+// the given sequence number: what a follower that begins there has missed.
+func (s *Store) Before(seq uint64, ids ...flow.ConnID) []flow.Event {
+	var events []flow.Event
+	for _, b := range s.batches(seq, set(ids)) {
 		events = slices.AppendSeq(events, b.Events)
 	}
-	return flow.Fold(events)
+	return events
 }
 
 func (s *Store) factBatches() []flow.Batch {
@@ -28,13 +36,13 @@ func (s *Store) factBatches() []flow.Batch {
 	return slices.Clone(s.facts)
 }
 
-// batches gives copies of the batches of connections, in order.
-func (s *Store) batches(wanted map[flow.ConnID]bool) []flow.Batch {
+// batches gives copies of the batches of connections before seq, in order.
+func (s *Store) batches(seq uint64, wanted map[flow.ConnID]bool) []flow.Batch {
 	var out []flow.Batch
 	heads := map[uint64]bool{}
 	collect := func(v view) {
 		v.entries(0, func(_ int, h header, b flow.Batch) bool {
-			if h.conn != 0 && wanted[h.conn] && !heads[h.seq] {
+			if h.seq < seq && h.conn != 0 && wanted[h.conn] && !heads[h.seq] {
 				out = append(out, slices.Clone(b))
 			}
 			return true

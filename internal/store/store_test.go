@@ -166,6 +166,24 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+func TestBeforeAndFollowerMeet(t *testing.T) {
+	d := newDoor(0)
+	log := d.open(0)
+	d.exchange(log, 0, 1)
+	d.exchange(log, 0, 1)
+	f := d.store.Follow()
+	d.exchange(log, 0, 1)
+	entries, _, err := f.Next(t.Context())
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("got %v, %v", entries, err)
+	}
+	events := d.store.Before(entries[0].Seq, log.ID())
+	events = slices.AppendSeq(events, entries[0].Batch.Events)
+	if diff := cmp.Diff(d.store.Trace(log.ID()).String(), flow.Fold(events).String()); diff != "" {
+		t.Errorf("what came before and what was followed (-whole +parts):\n%s", diff)
+	}
+}
+
 func TestFactsStay(t *testing.T) {
 	d := newDoor(leastSize)
 	for i := range maxFacts + 3 {
