@@ -1,0 +1,199 @@
+// Package app builds the running program from a configuration, and shuts it
+// down in reverse order.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"fanlight/internal/bind"
+	"fanlight/internal/cert"
+	"fanlight/internal/config"
+	"fanlight/internal/flow"
+	"fanlight/internal/gateway"
+	"fanlight/internal/httpconn"
+	"fanlight/internal/site"
+	"fanlight/internal/store"
+)
+
+// Options are what the command line adds to a configuration.
+type Options struct {
+	Log      *slog.Logger // nil: discards
+	Access   *os.File     // where access_log: stdout writes
+	RecordTo string       // file for JSON lines of connections, exchanges and findings
+	Secrets  bool         // write credentials in clear
+	Version  string
+}
+
+// App is a running door.
+type App struct {
+	opts Options
+	log  *slog.Logger
+
+	mu    sync.Mutex // guards cfg and state
+	cfg   *config.Config
+	state *stateFile
+
+	ca        *cert.CA
+	store     *store.Store // nil: recording is off
+	recorder  *flow.Recorder
+	listeners *bind.Listeners
+	table     *site.Table
+	gateway   *gateway.Gateway
+	door      *site.Door
+	findings  *findings
+	certs     map[string]cert.Source
+	warnings  []string
+	background
+}
+
+// background runs what goes on beside the traffic; stop ends it and waits.
+type background struct {
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+func (b *background) run(f func(ctx context.Context)) {
+	b.wg.Go(func() { f(b.ctx) })
+}
+
+// New puts the parts together. It opens the data folder and nothing else;
+// Start begins to serve.
+func New(cfg *config.Config, opts Options) (*App, error) {
+	a := &App{opts: opts, log: opts.Log, cfg: cfg, table: site.NewTable(), certs: map[string]cert.Source{}}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(cfg.DataDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	var err error
+	if a.state, err = readState(filepath.Join(cfg.DataDir(), "state.json")); err != nil {
+		return nil, err
+	}
+	if a.ca, err = cert.OpenCA(filepath.Join(cfg.DataDir(), "ca"), cfg.LocalNames); err != nil {
+		return nil, fmt.Errorf("open local CA: %w", err)
+	}
+	a.warnings = a.ca.Warnings()
+	if !cfg.Recording.Off {
+		a.store = store.New(int64(cfg.Recording.Memory))
+		a.recorder = flow.NewRecorder(a.store)
+	}
+	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
+	a.findings = newFindings(a.store)
+	a.gateway = gateway.New(gateway.Options{
+		Table: a.table, Recorder: a.recorder, Buffers: httpconn.NewBuffers(),
+		Limits: serverLimits(cfg.Limits), TLSLimit: time.Duration(cfg.Limits.TLSTimeout),
+		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections,
+	})
+	return a, a.buildDoor()
+}
+
+func serverLimits(l config.Limits) httpconn.Limits {
+	return httpconn.Limits{
+		HeadBytes: int(l.HeaderBytes), TargetBytes: int(l.TargetBytes), HeadFields: l.HeaderFields,
+		HeadTimeout: time.Duration(l.HeaderTimeout), BodyTimeout: time.Duration(l.BodyTimeout),
+		IdleTimeout: time.Duration(l.IdleTimeout), Write: time.Duration(l.WriteTimeout),
+	}
+}
+
+func (a *App) buildDoor() error {
+	inherited, err := bind.FromSystemd(os.Getenv)
+	if err != nil {
+		return fmt.Errorf("take over sockets of systemd: %w", err)
+	}
+	a.listeners = bind.New(bind.Options{Inherited: inherited, Trouble: a.listenTrouble})
+	if len(a.cfg.Addresses) > 0 {
+		a.listeners.SetAllowed(a.cfg.Addresses)
+	}
+	a.door = &site.Door{
+		Listen: func(addr netip.AddrPort, serve func(net.Conn)) (site.Listener, error) {
+			ref, err := a.listeners.Acquire(addr, serve)
+			if err != nil {
+				return nil, err // not a nil *bind.Ref in an interface
+			}
+			return ref, nil
+		},
+		Serve: a.gateway.Serve, Finish: a.gateway.Finish,
+		Grace: time.Duration(a.cfg.Limits.Grace), Changed: a.siteChanged,
+	}
+	a.buildSites()
+	return nil
+}
+
+func (a *App) listenTrouble(addr netip.AddrPort, err error) {
+	if err == nil {
+		a.log.Info("accepts again", "addr", addr)
+		return
+	}
+	a.log.Error("cannot accept connections", "addr", addr, "err", err)
+}
+
+// Start opens the addresses of the sites that should run. A site that cannot
+// be started is failed with its reason and does not stop the others; the error
+// joins those reasons.
+func (a *App) Start() error {
+	a.run(a.gateway.Sweep)
+	a.run(a.findings.run)
+	if err := a.startRecords(); err != nil {
+		return err
+	}
+	var failed []error
+	for _, s := range a.table.All() {
+		var err error
+		switch {
+		case s.State() == site.Failed:
+			err = fmt.Errorf("site %s: %s", s.Name, s.Reason())
+		case a.wantsRunning(s.Name):
+			err = a.start(s)
+		default:
+			err = a.door.Hold(s)
+			a.siteChanged(s)
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	for _, in := range a.listeners.RefuseUnused() {
+		a.log.Warn("socket of systemd is used by no site", "name", in.Name, "addr", in.Addr)
+	}
+	return errors.Join(failed...)
+}
+
+// start starts a site and records why it could not be.
+func (a *App) start(s *site.Site) error {
+	err := a.door.Start(s)
+	a.recordBindFault(s, err)
+	return err
+}
+
+// Shutdown lets open exchanges finish for the configured grace and ctx, closes
+// everything and waits for it.
+func (a *App) Shutdown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.cfg.Limits.Grace))
+	defer cancel()
+	a.listeners.Close()
+	var finishing sync.WaitGroup
+	for _, s := range a.table.All() {
+		finishing.Go(func() { a.gateway.Finish(ctx, s.Name, false) })
+	}
+	finishing.Wait()
+	a.gateway.Close()
+	a.background.stop()
+	a.background.wg.Wait()
+}
+
+// Sites gives the table, for tests and for what reports at start.
+func (a *App) Sites() *site.Table { return a.table }
+
+// CA is the local certificate authority.
+func (a *App) CA() *cert.CA { return a.ca }

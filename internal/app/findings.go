@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/explain/rules"
+	"fanlight/internal/flow"
+	"fanlight/internal/store"
+)
+
+// findings explains what the store tells is notable, off the traffic's path.
+// A finding is derived from the record and forgotten with it.
+type findings struct {
+	store *store.Store
+	rules []explain.Rule
+
+	mu     sync.Mutex
+	recent []explain.Finding // oldest first
+	counts map[string]int64  // findings by id since the start
+	lost   int64             // batches that came faster than they were read
+	heard  func(explain.Finding)
+}
+
+const (
+	keptFindings = 500
+	window       = 64 // notable connections looked at together
+	settle       = 200 * time.Millisecond
+)
+
+func newFindings(s *store.Store) *findings {
+	return &findings{store: s, rules: rules.All(), counts: map[string]int64{}, heard: func(explain.Finding) {}}
+}
+
+// Of explains a trace.
+func (f *findings) Of(t *flow.Trace) []explain.Finding { return explain.Run(f.rules, t) }
+
+// Recent gives the kept findings, newest first.
+func (f *findings) Recent() []explain.Finding {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := slices.Clone(f.recent)
+	slices.Reverse(out)
+	return out
+}
+
+// Counts gives the number of findings by id, and of batches lost to a slow
+// reading.
+func (f *findings) Counts() (byID map[string]int64, lost int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make(map[string]int64, len(f.counts))
+	for id, n := range f.counts {
+		out[id] = n
+	}
+	return out, f.lost
+}
+
+// run follows the store until ctx ends. Notable connections are gathered for a
+// moment, and looked at together with those just before them: some causes show
+// only over several connections.
+func (f *findings) run(ctx context.Context) {
+	if f.store == nil {
+		return
+	}
+	follower := f.store.FollowNotable()
+	var recent []flow.ConnID
+	for {
+		entries, lost, err := follower.Next(ctx)
+		if err != nil {
+			return
+		}
+		recent = gather(recent, entries)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(settle):
+		}
+		f.mu.Lock()
+		f.lost += lost
+		f.mu.Unlock()
+		f.look(recent)
+	}
+}
+
+func gather(recent []flow.ConnID, entries []store.Entry) []flow.ConnID {
+	for _, e := range entries {
+		if e.Conn == 0 {
+			continue
+		}
+		if i := slices.Index(recent, e.Conn); i >= 0 {
+			recent = slices.Delete(recent, i, i+1)
+		}
+		recent = append(recent, e.Conn)
+	}
+	if len(recent) > window {
+		recent = slices.Delete(recent, 0, len(recent)-window)
+	}
+	return recent
+}
+
+func (f *findings) look(ids []flow.ConnID) {
+	t := f.store.Trace(f.store.Related(ids...)...)
+	for _, found := range f.Of(t) {
+		if !found.Undecided {
+			f.keep(found)
+		}
+	}
+}
+
+// keep adds a finding that is new; one that was known is replaced by what is
+// known of it now.
+func (f *findings) keep(found explain.Finding) {
+	key := keyOf(found)
+	f.mu.Lock()
+	i := slices.IndexFunc(f.recent, func(old explain.Finding) bool { return keyOf(old) == key })
+	if i >= 0 {
+		f.recent[i] = found
+		f.mu.Unlock()
+		return
+	}
+	f.recent = append(f.recent, found)
+	f.counts[found.ID]++
+	if len(f.recent) > keptFindings {
+		f.recent = slices.Delete(f.recent, 0, len(f.recent)-keptFindings)
+	}
+	heard := f.heard
+	f.mu.Unlock()
+	heard(found)
+}
+
+// keyOf tells findings apart: by cause and by the first exchange or connection
+// they are about. A finding that grows stays the same finding.
+func keyOf(found explain.Finding) string {
+	switch {
+	case len(found.Exchanges) > 0:
+		return fmt.Sprint(found.ID, found.Exchanges[0])
+	case len(found.Conns) > 0:
+		return fmt.Sprint(found.ID, found.Conns[0])
+	case len(found.Evidence) > 0:
+		return found.ID + found.Evidence[0].Text
+	}
+	return found.ID + found.Cause
+}

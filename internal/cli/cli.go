@@ -1,0 +1,126 @@
+// Package cli is the command line: one file a subcommand, each parses flags,
+// calls and prints.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of the contract. Only Main turns errors into them.
+const (
+	exitFine       = 0
+	exitFindings   = 1
+	exitUsage      = 2
+	exitConfig     = 3
+	exitAddress    = 4
+	exitPermission = 5
+	exitNoDoor     = 6
+	exitDamaged    = 7
+)
+
+// coded is an error with the exit code it means. An empty one was printed
+// already.
+type coded struct {
+	code int
+	err  error
+}
+
+func (e *coded) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *coded) Unwrap() error { return e.err }
+
+// failWith gives an error an exit code.
+func failWith(code int, err error) error { return &coded{code, err} }
+
+// Streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Main runs the command line and gives the exit code.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, args, streams{os.Stdin, os.Stdout, os.Stderr})
+}
+
+func run(ctx context.Context, args []string, s streams) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitFine
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(s.err, "fanlight: "+text)
+	}
+	return codeOf(err)
+}
+
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fanlight",
+		Short: "The HTTPS front door you can see through",
+		Long: `fanlight serves HTTPS sites on exact addresses, fronts HTTPS origins, and can
+say of every connection what happened, who closed it, why, and what to change.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return failWith(exitUsage, fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	for _, make := range commands {
+		c := make(s)
+		if args := c.Args; args != nil {
+			c.Args = func(cmd *cobra.Command, a []string) error {
+				if err := args(cmd, a); err != nil {
+					return failWith(exitUsage, fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+				}
+				return nil
+			}
+		}
+		root.AddCommand(c)
+	}
+	return root
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return info.Main.Version
+}
+
+func codeOf(err error) int {
+	var c *coded
+	if errors.As(err, &c) {
+		return c.code
+	}
+	return exitUsage
+}

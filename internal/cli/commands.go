@@ -1,0 +1,9 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// commands lists the subcommands in the order of the help.
+var commands = []func(streams) *cobra.Command{
+	runCommand,
+	checkCommand,
+}
