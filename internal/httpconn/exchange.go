@@ -32,6 +32,10 @@ type Exchange interface {
 	// ReadBody reads the request body, io.EOF at its end. The first call
 	// answers Expect: 100-continue.
 	ReadBody(p []byte) (int, error)
+	// StopBody makes ReadBody, also one that waits, fail with ErrStopped. It may
+	// be called from another goroutine; the exchange is then the last of its
+	// connection.
+	StopBody()
 	// Buffered gives the body if all of it has arrived with the head.
 	Buffered() (body []byte, all bool)
 	// Trailers are the raw trailer lines, after ReadBody gave io.EOF.
@@ -65,6 +69,9 @@ type Exchange interface {
 type Handler interface {
 	Handle(x Exchange)
 }
+
+// ErrStopped is what ReadBody gives after StopBody.
+var ErrStopped = errors.New("request body no longer wanted")
 
 // ErrBody is wrapped by errors of ReadBody that are the client's fault.
 var ErrBody = errors.New("request body")

@@ -24,6 +24,7 @@ type exchange struct {
 	bodyErr   error
 	chunks    httpwire.ChunkReader
 	expecting atomic.Bool // 100-continue was asked for and not sent
+	stopped   atomic.Bool // StopBody was called
 
 	responded bool
 	finished  bool
@@ -50,6 +51,7 @@ func (x *exchange) reset(c *Conn) {
 	x.framing, x.bodyRead, x.bodyErr, x.chunks = httpwire.Framing{}, 0, nil, httpwire.ChunkReader{}
 	x.bodyDone.Store(false)
 	x.expecting.Store(false)
+	x.stopped.Store(false)
 	x.responded, x.finished, x.tunnelled = false, false, false
 	x.noBody, x.chunked, x.length, x.sent = false, false, 0, 0
 }
@@ -175,6 +177,20 @@ func (x *exchange) ReadBody(p []byte) (int, error) {
 	return n, err
 }
 
+func (x *exchange) StopBody() {
+	x.c.closeAfter.Store(true)
+	x.stopped.Store(true)
+	_ = x.c.nc.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
+}
+
+// bodyDeadline bounds a read of the body; a stop that came before stays.
+func (c *Conn) bodyDeadline() {
+	c.setReadDeadline(c.srv.Limits.BodyTimeout)
+	if c.x.stopped.Load() {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
+	}
+}
+
 func (x *exchange) sendContinue() error {
 	if !x.expecting.CompareAndSwap(true, false) {
 		return nil
@@ -208,7 +224,7 @@ func (c *Conn) readSome(p []byte) (int, error) {
 		c.r += n
 		return n, nil
 	}
-	c.setReadDeadline(c.srv.Limits.BodyTimeout)
+	c.bodyDeadline()
 	n, err := c.nc.Read(p)
 	if n > 0 {
 		return n, nil
@@ -247,7 +263,7 @@ func (c *Conn) refill() error {
 		c.buf, c.headEnd, start = &fresh, 0, 0
 	}
 	c.r, c.w = start, start
-	c.setReadDeadline(c.srv.Limits.BodyTimeout)
+	c.bodyDeadline()
 	n, err := c.nc.Read((*c.buf)[start:])
 	c.w += n
 	if n > 0 {
@@ -270,6 +286,8 @@ func (x *exchange) chunkFault(err error, irr []httpwire.Irregularity) error {
 
 func (x *exchange) bodyFault(err error) error {
 	switch {
+	case x.stopped.Load():
+		return ErrStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		x.c.log.Add(timeoutEvent(x.id, "request-body", x.c.srv.Limits.BodyTimeout))
 		return &BodyFault{Status: 408, Cause: "the request body did not arrive within " + x.c.srv.Limits.BodyTimeout.String()}
