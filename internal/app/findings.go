@@ -30,6 +30,9 @@ const (
 	keptFindings = 500
 	window       = 64 // notable connections looked at together
 	settle       = 200 * time.Millisecond
+	storyBatches = 24      // looked at of each connection
+	storyScan    = 8 << 20 // bytes of the store looked through
+	share        = 20      // explaining takes at most one part in so many of a core
 )
 
 func newFindings(s *store.Store) *findings {
@@ -75,15 +78,27 @@ func (f *findings) run(ctx context.Context) {
 			return
 		}
 		recent = gather(recent, entries)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(settle):
-		}
 		f.mu.Lock()
 		f.lost += lost
 		f.mu.Unlock()
+		if !pause(ctx, settle) { // the other leg's record comes a moment later
+			return
+		}
+		began := time.Now()
 		f.look(recent)
+		if !pause(ctx, share*time.Since(began)) {
+			return
+		}
+	}
+}
+
+// pause waits and reports whether to go on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -104,7 +119,7 @@ func gather(recent []flow.ConnID, entries []store.Entry) []flow.ConnID {
 }
 
 func (f *findings) look(ids []flow.ConnID) {
-	t := f.store.Trace(f.store.Related(ids...)...)
+	t := f.store.Story(store.Focus{Conns: ids, Batches: storyBatches, Scan: storyScan})
 	for _, found := range f.Of(t) {
 		if !found.Undecided {
 			f.keep(found)

@@ -91,21 +91,23 @@ const foldLimit = 200
 
 func (r *records) run(ctx context.Context, follower *store.Follower) {
 	folder := flow.NewFolder(foldLimit)
+	ending := false
 	for {
 		entries, lost, err := follower.Next(ctx)
 		r.mu.Lock()
 		r.lost += lost
 		r.mu.Unlock()
-		if err != nil {
-			r.close()
-			return
-		}
 		for _, e := range entries {
 			for event := range e.Batch.Events {
 				r.fold(folder, event)
 			}
 		}
 		r.flush()
+		if err != nil && ending {
+			r.close()
+			return
+		}
+		ending = err != nil // once more: what came while the end was told
 	}
 }
 

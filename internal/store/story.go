@@ -1,0 +1,182 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"fanlight/internal/flow"
+)
+
+// Focus bounds a Story.
+type Focus struct {
+	Conns    []flow.ConnID
+	Exchange flow.ExchangeID // look at what led to this one; 0: at what is newest
+	Batches  int             // kept of each connection, beside its beginning
+	Scan     int64           // bytes of the store to look through; 0: all
+}
+
+// Story is a trace of bounded size of some connections and of those that
+// belong to them: what explaining them needs. Trace gives all that is kept,
+// which on a busy connection is a great deal.
+func (s *Store) Story(f Focus) *flow.Trace {
+	c := newCollector(f)
+	s.newest(f.Scan, c.own)
+	s.newest(f.Scan, c.others)
+	c.addEnds()
+	entries := append(s.beginnings(c), c.kept...)
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
+	var events []flow.Event
+	for _, b := range s.factBatches() {
+		events = slices.AppendSeq(events, b.Events)
+	}
+	for _, e := range entries {
+		events = slices.AppendSeq(events, e.events)
+	}
+	return flow.Fold(events)
+}
+
+// entry is a batch that is kept, with its place in the order.
+type entry struct {
+	seq   uint64
+	batch flow.Batch
+	begin bool // only what comes before its first exchange counts
+}
+
+func (e entry) events(yield func(flow.Event) bool) {
+	for event := range e.batch.Events {
+		if e.begin && event.Exchange != 0 || !yield(event) {
+			return
+		}
+	}
+}
+
+// collector gathers a story, going back in time.
+type collector struct {
+	focus  Focus
+	wanted map[flow.ConnID]bool
+	links  links
+	count  map[flow.ConnID]int
+	seen   bool // the exchange in focus was met
+	kept   []entry
+	ends   map[flow.ConnID]entry // last batches of other connections
+}
+
+func newCollector(f Focus) *collector {
+	return &collector{
+		focus: f, wanted: set(f.Conns), count: map[flow.ConnID]int{}, ends: map[flow.ConnID]entry{},
+		links: links{conns: set(f.Conns), exchanges: map[flow.ExchangeID]bool{}, made: map[flow.ExchangeID]bool{}},
+	}
+}
+
+// newest goes through entries from the newest back, until scan bytes.
+func (s *Store) newest(scan int64, yield func(h header, b flow.Batch)) {
+	var seen int64
+	s.walkBack(&s.all, func(v view) bool {
+		type item struct {
+			h header
+			b flow.Batch
+		}
+		var items []item
+		v.entries(0, func(_ int, h header, b flow.Batch) bool {
+			items = append(items, item{h, b})
+			return true
+		})
+		for _, it := range slices.Backward(items) {
+			yield(it.h, it.b)
+		}
+		seen += int64(len(v.data))
+		return scan == 0 || seen < scan
+	})
+}
+
+// own keeps batches of the connections themselves and learns their links.
+func (c *collector) own(h header, b flow.Batch) {
+	if !c.wanted[h.conn] {
+		return
+	}
+	if c.focus.Exchange != 0 && !c.seen {
+		c.seen = mentions(b, c.focus.Exchange)
+		if !c.seen && !closes(b) {
+			return
+		}
+	}
+	if c.count[h.conn] >= c.focus.Batches {
+		return
+	}
+	c.keep(h, b)
+	for e := range b.Events {
+		if e.Exchange != 0 {
+			c.links.exchanges[e.Exchange] = true
+		}
+		if e.Parent != 0 {
+			c.links.made[e.Parent] = true
+		}
+	}
+}
+
+// others keeps what belongs to the exchanges that were kept.
+func (c *collector) others(h header, b flow.Batch) {
+	switch {
+	case h.conn == 0 || c.wanted[h.conn] || len(c.kept) >= maxStory:
+	case c.links.touches(b):
+		if c.count[h.conn] < c.focus.Batches {
+			c.keep(h, b)
+		}
+	case len(c.ends) < maxStory && closes(b):
+		c.ends[h.conn] = entry{seq: h.seq, batch: slices.Clone(b)}
+	}
+}
+
+// maxStory bounds the batches of a story.
+const maxStory = 4096
+
+func (c *collector) keep(h header, b flow.Batch) {
+	c.count[h.conn]++
+	c.kept = append(c.kept, entry{seq: h.seq, batch: slices.Clone(b)})
+}
+
+// addEnds keeps how the connections ended that turned out to belong.
+func (c *collector) addEnds() {
+	for id, e := range c.ends {
+		if c.count[id] > 0 {
+			c.kept = append(c.kept, e)
+		}
+	}
+}
+
+// beginnings gives how the connections of the story began, as far as it is not
+// kept anyway.
+func (s *Store) beginnings(c *collector) []entry {
+	have := map[uint64]bool{}
+	for _, e := range c.kept {
+		have[e.seq] = true
+	}
+	var out []entry
+	s.walk(&s.heads, func(v view) {
+		v.entries(0, func(_ int, h header, b flow.Batch) bool {
+			if (c.wanted[h.conn] || c.count[h.conn] > 0) && !have[h.seq] {
+				out = append(out, entry{h.seq, slices.Clone(b), true})
+			}
+			return true
+		})
+	})
+	return out
+}
+
+func mentions(b flow.Batch, x flow.ExchangeID) bool {
+	for e := range b.Events {
+		if e.Exchange == x {
+			return true
+		}
+	}
+	return false
+}
+
+func closes(b flow.Batch) bool {
+	for e := range b.Events {
+		if e.Kind == flow.Closed {
+			return true
+		}
+	}
+	return false
+}
