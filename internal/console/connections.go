@@ -1,0 +1,99 @@
+package console
+
+import (
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"fanlight/internal/flow"
+)
+
+// summary is a connection without its events, with what a list shows of it.
+type summary struct {
+	flow.ConnRecord
+	Last    *lastExchange `json:"last,omitempty"`    // its newest exchange
+	Trouble string        `json:"trouble,omitempty"` // the last thing that went wrong, in a few words
+}
+
+type lastExchange struct {
+	ID       string `json:"id"`
+	Method   string `json:"method,omitempty"`
+	Host     string `json:"host,omitempty"`
+	Target   string `json:"target,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	Outcome  string `json:"outcome,omitempty"`
+	Incident string `json:"incident,omitempty"`
+}
+
+func summarise(c *flow.Conn, mask flow.Mask) summary {
+	events := c.Events
+	bare := *c
+	bare.Events = nil
+	out := summary{ConnRecord: flow.ConnJSON(&bare, mask)}
+	if n := len(c.Exchanges); n > 0 {
+		x := c.Exchanges[n-1]
+		out.Last = &lastExchange{x.ID.String(), x.Method, x.Host, x.Target, x.Status, x.Outcome, x.Incident}
+	}
+	for i := range events {
+		if words := trouble(&events[i]); words != "" {
+			out.Trouble = words
+		}
+	}
+	return out
+}
+
+func trouble(e *flow.Event) string {
+	switch e.Kind {
+	case flow.ConnectFailed, flow.TLSFailed, flow.Timeout, flow.Hanging, flow.Irregular:
+		return e.Kind.String() + ": " + e.Text
+	case flow.Alert:
+		if e.Text != "close_notify" {
+			return "alert: " + e.Text
+		}
+	case flow.Incident:
+		return e.Attr(flow.KeyCause)
+	}
+	return ""
+}
+
+const (
+	defaultLimit = 100
+	maxLimit     = 500
+)
+
+// connections lists those with the newest activity first; before is the last
+// one of the page before.
+func (a *api) connections(w http.ResponseWriter, r *http.Request) {
+	limit := defaultLimit
+	if s := r.FormValue("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			fail(w, http.StatusBadRequest, "limit is not a number above 0: "+s)
+			return
+		}
+		limit = min(n, maxLimit)
+	}
+	if a.Store == nil {
+		answer[summary](w, nil)
+		return
+	}
+	ids := a.Store.Recent(math.MaxInt)
+	if s := r.FormValue("before"); s != "" {
+		before, ok := connID(s)
+		if !ok {
+			fail(w, http.StatusBadRequest, "before is not a connection such as c7: "+s)
+			return
+		}
+		ids = ids[slices.Index(ids, before)+1:]
+	}
+	ids = ids[:min(limit, len(ids))]
+	trace := a.Store.Trace(ids...)
+	var out []summary
+	for _, id := range ids {
+		if c := trace.Conn(id); c != nil {
+			out = append(out, summarise(c, a.Mask))
+		}
+	}
+	answer(w, out)
+}

@@ -1,0 +1,201 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/flow"
+)
+
+// chapter is one connection of a story.
+type chapter struct {
+	Connection flow.ConnRecord       `json:"connection"`
+	Exchanges  []flow.ExchangeRecord `json:"exchanges"`
+	Omitted    int                   `json:"omitted,omitempty"` // exchanges left out
+}
+
+// story is a connection with all that belongs to it.
+type story struct {
+	chapter
+	Related  []chapter         `json:"related"`
+	Findings []explain.Finding `json:"findings"`
+	Notation string            `json:"notation"`
+}
+
+// incidentStory is what happened to one request that failed.
+type incidentStory struct {
+	Incident incidentRecord `json:"incident"`
+	*story                  // absent if the record is gone
+}
+
+const (
+	maxExchanges = 200 // shown of a connection
+	maxEvents    = 500 // shown of a connection, besides those of its exchanges
+)
+
+func (a *api) connection(w http.ResponseWriter, r *http.Request) {
+	id, ok := connID(r.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusBadRequest, "not a connection such as c7: "+r.PathValue("id"))
+		return
+	}
+	s := a.story(id, 0)
+	if s == nil {
+		fail(w, http.StatusNotFound, "nothing is kept of connection "+id.String())
+		return
+	}
+	answer(w, []*story{s})
+}
+
+func (a *api) incident(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	incident, ok := a.Control.Incident(id)
+	if !ok {
+		fail(w, http.StatusNotFound, "no incident "+id+" is known; it may be too long ago")
+		return
+	}
+	answer(w, []incidentStory{{incident.record(), a.story(incident.Conn, incident.Exchange)}})
+}
+
+// story tells of a connection, and of one of its exchanges if x is not 0; nil
+// if nothing is kept of it.
+func (a *api) story(id flow.ConnID, x flow.ExchangeID) *story {
+	if a.Store == nil || id == 0 {
+		return nil
+	}
+	trace := a.masked(a.Store.Trace(a.Store.Related(id)...))
+	c := trace.Conn(id)
+	if c == nil {
+		return nil
+	}
+	findings := a.Findings.Of(trace)
+	own, omitted := around(c, x)
+	linked := links(own)
+	out := &story{Related: []chapter{}}
+	shown := &flow.Trace{Conns: []*flow.Conn{own}}
+	out.chapter = tell(own, omitted)
+	for _, other := range trace.Sorted().Conns {
+		if other.ID == id {
+			continue
+		}
+		part, omitted := only(other, linked)
+		out.Related = append(out.Related, tell(part, omitted))
+		shown.Conns = append(shown.Conns, part)
+	}
+	if x != 0 {
+		linked = links(&flow.Conn{Exchanges: []*flow.Exchange{{ID: x}}})
+	}
+	out.Findings = relevant(findings, id, trace, linked)
+	var b strings.Builder
+	for _, c := range shown.Conns {
+		b.WriteString(c.String())
+	}
+	out.Notation = b.String()
+	return out
+}
+
+func (a *api) masked(t *flow.Trace) *flow.Trace {
+	out := &flow.Trace{Facts: t.Facts}
+	for _, c := range t.Conns {
+		out.Conns = append(out.Conns, a.Mask.Conn(c))
+	}
+	return out
+}
+
+func tell(c *flow.Conn, omitted int) chapter {
+	out := chapter{flow.ConnJSON(c, nil), []flow.ExchangeRecord{}, omitted}
+	out.Connection.Exchanges += omitted
+	for _, x := range c.Exchanges {
+		out.Exchanges = append(out.Exchanges, flow.ExchangeJSON(x, nil)) // masked already
+	}
+	return out
+}
+
+// around leaves of a connection its newest exchanges, or those around x.
+func around(c *flow.Conn, x flow.ExchangeID) (part *flow.Conn, omitted int) {
+	n := len(c.Exchanges)
+	end := n
+	if i := slices.IndexFunc(c.Exchanges, func(e *flow.Exchange) bool { return e.ID == x }); i >= 0 {
+		end = min(n, i+maxExchanges/2)
+	}
+	return cut(c, c.Exchanges[max(0, end-maxExchanges):end])
+}
+
+// linkSet names the exchanges of one connection and those they were made for.
+type linkSet struct{ own, parents map[flow.ExchangeID]bool }
+
+func links(c *flow.Conn) linkSet {
+	l := linkSet{map[flow.ExchangeID]bool{}, map[flow.ExchangeID]bool{}}
+	for _, x := range c.Exchanges {
+		l.own[x.ID] = true
+		if x.Parent != 0 {
+			l.parents[x.Parent] = true
+		}
+	}
+	return l
+}
+
+func (l linkSet) has(x *flow.Exchange) bool { return l.own[x.Parent] || l.parents[x.ID] }
+
+// only leaves of another connection what has to do with the links: an origin
+// connection may have served many clients.
+func only(c *flow.Conn, l linkSet) (part *flow.Conn, omitted int) {
+	var kept []*flow.Exchange
+	for _, x := range c.Exchanges {
+		if l.has(x) {
+			kept = append(kept, x)
+		}
+	}
+	return cut(c, kept[max(0, len(kept)-maxExchanges):])
+}
+
+// cut is c with some of its exchanges and their events, and the first and last
+// of the other events.
+func cut(c *flow.Conn, exchanges []*flow.Exchange) (part *flow.Conn, omitted int) {
+	keep := map[flow.ExchangeID]bool{}
+	for _, x := range exchanges {
+		keep[x.ID] = true
+	}
+	others := 0
+	for i := range c.Events {
+		if c.Events[i].Exchange == 0 {
+			others++
+		}
+	}
+	out := *c
+	out.Exchanges, out.Events = exchanges, nil
+	seen := 0
+	for _, e := range c.Events {
+		if e.Exchange == 0 {
+			seen++
+			if seen > maxEvents/2 && seen <= others-maxEvents/2 {
+				continue
+			}
+		} else if !keep[e.Exchange] {
+			continue
+		}
+		out.Events = append(out.Events, e)
+	}
+	return &out, len(c.Exchanges) - len(exchanges)
+}
+
+// relevant leaves the findings that name the connection or one of its
+// exchanges, not those of others who shared a connection with it.
+func relevant(findings []explain.Finding, id flow.ConnID, t *flow.Trace, l linkSet) []explain.Finding {
+	out := []explain.Finding{}
+	for _, f := range findings {
+		named := len(f.Exchanges) == 0 && (len(f.Conns) == 0 || slices.ContainsFunc(f.Conns, func(c flow.ConnID) bool {
+			return c == id || t.Conn(c) != nil && t.Conn(c).Parent == id
+		}))
+		for _, x := range f.Exchanges {
+			found := t.Exchange(x)
+			named = named || l.own[x] || l.parents[x] || found != nil && l.has(found)
+		}
+		if named {
+			out = append(out, f)
+		}
+	}
+	return out
+}
