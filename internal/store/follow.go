@@ -8,7 +8,8 @@ import (
 	"fanlight/internal/flow"
 )
 
-// Entry is one batch as it was taken. Batch is a copy that the receiver owns.
+// Entry is one batch as it was taken. A follower gives its receiver a copy of
+// the batch to own.
 type Entry struct {
 	Seq     uint64      // grows with every batch taken
 	Conn    flow.ConnID // 0: a fact about the machine

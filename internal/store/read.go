@@ -17,17 +17,10 @@ func (s *Store) Trace(ids ...flow.ConnID) *flow.Trace {
 	for _, b := range s.factBatches() {
 		events = slices.AppendSeq(events, b.Events)
 	}
-	return flow.Fold(append(events, s.Before(math.MaxUint64, ids...)...))
-}
-
-// Before gives the events of connections that were taken before the entry of
-// the given sequence number: what a follower that begins there has missed.
-func (s *Store) Before(seq uint64, ids ...flow.ConnID) []flow.Event {
-	var events []flow.Event
-	for _, b := range s.batches(seq, set(ids)) {
-		events = slices.AppendSeq(events, b.Events)
-	}
-	return events
+	s.Each(math.MaxUint64, ids, func(e Entry) {
+		events = slices.AppendSeq(events, slices.Clone(e.Batch).Events)
+	})
+	return flow.Fold(events)
 }
 
 func (s *Store) factBatches() []flow.Batch {
@@ -36,29 +29,25 @@ func (s *Store) factBatches() []flow.Batch {
 	return slices.Clone(s.facts)
 }
 
-// batches gives copies of the batches of connections before seq, in order.
-func (s *Store) batches(seq uint64, wanted map[flow.ConnID]bool) []flow.Batch {
-	var out []flow.Batch
-	heads := map[uint64]bool{}
+// Each gives what is kept of connections and was taken before a sequence
+// number, in order: what a follower that begins there has missed. The batches
+// are valid during the call only.
+func (s *Store) Each(before uint64, ids []flow.ConnID, yield func(Entry)) {
+	wanted := set(ids)
+	given := map[uint64]bool{} // first batches are kept twice
 	collect := func(v view) {
 		v.entries(0, func(_ int, h header, b flow.Batch) bool {
-			if h.seq < seq && h.conn != 0 && wanted[h.conn] && !heads[h.seq] {
-				out = append(out, slices.Clone(b))
+			if h.seq < before && h.conn != 0 && wanted[h.conn] && !given[h.seq] {
+				yield(Entry{h.seq, h.conn, h.notable, b})
+				if opens(b) {
+					given[h.seq] = true
+				}
 			}
 			return true
 		})
 	}
-	s.walk(&s.heads, func(v view) {
-		collect(v)
-		v.entries(0, func(_ int, h header, _ flow.Batch) bool {
-			if wanted[h.conn] {
-				heads[h.seq] = true
-			}
-			return true
-		})
-	})
+	s.walk(&s.heads, collect)
 	s.walk(&s.all, collect)
-	return out
 }
 
 // Recent gives the connections of which something is kept, those with the

@@ -177,7 +177,10 @@ func TestBeforeAndFollowerMeet(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Fatalf("got %v, %v", entries, err)
 	}
-	events := d.store.Before(entries[0].Seq, log.ID())
+	var events []flow.Event
+	d.store.Each(entries[0].Seq, []flow.ConnID{log.ID()}, func(e Entry) {
+		events = slices.AppendSeq(events, slices.Clone(e.Batch).Events)
+	})
 	events = slices.AppendSeq(events, entries[0].Batch.Events)
 	if diff := cmp.Diff(d.store.Trace(log.ID()).String(), flow.Fold(events).String()); diff != "" {
 		t.Errorf("what came before and what was followed (-whole +parts):\n%s", diff)
