@@ -211,6 +211,22 @@ conn 3  127.0.0.1:3 -> 10.0.0.5:443
 	}
 }
 
+// TestOriginThatFailed has an origin connection that never carried anything.
+func TestOriginThatFailed(t *testing.T) {
+	_, s, _, control := serve(t)
+	record(t, s, `conn 1  127.0.0.1:1 -> 127.0.0.2:443
+  +0.000 > GET /a x1
+  +0.001 exchange-done complete x1
+conn 2  127.0.0.1:3 -> 10.0.0.5:443  parent c1
+  +0.000 connect-failed refused
+`)
+	for id, want := range map[string]string{"c2": `"target":"/a"`, "c1": `"text":"refused"`} {
+		if _, text, _ := do(t, "GET", control.URL+"/api/connections/"+id, ""); !strings.Contains(text, want) {
+			t.Errorf("%s: got %s, want %s", id, text, want)
+		}
+	}
+}
+
 func TestLongConnectionIsCut(t *testing.T) {
 	_, s, _, control := serve(t)
 	rec := flow.NewRecorder(s)

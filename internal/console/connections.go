@@ -88,11 +88,11 @@ func (a *api) connections(w http.ResponseWriter, r *http.Request) {
 		ids = ids[slices.Index(ids, before)+1:]
 	}
 	ids = ids[:min(limit, len(ids))]
-	trace := a.Store.Trace(ids...)
+	rows := rowsOf(a.Store, math.MaxUint64, ids)
 	var out []summary
 	for _, id := range ids {
-		if c := trace.Conn(id); c != nil {
-			out = append(out, summarise(c, a.Mask))
+		if item, ok := rows[id].summary(a.Mask); ok {
+			out = append(out, item)
 		}
 	}
 	answer(w, out)

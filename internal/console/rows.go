@@ -8,71 +8,103 @@ import (
 	"fanlight/internal/store"
 )
 
-// row is what a stream knows of one connection.
+// row is what a list knows of one connection: its beginning, its newest events
+// and how many exchanges there were. Batches in between are only counted, so
+// that looking at a busy connection does not take the door's time.
 type row struct {
 	folder    *flow.Folder
 	exchanges int
+	last      flow.Batch // the newest batch if it is not folded yet
 	changed   bool
 }
 
-const (
-	maxRows      = 5000
-	rowLimit     = 64   // events and exchanges a row remembers
-	maxDecoded   = 2000 // entries of one reading that are decoded whatever they hold
-	rowsToForget = maxRows / 10
-)
+// rowLimit is how many events and exchanges a row remembers.
+const rowLimit = 64
 
-// take folds what the follower read. Under heavy load, of the entries of a
-// connection without anything notable only the last is decoded: a window shows
-// the newest anyway, and must not take the door's time.
-func (s *stream) take(n followed) {
-	s.lost += n.lost
-	if len(n.entries) == 0 {
+// take adds a batch, which may be reused when take returns.
+func (r *row) take(b flow.Batch, notable bool) {
+	if len(r.last) > 0 {
+		r.exchanges++ // one batch is handed over at the end of each exchange
+		r.last = r.last[:0]
+	}
+	r.changed = true
+	if r.folder != nil && !notable {
+		r.last = append(r.last, b...)
 		return
 	}
-	s.seed(n.entries)
-	last := map[flow.ConnID]uint64{}
-	for _, e := range n.entries {
-		last[e.Conn] = e.Seq
-	}
-	for i, e := range n.entries {
-		r := s.rows[e.Conn]
-		if r == nil {
-			continue
-		}
-		r.changed = true
-		if i < maxDecoded || e.Notable || last[e.Conn] == e.Seq {
-			r.add(slices.Collect(e.Batch.Events))
-		} else {
-			r.exchanges++ // a batch is handed over at the end of each exchange
-		}
-	}
+	r.fold(slices.Clone(b))
 }
 
-// seed makes rows for connections that are new to this stream, with what the
-// store has of them from before.
-func (s *stream) seed(entries []store.Entry) {
-	var fresh []flow.ConnID
-	for _, e := range entries {
-		if e.Conn != 0 && s.rows[e.Conn] == nil {
-			s.rows[e.Conn] = &row{folder: flow.NewFolder(rowLimit)}
-			fresh = append(fresh, e.Conn)
-		}
+func (r *row) fold(b flow.Batch) {
+	if r.folder == nil {
+		r.folder = flow.NewFolder(rowLimit)
 	}
-	if len(fresh) == 0 {
-		return
-	}
-	for _, e := range s.Store.Before(entries[0].Seq, fresh...) {
-		s.rows[e.Conn].add([]flow.Event{e})
-	}
-}
-
-func (r *row) add(events []flow.Event) {
-	for _, e := range events {
+	for e := range b.Events {
 		if e.Kind == flow.Request {
 			r.exchanges++
 		}
 		r.folder.Add(e)
+	}
+}
+
+// conn is the connection as far as the row knows it, nil if it knows nothing.
+func (r *row) conn() *flow.Conn {
+	if len(r.last) > 0 {
+		r.fold(r.last)
+		r.last = nil // the folder keeps pointing into it
+	}
+	if r.folder == nil || len(r.folder.Trace().Conns) == 0 {
+		return nil
+	}
+	return r.folder.Trace().Conns[0]
+}
+
+// summary is the row as it is shown; ok is false if there is nothing to show.
+func (r *row) summary(mask flow.Mask) (out summary, ok bool) {
+	c := r.conn()
+	if c == nil {
+		return out, false
+	}
+	out = summarise(c, mask)
+	out.Exchanges = r.exchanges
+	return out, true
+}
+
+// rowsOf makes rows of what was taken before an entry.
+func rowsOf(s *store.Store, before uint64, ids []flow.ConnID) map[flow.ConnID]*row {
+	rows := map[flow.ConnID]*row{}
+	for _, id := range ids {
+		rows[id] = &row{}
+	}
+	s.Each(before, ids, func(e store.Entry) { rows[e.Conn].take(e.Batch, e.Notable) })
+	return rows
+}
+
+const (
+	maxRows    = 5000 // a stream knows
+	forgetRows = maxRows / 10
+)
+
+// take adds what the follower read; connections that are new to this stream
+// begin with what the store has of them from before.
+func (s *stream) take(n followed) {
+	s.lost += n.lost
+	var fresh []flow.ConnID
+	for _, e := range n.entries {
+		if e.Conn != 0 && s.rows[e.Conn] == nil {
+			s.rows[e.Conn] = &row{}
+			fresh = append(fresh, e.Conn)
+		}
+	}
+	if len(fresh) > 0 {
+		for id, r := range rowsOf(s.Store, n.entries[0].Seq, fresh) {
+			s.rows[id] = r
+		}
+	}
+	for _, e := range n.entries {
+		if e.Conn != 0 {
+			s.rows[e.Conn].take(e.Batch, e.Notable)
+		}
 	}
 }
 
@@ -83,25 +115,19 @@ func (s *stream) changes() (items []summary, more int) {
 	for id, r := range s.rows {
 		if r.changed {
 			changed = append(changed, id)
+			r.changed = false
 		}
 	}
 	slices.SortFunc(changed, func(a, b flow.ConnID) int { return cmp.Compare(b, a) })
 	items = []summary{}
 	for i, id := range changed {
 		r := s.rows[id]
-		r.changed = false
-		c := r.conn()
-		if c == nil {
-			continue
-		}
-		if i < maxChanges {
-			item := summarise(c, s.Mask)
-			item.Exchanges = r.exchanges
-			items = append(items, item)
-		} else {
+		if i >= maxChanges {
 			more++
+		} else if item, ok := r.summary(s.Mask); ok {
+			items = append(items, item)
 		}
-		if c.Close.Ended {
+		if c := r.conn(); c != nil && c.Close.Ended {
 			delete(s.rows, id)
 		}
 	}
@@ -109,22 +135,15 @@ func (s *stream) changes() (items []summary, more int) {
 	return items, more
 }
 
-func (r *row) conn() *flow.Conn {
-	if conns := r.folder.Trace().Conns; len(conns) > 0 {
-		return conns[0]
-	}
-	return nil
-}
-
 // forget keeps the number of rows bounded; a connection that speaks again is
-// seeded anew.
+// read from the store again.
 func (s *stream) forget() {
 	if len(s.rows) <= maxRows {
 		return
 	}
 	n := 0
 	for id := range s.rows {
-		if n++; n > rowsToForget {
+		if n++; n > forgetRows {
 			return
 		}
 		delete(s.rows, id)

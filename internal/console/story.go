@@ -7,6 +7,7 @@ import (
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
+	"fanlight/internal/store"
 )
 
 // chapter is one connection of a story.
@@ -65,13 +66,17 @@ func (a *api) story(id flow.ConnID, x flow.ExchangeID) *story {
 	if a.Store == nil || id == 0 {
 		return nil
 	}
-	trace := a.masked(a.Store.Trace(a.Store.Related(id)...))
-	c := trace.Conn(id)
-	if c == nil {
+	whole := a.Store.Trace(id).Conn(id)
+	if whole == nil {
 		return nil
 	}
+	focus := store.Focus{Conns: []flow.ConnID{id}, Exchange: x, Batches: maxExchanges}
+	if whole.Parent != 0 {
+		focus.Conns = append(focus.Conns, whole.Parent)
+	}
+	trace := a.masked(a.Store.Story(focus))
 	findings := a.Findings.Of(trace)
-	own, omitted := around(c, x)
+	own, omitted := around(a.Mask.Conn(whole), x)
 	linked := links(own)
 	out := &story{Related: []chapter{}}
 	shown := &flow.Trace{Conns: []*flow.Conn{own}}
@@ -81,6 +86,9 @@ func (a *api) story(id flow.ConnID, x flow.ExchangeID) *story {
 			continue
 		}
 		part, omitted := only(other, linked)
+		if other.ID == whole.Parent && len(own.Exchanges) == 0 {
+			part, omitted = around(other, 0) // own was made for it and failed before it carried anything
+		}
 		out.Related = append(out.Related, tell(part, omitted))
 		shown.Conns = append(shown.Conns, part)
 	}

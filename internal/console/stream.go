@@ -80,8 +80,9 @@ type stream struct {
 	rows     map[flow.ConnID]*row
 	lost     int64
 	sites    []byte
-	findings map[string]bool
-	err      error // of the first write that failed
+	findings []byte
+	keys     map[string]bool // of the findings
+	err      error           // of the first write that failed
 }
 
 func (s *stream) run(ctx context.Context, news <-chan followed) {
@@ -128,42 +129,44 @@ func (s *stream) sendSites() {
 
 func (s *stream) sendFindings() {
 	items := append([]explain.Finding{}, s.Findings.Recent()...)
+	encoded, err := json.Marshal(items)
+	if err != nil || bytes.Equal(encoded, s.findings) {
+		return
+	}
 	now := map[string]bool{}
 	fresh, gone, unchanged := []string{}, []string{}, 0
 	for _, f := range items {
 		key := findingKey(f)
-		if now[key] {
-			continue
-		}
-		now[key] = true
-		if s.findings[key] {
+		switch {
+		case now[key]:
+		case s.keys[key]:
 			unchanged++
-		} else {
+		default:
 			fresh = append(fresh, key)
 		}
+		now[key] = true
 	}
-	for key := range s.findings {
+	for key := range s.keys {
 		if !now[key] {
 			gone = append(gone, key)
 		}
 	}
-	if s.findings != nil && len(fresh)+len(gone) == 0 {
-		return
-	}
-	s.findings = now
-	s.send("findings", map[string]any{"items": items, "new": fresh, "unchanged": unchanged, "gone": gone})
+	s.findings, s.keys = encoded, now
+	s.send("findings", map[string]any{"items": json.RawMessage(encoded), "new": fresh, "unchanged": unchanged, "gone": gone})
 }
 
-// findingKey tells one finding from another: its id, and where it was found.
+// findingKey tells one finding from another: its id, and the first exchange or
+// connection it was found in. One that grows stays the same.
 func findingKey(f explain.Finding) string {
-	key := f.ID
-	for _, c := range f.Conns {
-		key += " " + c.String()
+	switch {
+	case len(f.Exchanges) > 0:
+		return f.ID + " " + f.Exchanges[0].String()
+	case len(f.Conns) > 0:
+		return f.ID + " " + f.Conns[0].String()
+	case len(f.Evidence) > 0:
+		return f.ID + " " + f.Evidence[0].Text
 	}
-	for _, x := range f.Exchanges {
-		key += " " + x.String()
-	}
-	return key
+	return f.ID
 }
 
 func (s *stream) send(event string, v any) {
