@@ -45,32 +45,51 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 }
 
 // handshake runs the TLS handshake; nil if it failed, with everything said and
-// closed.
+// closed. A deadline bounds it instead of a context, on whose end crypto/tls
+// would close the connection before its record could say why.
 func (s *session) handshake() *tap.Secure {
-	ctx, cancel := context.WithTimeout(context.Background(), s.g.TLSLimit)
-	defer cancel()
+	s.limitHandshake()
 	var choice site.Choice
 	config := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		choice = s.g.Table.Choose(s.local, hello.ServerName)
-		if choice.Site != nil {
-			s.setSite(choice.Site)
-		}
+		choice = s.choose(hello.ServerName)
 		if choice.Config == nil {
 			return cert.RefusalConfig(), nil
 		}
-		s.sni = strings.ToLower(hello.ServerName)
 		return choice.Config, nil
 	}}
-	t, err := tap.Server(ctx, s.tap, config)
-	if err == nil {
-		s.g.Metrics.Handshakes[HandshakeDone].Add(1)
-		return t
+	t, err := tap.Server(context.Background(), s.tap, config)
+	if err != nil {
+		s.handshakeFailed(choice, err)
+		return nil
 	}
-	s.handshakeFailed(ctx, choice, err)
-	return nil
+	_ = s.tap.SetDeadline(time.Time{}) // fails only when it is closed already
+	s.g.Metrics.Handshakes[HandshakeDone].Add(1)
+	return t
 }
 
-func (s *session) handshakeFailed(ctx context.Context, choice site.Choice, err error) {
+func (s *session) limitHandshake() {
+	if d := s.g.TLSLimit; d > 0 {
+		_ = s.tap.SetDeadline(time.Now().Add(d)) // fails only when it is closed already
+	}
+}
+
+// choose decides on a ClientHello. The state is looked at once more after the
+// connection is known as the site's: a stop that came in between has not seen
+// it.
+func (s *session) choose(name string) site.Choice {
+	choice := s.g.Table.Choose(s.local, name)
+	if choice.Site == nil {
+		return choice
+	}
+	s.setSite(choice.Site)
+	if choice.Config != nil {
+		choice = s.g.Table.Choose(s.local, name)
+		s.sni = strings.ToLower(name)
+	}
+	return choice
+}
+
+func (s *session) handshakeFailed(choice site.Choice, err error) {
 	log := s.tap.Log()
 	outcome := HandshakeFailed
 	switch {
@@ -78,7 +97,10 @@ func (s *session) handshakeFailed(ctx context.Context, choice site.Choice, err e
 		outcome = HandshakeRefused
 		log.Add(flow.Event{At: time.Now(), Kind: flow.Decision, Text: "refuse: " + choice.Why, Attrs: flow.Attrs(flow.KeyBy, "site")})
 		s.tlsFailed(choice.Why, flow.Attrs(flow.KeyFault, flow.FaultRefused))
-	case ctx.Err() != nil || tap.IsTimeout(err):
+	case s.stop.Load():
+		outcome = HandshakeRefused
+		s.tlsFailed("site stopped", flow.Attrs(flow.KeyFault, flow.FaultRefused))
+	case tap.IsTimeout(err):
 		outcome = HandshakeTimeout
 		log.Add(timeoutEvent(0, "tls", s.g.TLSLimit))
 		s.tlsFailed("timeout: tls", flow.Attrs(flow.KeyFault, flow.FaultTimeout))
@@ -120,11 +142,22 @@ func (s *session) answerPlain(err error) bool {
 		return false
 	}
 	s.tlsFailed("the client spoke plain HTTP to a TLS address", flow.Attrs(flow.KeyFault, flow.FaultNotTLS))
-	_ = s.tap.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = s.tap.SetDeadline(time.Now().Add(plainWait)) // fails only when it is closed already
 	_, _ = io.WriteString(s.tap, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"+
 		"This address speaks HTTPS. Use https:// instead of http://\n") // a courtesy: the connection ends either way
+	// Closing with the request unread would reset the connection and the
+	// answer with it.
+	if s.tap.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(s.tap, plainBytes)) // whatever ends it
+	}
 	return true
 }
+
+// What a client that speaks HTTP to a TLS address may take.
+const (
+	plainWait  = time.Second
+	plainBytes = 64 << 10
+)
 
 func looksLikeHTTP(head []byte) bool {
 	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PATCH", "CONNE", "TRACE"} {

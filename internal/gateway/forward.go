@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"fanlight/internal/httpconn"
 	"fanlight/internal/httpwire"
@@ -23,22 +24,33 @@ func (s *session) appendRequestFields(b []byte, req *httpconn.Request, does *Sit
 	h := req.Head
 	rules := &does.RequestHeaders
 	plain := rules.Empty()
-	b = httpwire.AppendField(b, "Host", host)
+	if plain || !rules.dropsName("Host") {
+		b = httpwire.AppendField(b, "Host", host)
+	}
 	for i := range h.Fields {
 		f := h.Fields[i]
 		name := h.Bytes(f.Name)
-		if skipRequestField(name) || h.HopByHop(f) || !plain && rules.drops(name) {
+		if s.writtenAnew(name) || h.HopByHop(f) || !plain && rules.drops(name) {
 			continue
 		}
 		b = append(append(append(append(b, name...), ": "...), h.Bytes(f.Value)...), '\r', '\n')
 	}
-	b = s.appendForwarded(b, req)
+	b = s.appendForwarded(b, req, rules)
 	b = appendRules(b, rules)
-	if req.Upgrade != "" {
+	if upgrade := upgradeOf(req); upgrade != "" {
 		b = append(b, "Connection: upgrade\r\n"...)
-		b = httpwire.AppendField(b, "Upgrade", req.Upgrade)
+		b = httpwire.AppendField(b, "Upgrade", upgrade)
 	}
 	return b
+}
+
+// upgradeOf is the protocol a client may change to through the door, empty if
+// none. Not h2c: requests inside it would pass by the site's routes and rules.
+func upgradeOf(req *httpconn.Request) string {
+	if strings.Contains(strings.ToLower(req.Upgrade), "h2c") {
+		return ""
+	}
+	return req.Upgrade
 }
 
 func appendRules(b []byte, rules *HeaderRules) []byte {
@@ -51,59 +63,75 @@ func appendRules(b []byte, rules *HeaderRules) []byte {
 	return b
 }
 
-// skipRequestField names the fields that are written anew: Host, framing, the
-// expectation that was answered here, and who asks.
-func skipRequestField(name []byte) bool {
+// writtenAnew names the fields that do not pass as they are: Host, framing, the
+// expectation that was answered here, and who asks. What an untrusted client
+// says of that itself is dropped.
+func (s *session) writtenAnew(name []byte) bool {
 	switch len(name) {
 	case 4:
 		return equalFold(name, "Host")
 	case 6:
 		return equalFold(name, "Expect")
 	case 9:
-		return equalFold(name, "Forwarded")
+		return equalFold(name, "Forwarded") || !s.trusted && equalFold(name, "X-Real-IP")
 	case 14:
 		return equalFold(name, "Content-Length")
-	case 15:
-		return equalFold(name, "X-Forwarded-For")
-	case 16:
-		return equalFold(name, "X-Forwarded-Host")
-	case 17:
-		return equalFold(name, "X-Forwarded-Proto")
 	}
-	return false
+	const prefix = "X-Forwarded-"
+	if len(name) <= len(prefix) || !equalFold(name[:len(prefix)], prefix) {
+		return false
+	}
+	kind := name[len(prefix):]
+	return !s.trusted || equalFold(kind, "For") || equalFold(kind, "Proto") || equalFold(kind, "Host")
 }
 
-// appendForwarded writes who asked for what. What an untrusted client says of
-// this itself is dropped.
-func (s *session) appendForwarded(b []byte, req *httpconn.Request) []byte {
-	h := req.Head
-	known := func(name string) []byte {
-		if !s.trusted {
-			return nil
+// appendForwarded writes who asked for what: to what a trusted client says, the
+// client itself is added.
+func (s *session) appendForwarded(b []byte, req *httpconn.Request, rules *HeaderRules) []byte {
+	if !rules.dropsName("X-Forwarded-For") {
+		b = s.appendKnown(append(b, "X-Forwarded-For: "...), req.Head, "X-Forwarded-For")
+		b = append(append(b, s.forwardedFor...), '\r', '\n')
+	}
+	if !rules.dropsName("X-Forwarded-Proto") {
+		b = s.appendFirst(append(b, "X-Forwarded-Proto: "...), req.Head, "X-Forwarded-Proto", s.scheme())
+	}
+	if !rules.dropsName("X-Forwarded-Host") {
+		b = s.appendFirst(append(b, "X-Forwarded-Host: "...), req.Head, "X-Forwarded-Host", req.Host)
+	}
+	if !rules.dropsName("Forwarded") {
+		b = s.appendKnown(append(b, "Forwarded: "...), req.Head, "Forwarded")
+		b = s.appendForwardedElement(b, req.Host)
+	}
+	return b
+}
+
+// appendKnown writes the elements of a trusted client's fields of a name, each
+// followed by a comma.
+func (s *session) appendKnown(b []byte, h *httpwire.Head, name string) []byte {
+	if !s.trusted {
+		return b
+	}
+	for i := range h.Fields {
+		f := h.Fields[i]
+		if value := h.Bytes(f.Value); len(value) > 0 && equalFold(h.Bytes(f.Name), name) {
+			b = append(append(b, value...), ", "...)
 		}
-		return h.Get(name)
 	}
-	b = append(b, "X-Forwarded-For: "...)
-	if before := known("X-Forwarded-For"); before != nil {
-		b = append(append(b, before...), ", "...)
+	return b
+}
+
+// appendFirst writes what a trusted client says, else what is known here.
+func (s *session) appendFirst(b []byte, h *httpwire.Head, name, known string) []byte {
+	var said []byte
+	if s.trusted {
+		said = h.Get(name)
 	}
-	b = append(append(b, s.forwardedFor...), "\r\nX-Forwarded-Proto: "...)
-	if before := known("X-Forwarded-Proto"); before != nil {
-		b = append(b, before...)
+	if said != nil {
+		b = append(b, said...)
 	} else {
-		b = append(b, s.scheme()...)
+		b = append(b, known...)
 	}
-	b = append(b, "\r\nX-Forwarded-Host: "...)
-	if before := known("X-Forwarded-Host"); before != nil {
-		b = append(b, before...)
-	} else {
-		b = append(b, req.Host...)
-	}
-	b = append(b, "\r\nForwarded: "...)
-	if before := known("Forwarded"); before != nil {
-		b = append(append(b, before...), ", "...)
-	}
-	return s.appendForwardedElement(b, req.Host)
+	return append(b, '\r', '\n')
 }
 
 // appendForwardedElement writes one element of RFC 7239; an IPv6 address and a

@@ -61,10 +61,18 @@ func (g *Gateway) origins(f func(*origin.Origin)) {
 	}
 }
 
-// Close ends every connection and the pools.
+// Close ends every connection and the pools, and waits for the connections.
+// Nothing may be given to Serve any more.
 func (g *Gateway) Close() {
-	for _, s := range g.sessions.all() {
-		s.kill("door shut")
+	for {
+		open := g.sessions.all()
+		if len(open) == 0 {
+			break
+		}
+		for _, s := range open {
+			s.kill("door shut")
+		}
+		time.Sleep(closePoll)
 	}
 	g.origins((*origin.Origin).Close)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"fanlight/internal/authwire"
@@ -27,6 +28,9 @@ type carriage struct {
 	conn  *origin.Conn
 	id    flow.ExchangeID // of the origin exchange
 	pump  *pump           // nil: the body is sent, or there is none
+
+	headed atomic.Bool // the final response head has come
+	unsent error       // of writing the request to a new connection
 }
 
 // proxy carries an exchange to an origin and back.
@@ -53,10 +57,14 @@ func (s *session) proxy(x httpconn.Exchange, does *Site, route *Route) {
 // 9.2.2), with a body that can be sent again. A connection that belongs to the
 // client is not replaced: the sign-in died with it.
 func (k *carriage) mayRetry(f *origin.Failure, fresh bool) bool {
-	if fresh || !f.Dead || !k.whole || k.conn.Pinned() || k.s.gone.Load() || k.s.stop.Load() && k.s.tunnel.Load() {
+	if fresh || !f.Dead || !k.whole || k.conn.Pinned() || k.s.gone.Load() {
 		return false
 	}
-	switch k.x.Request().Method {
+	return idempotent(k.x.Request().Method)
+}
+
+func idempotent(method string) bool {
+	switch method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
 		return true
 	}
@@ -67,13 +75,16 @@ func (k *carriage) giveUp(f *origin.Failure) {
 	s := k.s
 	switch {
 	case s.gone.Load():
-		s.gone.Store(false)
 		s.g.Metrics.responded(0)
 		k.x.Truncate("client gave up before the response")
+	case f.Given:
+		k.x.Truncate("ended from outside")
 	case f.Dead && k.conn != nil && k.conn.Pinned() && !k.x.Responded():
 		// As without a door: the client sees its connection end and signs in
 		// again on a new one.
 		k.x.Truncate("the origin closed the connection this client had signed in on")
+	case f.Dead && !idempotent(k.x.Request().Method):
+		s.fail(k.x, f.Status, f.Error()+"; "+k.x.Request().Method+" is not sent twice")
 	default:
 		s.fail(k.x, f.Status, f.Error())
 	}
@@ -85,6 +96,8 @@ func (k *carriage) attempt(fresh bool) *origin.Failure {
 	if f := k.connect(fresh); f != nil {
 		return f
 	}
+	k.id = k.s.g.Recorder.NextExchange()
+	k.s.leg.Store(uint64(k.id))
 	k.s.waiting.Store(k.conn)
 	defer k.s.waiting.Store(nil)
 	if f := k.send(); f != nil {
@@ -103,14 +116,17 @@ func (k *carriage) settle(f *origin.Failure) *origin.Failure {
 	k.pump = nil
 	p.interrupt() // does nothing after a whole exchange, whose pump has ended
 	clientFault := p.wait()
-	if f == nil {
+	switch {
+	case f == nil:
 		return nil
-	}
-	if clientFault != nil && !k.x.Responded() {
+	case clientFault == nil:
+		return f
+	case k.x.Responded():
+		k.x.Truncate(clientFault.Cause)
+	default:
 		k.answerClientFault(clientFault)
-		return nil
 	}
-	return f
+	return nil
 }
 
 func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
@@ -123,27 +139,41 @@ func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
 	k.s.fail(k.x, fault.Status, fault.Cause)
 }
 
-// connect finds the connection: the one this client signed in on, or one of
-// the pool.
+// connect finds the connection: the one this client signed in on, one of the
+// pool, or a new one.
 func (k *carriage) connect(fresh bool) *origin.Failure {
-	s := k.s
-	if c := s.pinned[k.o]; c != nil {
+	host := k.x.Request().Host
+	if c := k.s.pinned[k.o]; c != nil {
 		k.conn = c
 		return nil
 	}
-	c, err := k.o.Get(context.Background(), k.x.Request().Host, k.x.Log().ID(), fresh)
-	if err != nil {
-		var f *origin.Failure
-		if errors.As(err, &f) {
-			return f
+	if !fresh {
+		if k.conn = k.o.Take(host); k.conn != nil {
+			return nil
 		}
-		return &origin.Failure{Origin: k.o.Name, Phase: origin.PhaseConnect, Err: err, Status: 502}
 	}
-	if c.Served() == 0 {
+	return k.dial(host)
+}
+
+func (k *carriage) dial(host string) *origin.Failure {
+	s := k.s
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.phase.Store(phaseConnect)
+	s.dialing.Store(&cancel)
+	c, err := k.o.Dial(ctx, host, k.x.Log().ID())
+	s.dialing.Store(nil)
+	if err == nil {
 		s.g.Metrics.Origins.Add(1)
+		k.conn = c
+		return nil
 	}
-	k.conn = c
-	return nil
+	k.conn = nil
+	var f *origin.Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return &origin.Failure{Origin: k.o.Name, Phase: origin.PhaseConnect, Err: err, Status: 502}
 }
 
 // send writes the request head, and the body if it is here already; a longer
@@ -152,6 +182,7 @@ func (k *carriage) connect(fresh bool) *origin.Failure {
 func (k *carriage) send() *origin.Failure {
 	s, x, c := k.s, k.x, k.conn
 	req := x.Request()
+	s.phase.Store(phaseFirstByte)
 	buf := s.g.Buffers.Body()
 	defer s.g.Buffers.PutBody(buf)
 	b := httpwire.AppendRequestLine((*buf)[:0], req.Method, originTarget(req))
@@ -159,7 +190,6 @@ func (k *carriage) send() *origin.Failure {
 	b = s.appendRequestFields(b, req, k.does, k.host)
 	b = appendRequestFraming(b, req)
 	fields := b[start:]
-	k.id = s.g.Recorder.NextExchange()
 	c.BeginExchange()
 	c.Begin(k.id, x.ID(), req.Method, req.Target, fields, c.Idle())
 	k.authorization(req.Head)
@@ -181,17 +211,19 @@ func (k *carriage) send() *origin.Failure {
 		}
 		c.Sent()
 	default:
+		c.NoReadLimit() // one of the exchange before must not end this one's body
 		k.pump = startPump(k)
 	}
 	return nil
 }
 
-// early turns a failed write into a failure, unless the origin answered
-// before it closed: then receive tells more.
+// early turns a failed write into a failure, unless the origin may have
+// answered before it closed: then receive tells more.
 func (k *carriage) early(err error) *origin.Failure {
-	if k.conn.Served() > 1 || errors.Is(err, context.Canceled) {
+	if k.conn.Served() > 1 || origin.IsTimeout(err) {
 		return k.conn.Fail(k.id, origin.PhaseSend, err)
 	}
+	k.unsent = err
 	return nil
 }
 

@@ -16,6 +16,7 @@ type pump struct {
 	k      *carriage
 	ended  chan struct{}
 	whole  atomic.Bool // everything was sent
+	cut    atomic.Bool // we ended it
 	fault  *httpconn.BodyFault
 	failed error // of a write to the origin
 }
@@ -94,7 +95,7 @@ func (p *pump) finish(chunked bool) {
 		k.conn.Sent()
 		p.whole.Store(true)
 	}
-	if wait > 0 {
+	if wait > 0 && !k.headed.Load() {
 		_ = k.conn.Transport().SetReadDeadline(time.Now().Add(wait)) // fails only when it is closed already
 	}
 }
@@ -104,6 +105,9 @@ const earlyWait = 2 * time.Second
 
 // lost ends the origin's wait for a body that will not come.
 func (p *pump) lost(err error) {
+	if p.cut.Load() {
+		return
+	}
 	if !errors.As(err, &p.fault) {
 		p.fault = &httpconn.BodyFault{Cause: err.Error(), Gone: true}
 	}
@@ -132,17 +136,20 @@ func (p *pump) settle() {
 	select {
 	case <-p.ended:
 	case <-t.C:
-		p.k.x.CloseAfter("the origin answered before the end of the request")
+		p.k.x.CloseAfter(answeredEarly)
 		p.interrupt()
 		<-p.ended
 	}
 }
 
+const answeredEarly = "the origin answered before the end of the request"
+
 // interrupt ends the pump's waits on both sides.
 func (p *pump) interrupt() {
 	if !p.done() {
+		p.cut.Store(true)
 		p.k.conn.Interrupt("the exchange ended before the end of the request")
-		_ = p.k.s.tap.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
+		p.k.x.StopBody()
 	}
 }
 

@@ -14,7 +14,7 @@ func (k *carriage) receive() *origin.Failure {
 	for {
 		h, err := c.ReadHead(k.firstByteLimit())
 		if err != nil {
-			return c.Fail(k.id, origin.PhaseFirstByte, err)
+			return k.unanswered(err)
 		}
 		if h.Status >= 200 || h.Status == 101 {
 			return k.respond(h)
@@ -23,11 +23,21 @@ func (k *carriage) receive() *origin.Failure {
 			continue // ours was sent when the body was asked for
 		}
 		if err := k.x.Interim(h.Status, interimFields(h)); err != nil {
-			c.Close("client gone")
-			k.x.Truncate("write response: " + err.Error())
-			return nil
+			return k.clientLost(err)
 		}
 	}
+}
+
+// unanswered is the failure of a wait for a response head. When the request
+// could not be sent, that is the cause.
+func (k *carriage) unanswered(err error) *origin.Failure {
+	if k.pump != nil && k.pump.done() && k.pump.failed != nil {
+		k.unsent = k.pump.failed
+	}
+	if k.unsent != nil {
+		return k.conn.Fail(k.id, origin.PhaseSend, k.unsent)
+	}
+	return k.conn.Fail(k.id, origin.PhaseFirstByte, err)
 }
 
 func interimFields(h *httpwire.Head) []byte {
@@ -42,6 +52,8 @@ func interimFields(h *httpwire.Head) []byte {
 }
 
 func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
+	k.headed.Store(true)
+	k.s.phase.Store(phaseBody)
 	k.challenge(h)
 	if h.Status == 101 {
 		return k.tunnel(h)
@@ -51,7 +63,7 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 		x.CloseAfter("the origin closes the connection this client had signed in on")
 	}
 	if k.pump != nil && !k.pump.done() && (!h.KeepAlive() || h.Status >= 400) {
-		x.CloseAfter("the origin answered before the end of the request")
+		x.CloseAfter(answeredEarly)
 	}
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
@@ -59,6 +71,9 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	k.s.g.Metrics.responded(h.Status)
 	if err := x.Respond(h.Status, string(h.Bytes(h.Reason)), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)
+	}
+	if k.o.Timeouts.Between <= 0 {
+		c.NoReadLimit() // that for the head is over
 	}
 	return k.body(*buf)
 }

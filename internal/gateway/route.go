@@ -55,6 +55,10 @@ func (r *HeaderRules) drops(name []byte) bool {
 	return false
 }
 
+func (r *HeaderRules) dropsName(name string) bool {
+	return len(r.Remove)+len(r.Set) > 0 && r.drops([]byte(name))
+}
+
 // equalFold compares an ASCII name without allocating.
 func equalFold(a []byte, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(string(a), b)

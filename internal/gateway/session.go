@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -28,19 +29,33 @@ type session struct {
 	sni       string
 
 	forwardedFor string
-	host         string // Host field that siteOf found last
-	found        *site.Site
 	pinned       map[*origin.Origin]*origin.Conn
 
 	site    atomic.Pointer[site.Site]
 	stop    atomic.Bool // no further request
 	busy    atomic.Bool
 	tunnel  atomic.Bool
-	gone    atomic.Bool                 // the client left while we waited
-	waiting atomic.Pointer[origin.Conn] // the origin we wait for
-	since   atomic.Int64                // start of the exchange, Unix nanoseconds; 0: none
-	told    atomic.Bool                 // the hanging exchange was published
+	gone    atomic.Bool                        // the client left while we waited
+	dialing atomic.Pointer[context.CancelFunc] // ends an attempt to connect to an origin
+	waiting atomic.Pointer[origin.Conn]        // the origin we wait for
+	leg     atomic.Uint64                      // the exchange on it
+	current atomic.Uint64                      // the exchange with the client
+	phase   atomic.Int32
+	since   atomic.Int64 // start of the exchange, Unix nanoseconds; 0: none
+	told    atomic.Bool  // the hanging exchange was published
 	ties    atomic.Pointer[[]*origin.Conn]
+}
+
+// Phases of an exchange, as the record of one that hangs names them.
+const (
+	phaseLocal = iota
+	phaseConnect
+	phaseFirstByte
+	phaseBody
+)
+
+func phaseName(phase int32) string {
+	return [...]string{"response", "connect", "first-byte", "response-body"}[phase]
 }
 
 func (s *session) closing() bool { return s.stop.Load() }
@@ -53,7 +68,10 @@ func (s *session) scheme() string {
 }
 
 func (s *session) setSite(found *site.Site) {
-	if s.site.Swap(found) != found {
+	if before := s.site.Load(); before == found {
+		return
+	}
+	if before := s.site.Swap(found); before == nil || before.Name != found.Name {
 		s.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.Chosen, Text: found.Name, Attrs: flow.Attrs(flow.KeyWhat, "site")})
 	}
 }
@@ -62,6 +80,9 @@ func (s *session) setSite(found *site.Site) {
 func (s *session) Handle(x httpconn.Exchange) {
 	s.busy.Store(true)
 	s.told.Store(false)
+	s.gone.Store(false)
+	s.phase.Store(phaseLocal)
+	s.current.Store(uint64(x.ID()))
 	s.since.Store(time.Now().UnixNano())
 	s.serve(x)
 	s.since.Store(0)
@@ -70,6 +91,7 @@ func (s *session) Handle(x httpconn.Exchange) {
 
 func (s *session) serve(x httpconn.Exchange) {
 	req := x.Request()
+	met := s.site.Load() != nil
 	found := s.siteOf(req.Host)
 	if found == nil {
 		s.fail(x, 421, "host "+strconv.Quote(req.Host)+" does not belong to "+s.whereabouts())
@@ -79,7 +101,8 @@ func (s *session) serve(x httpconn.Exchange) {
 	case state == site.Stopped && found.StoppedPage:
 		s.fail(x, 503, "site "+found.Name+" is stopped")
 		return
-	case state != site.Serving && state != site.Draining:
+	case state == site.Draining && met: // the connection is waited for
+	case state != site.Serving:
 		s.refuseStopped(x, found)
 		return
 	}
@@ -124,15 +147,17 @@ func (s *session) whereabouts() string {
 // siteOf finds the site a Host field belongs to: on a TLS connection it must
 // be the one whose certificate was shown, nil otherwise.
 func (s *session) siteOf(host string) *site.Site {
-	if s.found != nil && host == s.host {
-		return s.found
-	}
 	found := s.g.Table.Find(s.local, hostname(host))
-	if found == nil || s.secure && found != s.site.Load() {
+	if found == nil {
 		return nil
 	}
+	if s.secure {
+		// By name, since a site may have been replaced after the handshake.
+		if shown := s.site.Load(); shown == nil || shown.Name != found.Name {
+			return nil
+		}
+	}
 	s.setSite(found)
-	s.host, s.found = strings.Clone(host), found
 	return found
 }
 
@@ -150,6 +175,14 @@ func (s *session) kill(why string) {
 	s.stop.Store(true)
 	s.tap.SetWhy(why)
 	_ = s.tap.SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
+	s.giveUpOrigin(why)
+}
+
+// giveUpOrigin ends a wait for an origin from outside.
+func (s *session) giveUpOrigin(why string) {
+	if cancel := s.dialing.Load(); cancel != nil {
+		(*cancel)()
+	}
 	if c := s.waiting.Load(); c != nil {
 		c.Interrupt(why)
 	}

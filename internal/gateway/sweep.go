@@ -12,6 +12,7 @@ const (
 	sweepEvery = 250 * time.Millisecond // one look at everything that waits
 	hangAfter  = 2 * time.Second        // an exchange older than this is published unfinished
 	finishPoll = 50 * time.Millisecond
+	closePoll  = 5 * time.Millisecond
 )
 
 func newTimer(d time.Duration) *time.Timer { return time.NewTimer(d) }
@@ -42,20 +43,38 @@ func (s *session) sweep(now time.Time) {
 		return
 	}
 	age := now.Sub(time.Unix(0, since))
-	c := s.waiting.Load()
-	if age < sweepEvery || c == nil {
+	if age < sweepEvery || s.tunnel.Load() {
 		return
 	}
-	if !s.tunnel.Load() && s.tap.Poll() {
+	if s.awaitsOrigin() && s.tap.Poll() {
 		s.gone.Store(true)
-		c.Interrupt("client gave up")
+		s.giveUpOrigin("client gave up")
 		return
 	}
 	if age > hangAfter && s.told.CompareAndSwap(false, true) {
-		s.tap.Log().Add(flow.Event{At: now, Kind: flow.Hanging, Text: "waiting for origin"})
-		s.tap.Log().Flush()
-		c.Log().Flush()
+		s.publish(now)
 	}
+}
+
+func (s *session) awaitsOrigin() bool { return s.waiting.Load() != nil || s.dialing.Load() != nil }
+
+// publish hands over the record of an exchange that is not finished. One whose
+// response flows does not hang, it is long.
+func (s *session) publish(now time.Time) {
+	phase := s.phase.Load()
+	hanging := flow.Event{At: now, Kind: flow.Hanging, Text: phaseName(phase), Exchange: flow.ExchangeID(s.current.Load())}
+	if phase != phaseBody {
+		s.tap.Log().Add(hanging)
+	}
+	s.tap.Log().Flush()
+	c := s.waiting.Load()
+	if c == nil {
+		return
+	}
+	if hanging.Exchange = flow.ExchangeID(s.leg.Load()); phase != phaseBody {
+		c.Log().Add(hanging)
+	}
+	c.Log().Flush()
 }
 
 // sweepIdle closes a client connection whose signed-in origin connection was

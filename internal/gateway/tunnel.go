@@ -17,7 +17,7 @@ import (
 // have ended.
 func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	c, x, s := k.conn, k.x, k.s
-	if x.Request().Upgrade == "" {
+	if upgradeOf(x.Request()) == "" {
 		return c.Fail(k.id, origin.PhaseFirstByte, errUnasked)
 	}
 	protocol := string(h.Get("Upgrade"))
@@ -33,8 +33,10 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	t := &tunnel{client: client, server: c.Transport(), idle: k.o.Timeouts.Tunnel, clientDeadline: s.tap.SetDeadline}
 	_ = t.server.SetDeadline(time.Time{}) // fails only when it is closed already
 	t.run(c.Ahead())
-	now := time.Now()
-	done := flow.Event{At: now, Exchange: x.ID(), Kind: flow.TunnelDone, Attrs: flow.Attrs(
+	if t.silent.Load() && !s.stop.Load() {
+		x.Log().Add(timeoutEvent(x.ID(), "tunnel", t.idle))
+	}
+	done := flow.Event{At: time.Now(), Exchange: x.ID(), Kind: flow.TunnelDone, Attrs: flow.Attrs(
 		flow.KeyClientBytes, strconv.FormatInt(t.up.Load(), 10), flow.KeyServerBytes, strconv.FormatInt(t.down.Load(), 10))}
 	x.Log().Add(done)
 	s.untie(c)
@@ -58,6 +60,7 @@ type tunnel struct {
 	clientDeadline func(time.Time) error
 	up, down       atomic.Int64
 	first          atomic.Pointer[string] // what ended first
+	silent         atomic.Bool            // and it was a deadline
 }
 
 func (t *tunnel) run(ahead []byte) {
@@ -66,7 +69,7 @@ func (t *tunnel) run(ahead []byte) {
 		n, err := t.client.Write(ahead)
 		t.down.Add(int64(n))
 		if err != nil {
-			t.ended("client gone")
+			t.ended("client gone", err)
 			return
 		}
 	}
@@ -78,7 +81,7 @@ func (t *tunnel) run(ahead []byte) {
 
 // touch moves the deadline of a tunnel in which nothing is said.
 func (t *tunnel) touch() {
-	if t.idle > 0 {
+	if t.idle > 0 && t.first.Load() == nil {
 		at := time.Now().Add(t.idle)
 		_ = t.clientDeadline(at)     // fails only when it is closed already
 		_ = t.server.SetDeadline(at) // likewise
@@ -102,10 +105,7 @@ func (t *tunnel) carry(dst io.Writer, src io.Reader, count *atomic.Int64, why st
 		if err == nil {
 			continue
 		}
-		if httpconn.IsTimeout(err) {
-			why = "timeout: tunnel"
-		}
-		t.ended(why)
+		t.ended(why, err)
 		if half, ok := dst.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 			t.abandon()
 		}
@@ -116,9 +116,15 @@ func (t *tunnel) carry(dst io.Writer, src io.Reader, count *atomic.Int64, why st
 // lastWords is how long one side of a tunnel may go on after the other ended.
 const lastWords = 5 * time.Second
 
-func (t *tunnel) ended(why string) {
-	t.first.CompareAndSwap(nil, &why)
-	t.idle = 0
+func (t *tunnel) ended(why string, err error) {
+	timeout := httpconn.IsTimeout(err)
+	if timeout {
+		why = "timeout: tunnel"
+	}
+	if !t.first.CompareAndSwap(nil, &why) {
+		return
+	}
+	t.silent.Store(timeout)
 	at := time.Now().Add(lastWords)
 	_ = t.clientDeadline(at)     // fails only when it is closed already
 	_ = t.server.SetDeadline(at) // likewise

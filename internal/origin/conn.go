@@ -15,9 +15,12 @@ import (
 type Conn struct {
 	*httpconn.Client
 	tap       *tap.Conn
+	secure    *tap.Secure // nil without TLS
+	leash     leash
 	origin    *Origin
 	name      string // server name
 	idleSince time.Time
+	polled    time.Time // when the pool looked last
 	pinned    bool
 	asked     atomic.Int32 // HelloRequests in this exchange
 	cut       atomic.Bool  // a renegotiation was refused by our own rule
@@ -65,11 +68,17 @@ func (c *Conn) Close(why string) {
 	_ = c.Transport().Close() // the connection is over either way
 }
 
-// Interrupt ends waits on the connection from another goroutine.
+// Interrupt ends waits on the connection, now and later, from another
+// goroutine. The connection is good for nothing but Close afterwards.
 func (c *Conn) Interrupt(why string) {
 	c.stopped.Store(true)
 	c.tap.SetWhy(why)
-	_ = c.Transport().SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
+	c.leash.pull()
+}
+
+// NoReadLimit takes a read deadline of an earlier wait away.
+func (c *Conn) NoReadLimit() {
+	_ = c.Transport().SetReadDeadline(time.Time{}) // fails only on a closed connection; the read says so
 }
 
 // AskedLate reports whether the origin asked for a renegotiation in this
@@ -78,7 +87,7 @@ func (c *Conn) AskedLate() bool { return c.asked.Load() > 0 }
 
 // errRenegotiationLimit ends a connection whose origin asked a second time in
 // one exchange although it may ask once.
-var errRenegotiationLimit = errors.New("renegotiate: the origin asked a second time in one exchange (renegotiation: once)")
+var errRenegotiationLimit = errors.New("renegotiate: the origin asked a second time in one exchange")
 
 func (c *Conn) helloRequested() error {
 	if c.asked.Add(1) > 1 && c.origin.Renegotiation == Once {
@@ -90,9 +99,15 @@ func (c *Conn) helloRequested() error {
 
 // TLSState is the state of the connection's TLS; ok is false without TLS.
 func (c *Conn) TLSState() (state tls.ConnectionState, ok bool) {
-	s, ok := c.Transport().(*tap.Secure)
-	if !ok {
+	if c.secure == nil {
 		return state, false
 	}
-	return s.ConnectionState(), true
+	return c.secure.ConnectionState(), true
+}
+
+// machine puts the HTTP machine on the connection.
+func (c *Conn) machine(transport httpconn.Transport) *Conn {
+	c.leash.Transport = transport
+	c.Client = httpconn.NewClient(&c.leash, c.tap.Log(), c.origin.Buffers)
+	return c
 }

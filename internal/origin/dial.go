@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,26 +13,24 @@ import (
 
 	"fanlight/internal/cert"
 	"fanlight/internal/flow"
-	"fanlight/internal/httpconn"
 	"fanlight/internal/tap"
 )
 
-func (o *Origin) dial(ctx context.Context, name string, parent flow.ConnID) (*Conn, error) {
+// Dial opens a connection. host is the forwarded host, parent the client
+// connection it is for. An error is a *Failure.
+func (o *Origin) Dial(ctx context.Context, host string, parent flow.ConnID) (*Conn, error) {
 	t, err := o.connect(ctx, parent)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{tap: t, origin: o, name: name}
+	c := &Conn{tap: t, origin: o, name: o.serverName(host)}
 	if !o.Secure {
-		c.Client = httpconn.NewClient(t, t.Log(), o.Buffers)
-		return c, nil
+		return c.machine(t), nil
 	}
-	secure, err := o.handshake(ctx, c)
-	if err != nil {
+	if err := o.handshake(ctx, c); err != nil {
 		return nil, err
 	}
-	c.Client = httpconn.NewClient(secure, t.Log(), o.Buffers)
-	return c, nil
+	return c.machine(c.secure), nil
 }
 
 // connect makes the TCP connection, trying the addresses of a name in turn.
@@ -43,25 +42,34 @@ func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, er
 	}
 	addrs, err := o.resolve(ctx)
 	if err != nil {
-		return nil, &Failure{Origin: o.Name, Phase: PhaseResolve, Limit: o.Timeouts.Connect, Err: err, Status: 502}
+		return nil, o.unconnected(ctx, PhaseResolve, err)
 	}
-	var last error
-	for _, addr := range addrs {
-		t, err := tap.Dial(ctx, o.Recorder, netip.AddrPortFrom(addr, o.Port), o.Secure, parent, o.Name)
-		if err == nil {
+	for i, addr := range addrs {
+		var t *tap.Conn
+		if t, err = o.connectTo(ctx, addr, len(addrs)-i, parent); err == nil {
 			return t, nil
 		}
-		last = err
-		if ctx.Err() != nil {
-			break
-		}
 	}
-	return nil, o.connectFailure(ctx, last)
+	return nil, o.unconnected(ctx, PhaseConnect, err)
 }
 
-func (o *Origin) connectFailure(ctx context.Context, err error) error {
-	f := &Failure{Origin: o.Name, Phase: PhaseConnect, Err: err, Status: 502}
-	if ctx.Err() != nil || tap.IsTimeout(err) {
+// connectTo tries one address within its share of the time that is left, so
+// that one address that does not answer leaves time for the others.
+func (o *Origin) connectTo(ctx context.Context, addr netip.Addr, left int, parent flow.ConnID) (*tap.Conn, error) {
+	if end, bounded := ctx.Deadline(); bounded && left > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(left))
+		defer cancel()
+	}
+	return tap.Dial(ctx, o.Recorder, netip.AddrPortFrom(addr, o.Port), o.Secure, parent, o.Name)
+}
+
+func (o *Origin) unconnected(ctx context.Context, phase string, err error) *Failure {
+	f := &Failure{Origin: o.Name, Phase: phase, Err: err, Status: 502}
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		f.Err, f.Given = errInterrupted, true
+	case ctx.Err() != nil, tap.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
 		f.Limit, f.Timeout, f.Status = o.Timeouts.Connect, true, 504
 	}
 	return f
@@ -88,22 +96,31 @@ func (o *Origin) resolve(ctx context.Context) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-func (o *Origin) handshake(ctx context.Context, c *Conn) (*tap.Secure, error) {
+// handshake runs the TLS handshake. It is bounded by deadlines instead of a
+// context, on whose end crypto/tls would close the connection before its record
+// could say why.
+func (o *Origin) handshake(ctx context.Context, c *Conn) error {
 	if d := o.Timeouts.TLS; d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
-		defer cancel()
+		_ = c.tap.SetDeadline(time.Now().Add(d)) // fails only on a closed connection; the handshake says so
 	}
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.tap.SetDeadline(time.Unix(1, 0)) // likewise
+	})
 	c.tap.OnHelloRequest(c.helloRequested)
-	secure, err := tap.Client(ctx, c.tap, o.tlsConfig(c))
-	if err == nil {
-		o.recordPeer(c.tap, secure.ConnectionState())
-		return secure, nil
+	secure, err := tap.Client(context.Background(), c.tap, o.tlsConfig(c))
+	if !stop() {
+		err = errInterrupted
 	}
-	f := o.tlsFailure(ctx, c, err)
+	if err == nil {
+		c.secure = secure
+		_ = c.tap.SetDeadline(time.Time{}) // likewise
+		o.recordPeer(c.tap, secure.ConnectionState())
+		return nil
+	}
+	f := o.tlsFailure(c, err)
 	c.tap.SetWhy(f.Error())
 	_ = c.tap.Close() // never usable
-	return nil, f
+	return f
 }
 
 func (o *Origin) recordPeer(t *tap.Conn, s tls.ConnectionState) {
@@ -114,24 +131,19 @@ func (o *Origin) recordPeer(t *tap.Conn, s tls.ConnectionState) {
 	t.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Server, Text: leaf.Subject.String(), Attrs: cert.Describe(leaf)})
 }
 
-func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
+func (o *Origin) tlsFailure(c *Conn, err error) *Failure {
 	f := &Failure{Origin: o.Name, Phase: PhaseTLS, Err: err, Status: 502}
-	if ctx.Err() != nil || tap.IsTimeout(err) {
+	switch {
+	case errors.Is(err, errInterrupted):
+		f.Given = true
+		return f
+	case tap.IsTimeout(err):
 		f.Limit, f.Timeout, f.Status, f.Fault = o.Timeouts.TLS, true, 504, flow.FaultTimeout
-		o.recordTimeout(c.tap.Log(), 0, "tls", o.Timeouts.TLS)
+		o.recordTimeout(c.tap.Log(), 0, PhaseTLS, f.Limit)
 		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.TLSFailed, Text: "timeout", Attrs: flow.Attrs(flow.KeyFault, f.Fault)})
 		return f
 	}
-	fault, attrs := cert.Classify(err, nil)
-	f.Fault = fault
-	text := err.Error()
-	for _, a := range attrs {
-		if a.Key == flow.KeyReason {
-			text = a.Value
-			f.Reason = text
-		}
-	}
-	c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.TLSFailed, Text: text, Attrs: attrs})
+	f.judge(c.tap.Log(), err)
 	return f
 }
 

@@ -1,30 +1,25 @@
 package origin
 
 import (
-	"context"
 	"slices"
 	"time"
-
-	"fanlight/internal/flow"
 )
 
-// Get gives a connection for one exchange: an idle one, or a new one if there
-// is none or fresh is asked for. host is the forwarded host, parent the client
-// connection it is for.
-func (o *Origin) Get(ctx context.Context, host string, parent flow.ConnID, fresh bool) (*Conn, error) {
+// Take gives an idle connection for one exchange, nil if there is none. host
+// is the forwarded host.
+func (o *Origin) Take(host string) *Conn {
 	name := o.serverName(host)
-	for !fresh {
+	for {
 		c := o.take(name)
 		if c == nil {
-			break
+			return nil
 		}
-		if why := c.stale(); why != "" {
-			c.Close(why)
-			continue
+		why := c.stale()
+		if why == "" {
+			return c
 		}
-		return c, nil
+		c.Close(why)
 	}
-	return o.dial(ctx, name, parent)
 }
 
 func (o *Origin) take(name string) *Conn {
@@ -36,9 +31,19 @@ func (o *Origin) take(name string) *Conn {
 	}
 	c := conns[len(conns)-1]
 	conns[len(conns)-1] = nil
-	o.idle[name] = conns[:len(conns)-1]
+	o.keep(name, conns[:len(conns)-1])
 	o.count--
 	return c
+}
+
+// keep stores what is idle under a name. Names come from clients' Host fields,
+// so those without connections are forgotten when they are many.
+func (o *Origin) keep(name string, conns []*Conn) {
+	if len(conns) == 0 && len(o.idle) > maxNames {
+		delete(o.idle, name)
+		return
+	}
+	o.idle[name] = conns
 }
 
 // checkAfter is how long a connection may have been idle before it is looked
@@ -52,7 +57,7 @@ func (c *Conn) stale() string {
 	case c.origin.Timeouts.Idle > 0 && idle > c.origin.Timeouts.Idle:
 		return "idle timeout"
 	case idle > checkAfter && c.tap.Poll():
-		return "closed by origin while idle"
+		return closedIdle
 	}
 	return ""
 }
@@ -64,7 +69,7 @@ func (o *Origin) Put(c *Conn) {
 	o.mu.Lock()
 	keep := !o.done && !c.pinned && o.count < o.MaxIdle
 	if keep {
-		o.idle[c.name] = append(o.idle[c.name], c)
+		o.idle[c.name] = append(o.idle[c.name], c) // the slice stays while its name does: no allocation
 		o.count++
 	}
 	o.mu.Unlock()
@@ -73,31 +78,53 @@ func (o *Origin) Put(c *Conn) {
 	}
 }
 
+// pollEvery is how often an idle connection is looked at by Sweep.
+const pollEvery = time.Second
+
 // Sweep closes connections that have been idle too long or whose origin has
 // closed. Called about every 250 ms.
 func (o *Origin) Sweep() {
-	for _, c := range o.expired() {
-		c.Close("idle timeout")
+	for c, why := range o.expired(time.Now()) {
+		c.Close(why)
 	}
 }
 
-func (o *Origin) expired() (out []*Conn) {
-	if o.Timeouts.Idle <= 0 {
-		return nil
-	}
-	oldest := time.Now().Add(-o.Timeouts.Idle)
+// expired takes the connections to close out of the pool, with the reason.
+func (o *Origin) expired(now time.Time) map[*Conn]string {
+	var out map[*Conn]string
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for name, conns := range o.idle {
 		kept := slices.DeleteFunc(conns, func(c *Conn) bool {
-			old := c.idleSince.Before(oldest)
-			if old {
-				out = append(out, c)
+			why := c.worn(now)
+			if why != "" {
+				if out == nil {
+					out = map[*Conn]string{}
+				}
+				out[c] = why
 			}
-			return old
+			return why != ""
 		})
-		o.idle[name] = kept
+		o.keep(name, kept)
 	}
 	o.count -= len(out)
 	return out
 }
+
+// worn says why an idle connection is to be closed, empty if it is to stay.
+func (c *Conn) worn(now time.Time) string {
+	idle := now.Sub(c.idleSince)
+	if limit := c.origin.Timeouts.Idle; limit > 0 && idle > limit {
+		return "idle timeout"
+	}
+	if now.Sub(c.polled) < pollEvery || idle < pollEvery {
+		return ""
+	}
+	c.polled = now
+	if c.tap.Poll() {
+		return closedIdle
+	}
+	return ""
+}
+
+const closedIdle = "closed by origin while idle"
