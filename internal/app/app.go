@@ -52,6 +52,7 @@ type App struct {
 	findings  *findings
 	certs     map[string]cert.Source
 	warnings  []string
+	windows   windows
 	background
 }
 
@@ -138,15 +139,19 @@ func (a *App) listenTrouble(addr netip.AddrPort, err error) {
 	a.log.Error("cannot accept connections", "addr", addr, "err", err)
 }
 
-// Start opens the addresses of the sites that should run. A site that cannot
-// be started is failed with its reason and does not stop the others; the error
-// joins those reasons.
+// Start opens the control socket, the console and the addresses of the sites
+// that should run. A site that cannot be started is failed with its reason and
+// does not stop the others; the error joins those reasons. A *StartError
+// concerns the door as a whole: it must be shut down.
 func (a *App) Start() error {
+	if err := a.openWindows(); err != nil {
+		return &StartError{err}
+	}
+	if err := a.startRecords(); err != nil {
+		return &StartError{err}
+	}
 	a.run(a.gateway.Sweep)
 	a.run(a.findings.run)
-	if err := a.startRecords(); err != nil {
-		return err
-	}
 	var failed []error
 	for _, s := range a.table.All() {
 		var err error
@@ -188,6 +193,7 @@ func (a *App) Shutdown(ctx context.Context) {
 	}
 	finishing.Wait()
 	a.gateway.Close()
+	a.closeWindows()
 	a.background.stop()
 	a.background.wg.Wait()
 }

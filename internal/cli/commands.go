@@ -6,4 +6,11 @@ import "github.com/spf13/cobra"
 var commands = []func(streams) *cobra.Command{
 	runCommand,
 	checkCommand,
+	portsCommand,
+	explainCommand,
+	devCommand,
+	trustCommand,
+	sitesCommand,
+	addressesCommand,
+	whyCommand,
 }

@@ -7,11 +7,14 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"fanlight/internal/app"
+	bindlist "fanlight/internal/bind"
 	"fanlight/internal/config"
+	"fanlight/internal/machine"
 	"fanlight/internal/site"
 )
 
@@ -56,9 +59,9 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 		return failWith(exitConfig, err)
 	}
 	if err := door.Start(); err != nil {
-		if door.Fatal(err) {
+		if whole := (*app.StartError)(nil); errors.As(err, &whole) || nothingServes(door) {
 			door.Shutdown(ctx)
-			return failWith(exitAddress, err)
+			return failWith(startCode(err), err)
 		}
 		reportFailed(s, cfg, err)
 	}
@@ -67,6 +70,34 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 	fmt.Fprintln(s.err, "shutting down; open exchanges may finish")
 	door.Shutdown(context.WithoutCancel(ctx))
 	return nil
+}
+
+// nothingServes reports that no site is up although one should be.
+func nothingServes(door *app.App) bool {
+	failed := 0
+	for _, st := range door.Sites().All() {
+		switch st.State() {
+		case site.Failed:
+			failed++
+		default:
+			return false
+		}
+	}
+	return failed > 0
+}
+
+// startCode tells a fault of an address from one of a permission or of the
+// configuration.
+func startCode(err error) int {
+	var bind *machine.BindError
+	var outside *bindlist.NotAllowedError
+	switch {
+	case errors.As(err, &bind) && bind.Cause == machine.NotPermitted, errors.Is(err, os.ErrPermission):
+		return exitPermission
+	case errors.As(err, &bind), errors.As(err, &outside), errors.Is(err, syscall.EADDRINUSE):
+		return exitAddress
+	}
+	return exitConfig
 }
 
 // reportFailed prints why sites could not be started, but not what was printed

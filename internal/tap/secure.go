@@ -3,6 +3,7 @@ package tap
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"time"
 
 	"fanlight/internal/flow"
@@ -15,23 +16,50 @@ type Secure struct {
 	tap *Conn
 }
 
-// Server runs the server side of a handshake. The deadline bounds it. On a
-// failure the caller records TLSFailed and closes c.
+// Server runs the server side of a handshake, which the end of ctx ends, as a
+// timeout. On a failure the caller records TLSFailed and closes c.
 func Server(ctx context.Context, c *Conn, config *tls.Config) (*Secure, error) {
 	return handshake(ctx, c, tls.Server(c, config))
 }
 
-// Client runs the client side of a handshake.
+// Client runs the client side of a handshake, with the rules of Server.
 func Client(ctx context.Context, c *Conn, config *tls.Config) (*Secure, error) {
 	return handshake(ctx, c, tls.Client(c, config))
 }
 
+// handshake leaves the deadlines of c cleared. crypto/tls would close the
+// connection when ctx ends, before its record is complete; deadlines do not.
 func handshake(ctx context.Context, c *Conn, t *tls.Conn) (*Secure, error) {
-	if err := t.HandshakeContext(ctx); err != nil {
+	deadline, _ := ctx.Deadline()
+	_ = c.SetDeadline(deadline) // fails only on a closed connection; the handshake says so
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
+		close(interrupted)
+	})
+	err := t.HandshakeContext(context.WithoutCancel(ctx))
+	if !stop() {
+		<-interrupted
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
+	_ = c.SetDeadline(time.Time{}) // fails only on a closed connection; the next read says so
 	c.HandshakeDone(t.ConnectionState())
 	return &Secure{Conn: t, tap: c}, nil
+}
+
+// Read reads plain bytes. At the peer's close_notify it looks for the FIN that
+// comes with it, so that the record says who ended the connection first.
+func (s *Secure) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if err == io.EOF && !s.tap.PeerGone() {
+		s.tap.awaitFIN()
+	}
+	return n, err
 }
 
 // Tap is the connection below.
@@ -54,6 +82,17 @@ func (s *Secure) CloseWrite() error {
 // Close says close_notify and closes. A peer that does not read cannot hold it
 // up: crypto/tls bounds the alert's write.
 func (s *Secure) Close() error { return s.Conn.Close() }
+
+// finWait is how long a FIN may come behind its close_notify.
+const finWait = 20 * time.Millisecond
+
+func (c *Conn) awaitFIN() {
+	_ = c.Conn.SetReadDeadline(time.Now().Add(finWait)) // fails only when it is closed already
+	var one [1]byte
+	if n, err := c.Conn.Read(one[:]); n == 0 && err != nil {
+		c.ended(err)
+	}
+}
 
 // Alerted records an alert of the peer that came encrypted and is known only
 // from crypto/tls's error.

@@ -1,0 +1,223 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+
+	"fanlight/internal/config"
+	"fanlight/internal/console"
+	"fanlight/internal/gateway"
+	"fanlight/internal/site"
+)
+
+// control is the door as the console and the control socket see it.
+type control struct{ a *App }
+
+var _ console.Control = control{}
+
+func (c control) Sites() []console.Site {
+	var out []console.Site
+	for _, s := range c.a.table.All() {
+		out = append(out, c.a.describe(s))
+	}
+	return out
+}
+
+func (a *App) describe(s *site.Site) console.Site {
+	a.mu.Lock()
+	configured := a.cfg.Sites[s.Name].State
+	_, differs := a.state.Sites[s.Name]
+	a.mu.Unlock()
+	out := console.Site{Name: s.Name, State: s.State().String(), Reason: s.Reason(), Configured: configured, Differs: differs}
+	for _, b := range s.Bindings {
+		out.Bindings = append(out.Bindings, console.Binding{Address: b.Addr.String(), Names: append([]string{}, b.Names...), Plain: b.Plain})
+	}
+	out.Certificate = a.describeCertificate(s.Name)
+	if len(s.Bindings) > 0 {
+		out.URL = s.Bindings[0].URL()
+	}
+	return out
+}
+
+func (a *App) describeCertificate(name string) *console.Certificate {
+	source := a.certs[name]
+	if source == nil {
+		return nil
+	}
+	c, err := source.Certificate()
+	if err != nil {
+		return &console.Certificate{Fault: err.Error()}
+	}
+	leaf := c.Leaf
+	out := &console.Certificate{Subject: leaf.Subject.String(), Issuer: leaf.Issuer.String(), NotAfter: &leaf.NotAfter, Names: slices.Clone(leaf.DNSNames)}
+	for _, ip := range leaf.IPAddresses {
+		out.Names = append(out.Names, ip.String())
+	}
+	if err := source.Err(); err != nil {
+		out.Fault = err.Error()
+	}
+	return out
+}
+
+func (c control) find(name string) (*site.Site, error) {
+	if s := c.a.table.Get(name); s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("site %q is %w (sites are: %v)", name, console.ErrUnknown, c.a.cfg.SiteNames())
+}
+
+func (c control) StartSite(_ context.Context, name string) error {
+	s, err := c.find(name)
+	if err != nil {
+		return err
+	}
+	if err := c.a.start(s); err != nil {
+		return err
+	}
+	return c.a.keepState(name, "running")
+}
+
+func (c control) StopSite(ctx context.Context, name string) error {
+	return c.end(ctx, name, c.a.door.Stop)
+}
+
+func (c control) DrainSite(ctx context.Context, name string) error {
+	return c.end(ctx, name, c.a.door.Drain)
+}
+
+func (c control) end(ctx context.Context, name string, end func(context.Context, *site.Site) error) error {
+	s, err := c.find(name)
+	if err != nil {
+		return err
+	}
+	if err := end(ctx, s); err != nil {
+		return err
+	}
+	return c.a.keepState(name, "stopped")
+}
+
+// SaveSite writes the state of a site into the file it comes from.
+func (c control) SaveSite(name string) error {
+	s, err := c.find(name)
+	if err != nil {
+		return err
+	}
+	state := "running"
+	if s.State() == site.Stopped {
+		state = "stopped"
+	}
+	a := c.a
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err = edit(a.cfg.SiteFile(name), func(src []byte) ([]byte, error) { return config.SetSiteState(src, name, state) })
+	if err != nil {
+		return fmt.Errorf("save site %s: %w", name, err)
+	}
+	a.cfg.Sites[name].State = state
+	delete(a.state.Sites, name)
+	return a.state.write()
+}
+
+// edit changes a configuration file in place, comments kept.
+func edit(path string, change func([]byte) ([]byte, error)) error {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	changed, err := change(src)
+	if err != nil {
+		return err
+	}
+	return config.WriteFile(path, changed)
+}
+
+func (c control) Addresses() []string {
+	var out []string
+	for _, addr := range c.a.allowed() {
+		out = append(out, addr.String())
+	}
+	return out
+}
+
+// AddAddress lets sites bind an address from now on, in the running door and
+// in the file. Sites that failed for want of it can be started then.
+func (c control) AddAddress(address string) error {
+	addr, err := parseAddress(address)
+	if err != nil {
+		return err
+	}
+	return c.a.changeAddresses([]netip.Addr{addr}, nil)
+}
+
+// RemoveAddress takes an address from the list, in the running door and in the
+// file. A site that is bound there must be stopped first.
+func (c control) RemoveAddress(address string) error {
+	addr, err := parseAddress(address)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(c.a.allowed(), addr) {
+		return fmt.Errorf("address %s is %w (addresses are: %v)", addr, console.ErrUnknown, c.Addresses())
+	}
+	for _, s := range c.a.table.All() {
+		bound := slices.ContainsFunc(s.Bindings, func(b site.Binding) bool { return b.Addr.Addr() == addr })
+		if state := s.State(); bound && (state == site.Serving || state == site.Draining || s.StoppedPage && state == site.Stopped) {
+			return fmt.Errorf("remove address %s: site %s is bound to it (stop it first: fanlight sites stop %s)", addr, s.Name, s.Name)
+		}
+	}
+	return c.a.changeAddresses(nil, []netip.Addr{addr})
+}
+
+func parseAddress(address string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return addr, fmt.Errorf("read address %q: expected an IP address such as 127.0.0.2", address)
+	}
+	return addr.Unmap(), nil
+}
+
+func (a *App) changeAddresses(add, remove []netip.Addr) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var list []netip.Addr
+	err := edit(a.cfg.Path, func(src []byte) ([]byte, error) {
+		changed, err := config.SetAddresses(src, add, remove)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := config.Parse(a.cfg.Path, changed)
+		if err != nil {
+			return nil, err
+		}
+		list = cfg.Addresses
+		return changed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("change addresses: %w", err)
+	}
+	a.cfg.Addresses = list
+	a.listeners.SetAllowed(list)
+	return nil
+}
+
+func (c control) Incident(id string) (console.Incident, bool) {
+	in, ok := c.a.gateway.Incidents.Get(id)
+	return incident(in), ok
+}
+
+func (c control) Incidents() []console.Incident {
+	var out []console.Incident
+	for _, in := range c.a.gateway.Incidents.All() {
+		out = append(out, incident(in))
+	}
+	return out
+}
+
+func incident(in gateway.Incident) console.Incident {
+	return console.Incident{ID: in.ID, Time: in.At, Conn: in.Conn, Exchange: in.Exchange, Site: in.Site, Status: in.Status, Cause: in.Cause}
+}
+
+func (c control) Warnings() []string { return c.a.warnings }

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"fanlight/internal/gateway"
+)
+
+// metrics shows the counters of the door's parts to Prometheus as they are at
+// the moment of the question; nothing is counted twice.
+type metrics struct{ a *App }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("fanlight_"+name, help, labels, nil)
+}
+
+// descriptions of all metrics; constant after start.
+var (
+	descConnections = desc("connections_total", "Client connections accepted.")
+	descOpen        = desc("connections_open", "Client connections open now.")
+	descShed        = desc("connections_shed_total", "Client connections closed because there were too many.")
+	descHandshakes  = desc("handshakes_total", "TLS handshakes with clients by outcome.", "outcome")
+	descResponses   = desc("responses_total", "Responses by class of status; none: the exchange ended without one.", "class")
+	descIncidents   = desc("incidents_total", "Responses that Fanlight made because of a fault.")
+	descRetries     = desc("retries_total", "Requests sent again because a reused origin connection had died.")
+	descOrigins     = desc("origin_connections_total", "Connections opened to origins.")
+	descFindings    = desc("findings_total", "Findings by id.", "id")
+	descUnread      = desc("recorder_unread_total", "Notable batches that came faster than they were explained.")
+	descOverwritten = desc("recorder_overwritten_total", "Batches given up in memory for newer ones.")
+	descTooLarge    = desc("recorder_too_large_total", "Batches too large to be kept.")
+	descKept        = desc("recorder_bytes", "Bytes of records kept in memory.")
+	descSites       = desc("sites", "Sites by state.", "state")
+)
+
+// Describe implements prometheus.Collector.
+func (m metrics) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, out) }
+
+// Collect implements prometheus.Collector.
+func (m metrics) Collect(out chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, n int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(d *prometheus.Desc, n float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
+	}
+	g := &m.a.gateway.Metrics
+	count(descConnections, g.Connections.Load())
+	gauge(descOpen, float64(m.a.gateway.Open()))
+	count(descShed, g.Shed.Load())
+	for _, o := range gateway.HandshakeOutcomes() {
+		count(descHandshakes, g.Handshakes[o].Load(), o.String())
+	}
+	for class := range g.Responses {
+		label := "none"
+		if class > 0 {
+			label = strconv.Itoa(class) + "xx"
+		}
+		count(descResponses, g.Responses[class].Load(), label)
+	}
+	count(descIncidents, g.Incidents.Load())
+	count(descRetries, g.Retries.Load())
+	count(descOrigins, g.Origins.Load())
+	byID, unread := m.a.findings.Counts()
+	for id, n := range byID {
+		count(descFindings, n, id)
+	}
+	count(descUnread, unread)
+	m.collectStore(count, gauge)
+	states := map[string]float64{}
+	for _, s := range m.a.table.All() {
+		states[s.State().String()]++
+	}
+	for state, n := range states {
+		gauge(descSites, n, state)
+	}
+}
+
+func (m metrics) collectStore(count func(*prometheus.Desc, int64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
+	if m.a.store == nil {
+		return
+	}
+	s := m.a.store.Stats()
+	count(descOverwritten, s.Overwritten)
+	count(descTooLarge, int64(s.TooLarge))
+	gauge(descKept, float64(s.Bytes))
+}
+
+func (a *App) metricsHandler() http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(metrics{a}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}
