@@ -1,0 +1,59 @@
+# make demo and make test are the way to begin; README.md says more.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := build
+.PHONY: demo test build bench lint programs gofmt vet staticcheck layers tsc clean
+
+GO ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The revision is stamped into the program where git can tell it.
+export GOFLAGS := -trimpath -buildvcs=$(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
+
+web := web/dist/index.html
+modules := web/node_modules/.package-lock.json
+
+demo: build ## build, start the five stories, print the console's address; CHECK=1 plays them by itself
+	CHECK=$(CHECK) scripts/demo.sh
+
+test: programs $(web) ## install what the tests need, run every test
+	$(GO) run ./scripts/runtests
+
+build: $(web) ## bin/fanlight, with the console
+	$(GO) build -o bin/fanlight ./cmd/fanlight
+
+bench: ## side by side with other servers
+	scripts/install.sh curl haproxy nginx openssl taskset wrk
+	$(GO) run ./bench
+
+lint: gofmt vet staticcheck layers tsc
+
+gofmt:
+	@test -z "$$(gofmt -l bench cmd internal scripts web/*.go | tee /dev/stderr)"
+
+vet:
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+layers:
+	$(GO) test ./internal
+
+tsc: $(modules)
+	cd web && npm run --silent check
+
+# What the tests start or are built with.
+programs:
+	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy nginx openssl systemd-socket-activate taskset
+
+$(modules): web/package.json web/package-lock.json
+	cd web && npm ci --no-fund --no-audit
+	@touch $@
+
+$(web): $(modules) $(shell find web -maxdepth 1 -type f) $(shell find web/src -type f 2>/dev/null)
+	cd web && npm run --silent build
+
+clean:
+	rm -rf bin web/dist/assets $(web) web/node_modules
