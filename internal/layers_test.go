@@ -76,7 +76,8 @@ func layers() []layer {
 		{rank: 5, path: "web"},
 
 		{rank: 6, path: "console", may: list("flow store explain explain/compare report web")},
-		{rank: 8, path: "cli", may: list("app config flow", offline)},
+		// bind and site: docs/design/0001-the-import-table.md
+		{rank: 8, path: "cli", may: list("app config flow bind site", offline)},
 		{rank: 9, path: "cmd/fanlight", may: list("cli")},
 
 		// The benchmarks and the test runner start programs; they are no part of them.
