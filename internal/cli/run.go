@@ -61,7 +61,7 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 	if err := door.Start(); err != nil {
 		if whole := (*app.StartError)(nil); errors.As(err, &whole) || nothingServes(door) {
 			door.Shutdown(ctx)
-			return failWith(startCode(err), err)
+			return failWith(startCode(err), &withFixes{err})
 		}
 		reportFailed(s, cfg, err)
 	}
@@ -114,7 +114,7 @@ func reportFailed(s streams, cfg *config.Config, err error) {
 			known = known || strings.Contains(e.Error(), cfg.Faults[i].Error())
 		}
 		if !known {
-			fmt.Fprintln(s.err, e)
+			fmt.Fprintln(s.err, &withFixes{e})
 		}
 	}
 }

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/explain/rules"
+)
+
+func explainCommand(s streams) *cobra.Command {
+	var output outputFlags
+	c := &cobra.Command{
+		Use:   "explain [FINDING-ID]",
+		Short: "Explain a finding: what it means and what to change",
+		Long: `Print the catalogue page of a finding: what it means, how it looks, what
+usually causes it, what each side can change, and what is mistaken for it.
+Without an id, list the findings there are.`,
+		Example:           "  fanlight explain\n  fanlight explain renegotiation-unanswered",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(ruleIDs(), cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return listRules(s, output)
+			}
+			return explainRule(s, output, args[0])
+		},
+	}
+	output.add(c)
+	return c
+}
+
+func ruleIDs() []string {
+	var ids []string
+	for _, r := range rules.All() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// ruleItem is a finding of the catalogue; in a list only its first fields.
+type ruleItem struct {
+	Type       string      `json:"type"`
+	ID         string      `json:"id"`
+	Severity   string      `json:"severity"`
+	Title      string      `json:"title"`
+	Means      string      `json:"means,omitempty"`
+	Looks      string      `json:"looks,omitempty"`
+	Why        string      `json:"why,omitempty"`
+	Confirm    string      `json:"confirm,omitempty"`
+	Needs      []string    `json:"needs,omitempty"`
+	Fixes      []ruleFix   `json:"fixes,omitempty"`
+	LookAlikes []lookalike `json:"look_alikes,omitempty"`
+	References []string    `json:"references,omitempty"`
+}
+
+type ruleFix struct {
+	Side    string `json:"side"`
+	Product string `json:"product,omitempty"`
+	Text    string `json:"text"`
+	Command string `json:"command,omitempty"`
+}
+
+type lookalike struct {
+	ID         string `json:"id"`
+	Difference string `json:"difference"`
+}
+
+func listRules(s streams, output outputFlags) error {
+	all := rules.All()
+	if output.asked() {
+		items := make([]any, len(all))
+		for i, r := range all {
+			items[i] = ruleItem{Type: "rule", ID: r.ID, Severity: r.Severity.String(), Title: r.Title}
+		}
+		printItems(s.out, output.jsonl, items)
+		return nil
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, r := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title)
+	}
+	return t.Flush()
+}
+
+func explainRule(s streams, output outputFlags, id string) error {
+	all := rules.All()
+	i := slices.IndexFunc(all, func(r explain.Rule) bool { return r.ID == id })
+	switch {
+	case i < 0:
+		return failWith(exitUsage, fmt.Errorf("explain %s: no such finding%s", id, didYouMean(id, ruleIDs())))
+	case output.asked():
+		printItems(s.out, output.jsonl, []any{rulePage(all[i])})
+	default:
+		all[i].Text(s.out)
+	}
+	return nil
+}
+
+func rulePage(r explain.Rule) ruleItem {
+	d := r.Doc
+	item := ruleItem{Type: "rule", ID: r.ID, Severity: r.Severity.String(), Title: r.Title,
+		Means: d.Means, Looks: d.Looks, Why: d.Why, Confirm: d.Confirm, References: d.References}
+	for _, n := range r.Needs {
+		item.Needs = append(item.Needs, n.What)
+	}
+	for _, x := range d.Fixes {
+		item.Fixes = append(item.Fixes, ruleFix{x.Side, x.Product, x.Text, x.Command})
+	}
+	for _, a := range d.LookAlikes {
+		item.LookAlikes = append(item.LookAlikes, lookalike{a.ID, a.Difference})
+	}
+	return item
+}
+
+// didYouMean names the ids that contain word, or else the one spelled most
+// like it.
+func didYouMean(word string, ids []string) string {
+	word = strings.ToLower(word)
+	near := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !strings.Contains(id, word) })
+	if len(near) == 0 || word == "" {
+		best := slices.MinFunc(ids, func(a, b string) int { return cmp.Compare(editDistance(word, a), editDistance(word, b)) })
+		if editDistance(word, best) > max(2, len(word)/3) {
+			return " (`fanlight explain` lists them)"
+		}
+		near = []string{best}
+	}
+	return "; did you mean " + strings.Join(near, ", ") + "?"
+}
+
+// editDistance counts insertions, deletions and substitutions of bytes
+// (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substituted := diagonal
+			if a[i] != b[j] {
+				substituted++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substituted, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write what commands print into the scripts instead of comparing")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fanlight": func() { os.Exit(Main(os.Args[1:])) }})
+}
+
+// TestScripts plays testdata/scripts at the root of the repository. Beside the
+// usual commands of testscript they have:
+//
+//	exitcode N PROGRAM ARG...   run a program that must end with exit code N
+//	freeport VAR [ADDR]         a port that nobody listens on, at all or at ADDR
+//	waitport ADDR:PORT          wait until somebody listens there
+//	waittext FILE TEXT          wait until a file holds the text
+//	expand FILE...              replace $VAR in files
+//	terminate WORD              SIGTERM to the background command with that argument
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "scripts"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			home := filepath.Join(e.WorkDir, "home")
+			e.Setenv("HOME", home)
+			return os.MkdirAll(home, 0o700)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": exitCode, "freeport": freePort, "waitport": waitPort,
+			"waittext": waitText, "expand": expand, "terminate": terminate,
+		},
+	})
+}
+
+// patience is how long a script waits for another program; it is a limit for
+// hangs, not a bar.
+const patience = 20 * time.Second
+
+func usage(ts *testscript.TestScript, neg, ok bool, text string) {
+	if neg || !ok {
+		ts.Fatalf("usage: %s", text)
+	}
+}
+
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 2, "exitcode N PROGRAM ARG...")
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1 || len(args) == 2, "freeport VAR [ADDR]")
+	host := "0.0.0.0"
+	if len(args) == 2 {
+		host = args[1]
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(errors.Join(err, l.Close()))
+	ts.Setenv(args[0], port)
+}
+
+func waitPort(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "waitport ADDR:PORT")
+	waitFor(ts, args[0], func() error {
+		conn, err := net.DialTimeout("tcp", args[0], time.Second)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
+}
+
+func waitText(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "waittext FILE TEXT")
+	waitFor(ts, args[0], func() error {
+		raw, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && !strings.Contains(string(raw), args[1]) {
+			err = fmt.Errorf("it does not hold %q:\n%s", args[1], raw)
+		}
+		return err
+	})
+}
+
+func waitFor(ts *testscript.TestScript, what string, try func() error) {
+	deadline := time.Now().Add(patience)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("wait for %s: %v", what, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) > 0, "expand FILE...")
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		text := os.Expand(ts.ReadFile(name), func(key string) string {
+			value := ts.Getenv(key)
+			if value == "" {
+				ts.Fatalf("expand %s: $%s is not set", name, key)
+			}
+			return value
+		})
+		ts.Check(os.WriteFile(path, []byte(text), 0o600))
+	}
+}
+
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "terminate WORD")
+	for _, cmd := range ts.BackgroundCmds() {
+		if slices.Contains(cmd.Args, args[0]) {
+			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+			return
+		}
+	}
+	ts.Fatalf("no background command has the argument %s", args[0])
+}
