@@ -1,0 +1,142 @@
+// Plays a visit to a running console in a real browser. Needs
+//
+//	FANLIGHT_CONSOLE_URL   the start address, with its token
+//
+// and takes
+//
+//	FANLIGHT_SCREENSHOTS   a folder for pictures of the pages
+//	CHROMIUM               the browser, /usr/bin/chromium by default
+//
+// The console must know at least one site that serves and one connection with a
+// finding. Exits with 1 and says what went wrong.
+import assert from 'node:assert/strict'
+import { chromium } from 'playwright-core'
+
+const start = process.env.FANLIGHT_CONSOLE_URL
+const pictures = process.env.FANLIGHT_SCREENSHOTS
+assert.ok(start, 'FANLIGHT_CONSOLE_URL is not set')
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ],
+})
+
+const complaints = []
+let steps = 0
+
+async function step(name, run) {
+  try {
+    await run()
+    steps++
+  } catch (e) {
+    e.message = `${name}: ${e.message}`
+    throw e
+  }
+}
+
+async function picture(page, name) {
+  if (pictures) await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true })
+}
+
+async function visit(page) {
+  page.setDefaultTimeout(10_000)
+  page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()))
+  page.on('pageerror', (e) => complaints.push(String(e)))
+
+  await step('the page needs the token', async () => {
+    const bare = new URL(start)
+    bare.search = ''
+    const response = await page.goto(bare.href)
+    assert.equal(response.status(), 401)
+    await picture(page, 'login')
+    assert.ok(complaints.length > 0, 'the browser does not report the 401 of the page')
+    complaints.length = 0
+  })
+
+  await step('the start address leads to a clean one', async () => {
+    await page.goto(start)
+    assert.equal(new URL(page.url()).search, '')
+    await page.locator('.link.live').waitFor()
+  })
+
+  await step('connections are listed', async () => {
+    await page.locator('tbody tr').first().waitFor()
+    await picture(page, 'connections')
+  })
+
+  await step('a site is stopped and started', async () => {
+    const name = await page.locator('.site[data-state=serving]').first().getAttribute('data-site')
+    const site = page.locator(`.site[data-site="${name}"]`)
+    await site.getByRole('button', { name: 'Stop', exact: true }).click()
+    await page.locator(`.site[data-site="${name}"][data-state=stopped]`).waitFor()
+    await picture(page, 'stopped')
+    await site.getByRole('button', { name: 'Start', exact: true }).click()
+    await page.locator(`.site[data-site="${name}"][data-state=serving]`).waitFor()
+  })
+
+  await step('the filter leaves what it names', async () => {
+    const all = await page.locator('tbody tr').count()
+    await page.keyboard.press('/')
+    await page.locator('#filter:focus').waitFor()
+    await page.keyboard.type('no such connection anywhere')
+    await page.locator('.empty').waitFor()
+    await page.locator('#filter').fill('')
+    await page.locator('tbody tr').nth(all - 1).waitFor()
+    await page.keyboard.press('Escape')
+  })
+
+  await step('the keyboard moves, opens and goes back', async () => {
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('k')
+    assert.equal(await page.locator('tr[aria-selected=true]').count(), 1)
+    await page.keyboard.press('Enter')
+    await page.locator('svg.ladder .rung').first().waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('#filter').waitFor()
+  })
+
+  await step('evidence leads into the ladder', async () => {
+    await page.getByRole('link', { name: /^Findings/ }).click()
+    await page.locator('details.group').first().click()
+    await picture(page, 'findings')
+    await page.locator('details.group[open] .conns a').first().click()
+    await page.locator('.finding .evidence button').first().click()
+    await page.locator('svg.ladder .rung.marked').waitFor()
+    await picture(page, 'ladder')
+  })
+
+  await step('the policy allows no inline script', async () => {
+    const before = complaints.length
+    await page.evaluate(() => {
+      const script = document.createElement('script')
+      script.textContent = 'window.intruded = true'
+      document.body.append(script)
+    })
+    assert.equal(await page.evaluate(() => window.intruded), undefined)
+    complaints.length = before // the browser reports the refusal, maybe later
+    await page.waitForTimeout(100)
+    complaints.length = before
+  })
+}
+
+try {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+  await visit(page)
+  assert.deepEqual(complaints, [], 'the browser complains')
+  if (pictures) {
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await picture(page, 'ladder-dark')
+    await page.goto(new URL('/', start).href)
+    await page.locator('tbody tr').first().waitFor()
+    await picture(page, 'connections-dark')
+    await page.setViewportSize({ width: 480, height: 900 })
+    await picture(page, 'connections-narrow')
+  }
+  console.log(`${steps} steps passed`)
+} finally {
+  await browser.close()
+}
