@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -141,14 +140,13 @@ func (a *App) listenTrouble(addr netip.AddrPort, err error) {
 
 // Start opens the control socket, the console and the addresses of the sites
 // that should run. A site that cannot be started is failed with its reason and
-// does not stop the others; the error joins those reasons. A *StartError
-// concerns the door as a whole: it must be shut down.
+// does not stop the others. The error is a *StartError.
 func (a *App) Start() error {
 	if err := a.openWindows(); err != nil {
-		return &StartError{err}
+		return a.startError(true, err)
 	}
 	if err := a.startRecords(); err != nil {
-		return &StartError{err}
+		return a.startError(true, err)
 	}
 	a.run(a.gateway.Sweep)
 	a.run(a.findings.run)
@@ -171,7 +169,7 @@ func (a *App) Start() error {
 	for _, in := range a.listeners.RefuseUnused() {
 		a.log.Warn("socket of systemd is used by no site", "name", in.Name, "addr", in.Addr)
 	}
-	return errors.Join(failed...)
+	return a.startError(false, failed...)
 }
 
 // start starts a site and records why it could not be.
@@ -197,9 +195,6 @@ func (a *App) Shutdown(ctx context.Context) {
 	a.background.stop()
 	a.background.wg.Wait()
 }
-
-// Sites gives the table, for tests and for what reports at start.
-func (a *App) Sites() *site.Table { return a.table }
 
 // CA is the local certificate authority.
 func (a *App) CA() *cert.CA { return a.ca }

@@ -104,10 +104,3 @@ func (a *App) consoleToken() (string, error) {
 	}
 	return token, nil
 }
-
-// StartError is a fault of the door as a whole: no site can be served or
-// watched.
-type StartError struct{ Err error }
-
-func (e *StartError) Error() string { return e.Err.Error() }
-func (e *StartError) Unwrap() error { return e.Err }

@@ -135,7 +135,7 @@ func (o devOptions) place(sites []devSite, ca *cert.CA, owner string) error {
 		}
 		if d.addr, err = o.choose(d.name, taken); err != nil {
 			code := exitAddress
-			if startCode(err) == exitPermission {
+			if app.FaultOf(err) == app.PermissionFault {
 				code = exitPermission
 			}
 			return failWith(code, &withFixes{err})

@@ -7,15 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"fanlight/internal/app"
-	bindlist "fanlight/internal/bind"
 	"fanlight/internal/config"
-	"fanlight/internal/machine"
-	"fanlight/internal/site"
 )
 
 func runCommand(s streams) *cobra.Command {
@@ -59,11 +55,12 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 		return failWith(exitConfig, err)
 	}
 	if err := door.Start(); err != nil {
-		if whole := (*app.StartError)(nil); errors.As(err, &whole) || nothingServes(door) {
+		var failed *app.StartError
+		if errors.As(err, &failed) && failed.Whole {
 			door.Shutdown(ctx)
-			return failWith(startCode(err), &withFixes{err})
+			return failWith(startCode(failed.Fault), &withFixes{failed.Err})
 		}
-		reportFailed(s, cfg, err)
+		reportFailed(s, cfg, failed.Err)
 	}
 	printStart(s, door)
 	<-ctx.Done()
@@ -72,29 +69,11 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 	return nil
 }
 
-// nothingServes reports that no site is up although one should be.
-func nothingServes(door *app.App) bool {
-	failed := 0
-	for _, st := range door.Sites().All() {
-		switch st.State() {
-		case site.Failed:
-			failed++
-		default:
-			return false
-		}
-	}
-	return failed > 0
-}
-
-// startCode tells a fault of an address from one of a permission or of the
-// configuration.
-func startCode(err error) int {
-	var bind *machine.BindError
-	var outside *bindlist.NotAllowedError
-	switch {
-	case errors.As(err, &bind) && bind.Cause == machine.NotPermitted, errors.Is(err, os.ErrPermission):
+func startCode(f app.StartFault) int {
+	switch f {
+	case app.PermissionFault:
 		return exitPermission
-	case errors.As(err, &bind), errors.As(err, &outside), errors.Is(err, syscall.EADDRINUSE):
+	case app.AddressFault:
 		return exitAddress
 	}
 	return exitConfig
@@ -103,12 +82,7 @@ func startCode(err error) int {
 // reportFailed prints why sites could not be started, but not what was printed
 // as a fault of the configuration.
 func reportFailed(s streams, cfg *config.Config, err error) {
-	all := []error{err}
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		all = joined.Unwrap()
-	}
-	for _, e := range all {
+	for _, e := range flatten(err) {
 		known := false
 		for i := range cfg.Faults {
 			known = known || strings.Contains(e.Error(), cfg.Faults[i].Error())
@@ -120,37 +94,17 @@ func reportFailed(s streams, cfg *config.Config, err error) {
 }
 
 func printStart(s streams, door *app.App) {
-	for _, st := range door.Sites().All() {
-		mark := map[site.State]string{site.Serving: "serving", site.Failed: "FAILED"}[st.State()]
-		if mark == "" {
-			mark = st.State().String()
+	for _, st := range door.Standing() {
+		state := st.State
+		if state == "failed" {
+			state = "FAILED"
 		}
-		fmt.Fprintf(s.err, "%-8s %s\n", mark, st.Name)
-		for _, b := range st.Bindings {
-			fmt.Fprintf(s.err, "         %s\n", bindingURL(b))
+		fmt.Fprintf(s.err, "%-8s %s\n", state, st.Name)
+		for _, u := range st.URLs {
+			fmt.Fprintf(s.err, "         %s\n", u)
 		}
 	}
 	if url := door.ConsoleURL(); url != "" {
 		fmt.Fprintf(s.err, "console  %s\n", url)
 	}
-}
-
-// bindingURL is what a person can open.
-func bindingURL(b site.Binding) string {
-	scheme, usual := "https://", uint16(443)
-	if b.Plain {
-		scheme, usual = "http://", 80
-	}
-	port := ""
-	if b.Addr.Port() != usual {
-		port = fmt.Sprintf(":%d", b.Addr.Port())
-	}
-	if len(b.Names) == 0 {
-		return scheme + b.Addr.String()
-	}
-	urls := make([]string, len(b.Names))
-	for i, n := range b.Names {
-		urls[i] = scheme + n + port
-	}
-	return strings.Join(urls, "  ") + "  on " + b.Addr.String()
 }
