@@ -211,6 +211,18 @@ conn 3  127.0.0.1:3 -> 10.0.0.5:443
 	}
 }
 
+// TestOnly has a batch that holds the exchanges of two clients.
+func TestOnly(t *testing.T) {
+	trace, err := flow.Parse("conn 3  ? -> ?\n  +0.000 established\n  +0.001 > GET /a x3 for x1\n  +0.002 > GET /b x4 for x2\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, omitted := only(trace.Conn(3), links(&flow.Conn{Exchanges: []*flow.Exchange{{ID: 1}}}))
+	if text := part.String(); omitted != 1 || strings.Contains(text, "/b") || !strings.Contains(text, "/a") || !strings.Contains(text, "established") {
+		t.Errorf("%d omitted: %s", omitted, text)
+	}
+}
+
 // TestOriginThatFailed has an origin connection that never carried anything.
 func TestOriginThatFailed(t *testing.T) {
 	_, s, _, control := serve(t)

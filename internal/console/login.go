@@ -7,6 +7,7 @@ const loginPage = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Fanlight</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/login.css">
 <form method="post" action="/login">
 <h1>Fanlight</h1>

@@ -191,6 +191,35 @@ func TestTooManyStreams(t *testing.T) {
 	})
 }
 
+// TestStreamOutlivesTimeouts has a server whose limits for a request are much
+// shorter than its stream lives.
+func TestStreamOutlivesTimeouts(t *testing.T) {
+	d := newFakeDoor()
+	ts := httptest.NewUnstartedServer(nil)
+	ts.Config = NewControlServer(Options{Control: d, Findings: d})
+	ts.Config.ReadTimeout, ts.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+	ts.Start()
+	defer ts.Close()
+	resp, err := http.Get(ts.URL + "/api/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	seen := 0
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		switch lines.Text() {
+		case "event: findings": // the next look at the sites is slowTick away
+			_ = d.StopSite(t.Context(), "shop")
+		case "event: sites":
+			if seen++; seen == 2 {
+				return
+			}
+		}
+	}
+	t.Errorf("the stream ended after %d events about sites: %v", seen, lines.Err())
+}
+
 // TestStreamOverConnection sees that events arrive over a real connection as
 // they happen.
 func TestStreamOverConnection(t *testing.T) {

@@ -15,13 +15,14 @@ export function SeverityMark({ severity }: { severity: Severity }) {
 
 interface Props {
   finding: Finding
+  untitled?: boolean // the title stands above already
   onEvidence?: (e: Evidence) => void
 }
 
-export function FindingCard({ finding: f, onEvidence }: Props) {
+export function FindingCard({ finding: f, untitled, onEvidence }: Props) {
   return (
     <article class={'finding ' + f.severity}>
-      <h3><SeverityMark severity={f.severity} /> {f.title}</h3>
+      {!untitled && <h3><SeverityMark severity={f.severity} /> {f.title}</h3>}
       <p class="quiet"><code>{f.id}</code> · {f.undecided ? 'cannot tell' : f.confidence}</p>
       <p>{f.cause}</p>
       {f.evidence.length > 0 && (

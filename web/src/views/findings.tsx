@@ -31,7 +31,7 @@ function Group({ group }: { group: Finding[] }) {
   return (
     <details class="group">
       <summary>
-        <SeverityMark severity={newest.severity} /> <b>{newest.title}</b> <span class="quiet"><code>{newest.id}</code></span>
+        <SeverityMark severity={newest.severity} /> <b>{newest.title}</b>{' '}
         <span class="count">{group.length}</span>
       </summary>
       <p class="conns">
@@ -39,7 +39,7 @@ function Group({ group }: { group: Finding[] }) {
         {conns.slice(0, listed).map((c) => <a key={c} href={'#/connections/' + c}>{c}</a>)}
         {conns.length > listed && ` and ${conns.length - listed} more`}
       </p>
-      <FindingCard finding={newest} />
+      <FindingCard finding={newest} untitled />
     </details>
   )
 }

@@ -75,10 +75,11 @@ function Exchanges({ chapter: { connection: c, exchanges, omitted } }: { chapter
 function ExchangeLine({ x }: { x: Exchange }) {
   const open = useSignal(false)
   const bad = (x.status ?? 0) >= 500 || (x.outcome !== undefined && x.outcome !== 'complete')
+  const grade = bad ? 'bad' : x.status === undefined ? 'quiet' : x.status >= 400 ? 'odd' : 'good'
   return (
     <details class="exchange" onToggle={(e) => (open.value = e.currentTarget.open)}>
       <summary>
-        <span class={'status ' + (bad ? 'bad' : (x.status ?? 0) >= 400 ? 'odd' : 'good')}>{x.status ?? x.outcome ?? '…'}</span>{' '}
+        <span class={'status ' + grade}>{x.status ?? x.outcome ?? 'no answer'}</span>{' '}
         {x.method} <b>{x.target}</b>{' '}
         <span class="quiet">
           {x.total_ms !== undefined && duration(x.total_ms)} {x.response_body_bytes !== undefined && size(x.response_body_bytes)}
