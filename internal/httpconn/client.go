@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"fanlight/internal/flow"
@@ -36,7 +37,9 @@ type Client struct {
 	keep     bool // the connection may carry another exchange
 	gotByte  bool // a byte of the response came
 	headDone bool
+	interims int
 	ended    bool
+	sent     atomic.Bool // the whole request left
 }
 
 // NewClient makes the client machine of a connection.
@@ -58,18 +61,18 @@ func (c *Client) Served() int { return c.served }
 func (c *Client) Begin(id, parent flow.ExchangeID, method, target string, fields []byte, idle time.Duration) {
 	c.id, c.method = id, method
 	c.sentBody, c.bodyRead, c.bodyDone = 0, 0, false
-	c.keep, c.gotByte, c.headDone, c.ended = false, false, false, false
-	c.chunks = httpwire.ChunkReader{}
+	c.keep, c.gotByte, c.headDone, c.ended, c.interims = false, false, false, false, 0
+	c.framing, c.chunks = httpwire.Framing{}, httpwire.ChunkReader{}
+	c.sent.Store(false)
 	c.served++
+	c.readDeadline(0) // of the exchange before
 	if c.log == nil {
 		return
 	}
-	attrs := []flow.Attr{{Key: flow.KeyHTTP, Value: "1.1"}, {Key: flow.KeyReused, Value: "no"}, {}}
+	attrs := []flow.Attr{{Key: flow.KeyHTTP, Value: "1.1"}, {Key: flow.KeyReused, Value: "no"}}
 	if c.served > 1 {
 		attrs[1].Value = "yes"
-		attrs[2] = flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)}
-	} else {
-		attrs = attrs[:2]
+		attrs = append(attrs, flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)})
 	}
 	c.log.Add(flow.Event{At: time.Now(), Exchange: id, Parent: parent, Kind: flow.Request, From: flow.Client,
 		Text: method + " " + target, Header: fields, Attrs: attrs})
@@ -79,18 +82,19 @@ func milliseconds(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 3, 64)
 }
 
-// Write sends bytes of the request; body is how many of them are body.
+// Write sends bytes of the request; body is how many of them are body. limit 0
+// is none.
 func (c *Client) Write(p []byte, body int, limit time.Duration) error {
-	if limit > 0 {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(limit)) // fails only on a closed connection; the write says so
-	}
+	_ = c.nc.SetWriteDeadline(after(limit)) // fails only on a closed connection; the write says so
 	_, err := c.nc.Write(p)
 	c.sentBody += int64(body)
 	return err
 }
 
-// Sent records the end of the request.
+// Sent records that all of the request was written. Without it the connection
+// is not used again.
 func (c *Client) Sent() {
+	c.sent.Store(true)
 	c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: flow.RequestDone, From: flow.Client, Bytes: c.sentBody})
 }
 
@@ -105,16 +109,17 @@ var respLimits = httpwire.Limits{HeadBytes: 256 << 10, Fields: 1000}
 
 // ReadHead reads the head of the next response to the exchange, interim ones
 // included; the caller asks again after an interim one. The head is valid until
-// the next call of ReadHead or Begin.
+// the next call of ReadHead or Begin. limit 0 leaves the deadline as it is: one
+// who still sends the request may set it meanwhile.
 func (c *Client) ReadHead(limit time.Duration) (*httpwire.Head, error) {
 	if limit > 0 {
-		_ = c.nc.SetReadDeadline(time.Now().Add(limit)) // fails only on a closed connection; the read says so
+		c.readDeadline(limit)
 	}
 	for {
 		if c.r < c.w {
 			n, err := c.head.ParseResponse((*c.buf)[c.r:c.w], respLimits)
 			if err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrBadResponse, err)
+				return nil, c.unreadable(err)
 			}
 			if n > 0 {
 				c.r += n
@@ -123,10 +128,16 @@ func (c *Client) ReadHead(limit time.Duration) (*httpwire.Head, error) {
 			}
 		}
 		if err := c.fill(); err != nil {
+			if errors.Is(err, io.EOF) && c.r < c.w {
+				err = io.ErrUnexpectedEOF
+			}
 			return nil, err
 		}
 	}
 }
+
+// maxInterim bounds the interim responses to one request.
+const maxInterim = 100
 
 func (c *Client) fill() error {
 	if c.buf == nil {
@@ -177,6 +188,9 @@ func (c *Client) headRead() error {
 		}
 	}
 	if kind == flow.Interim {
+		if c.interims++; c.interims > maxInterim {
+			return fmt.Errorf("%w: more than %d interim responses", ErrBadResponse, maxInterim)
+		}
 		return nil
 	}
 	c.headDone = true
@@ -186,6 +200,15 @@ func (c *Client) headRead() error {
 		c.bodyEnds()
 	}
 	return nil
+}
+
+// unreadable records what allows no reading of the response.
+func (c *Client) unreadable(err error) error {
+	var syntax *httpwire.SyntaxError
+	if errors.As(err, &syntax) {
+		c.irregular(syntax.Irregularity)
+	}
+	return fmt.Errorf("%w: %w", ErrBadResponse, err)
 }
 
 func (c *Client) irregular(irr httpwire.Irregularity) {
@@ -210,10 +233,14 @@ func (c *Client) bodyEnds() {
 }
 
 // ReadBody reads the response body into p, io.EOF with its last bytes. A connection
-// that ends too early gives io.ErrUnexpectedEOF. wait bounds each read.
+// that ends too early gives io.ErrUnexpectedEOF. wait bounds each read, 0 does
+// not.
 func (c *Client) ReadBody(p []byte, wait time.Duration) (int, error) {
 	if c.bodyDone {
 		return 0, io.EOF
+	}
+	if !c.headDone {
+		return 0, errors.New("read response body: its head was not read")
 	}
 	n, err := c.readBody(p, wait)
 	c.bodyRead += int64(n)
@@ -262,9 +289,7 @@ func (c *Client) readSome(p []byte, wait time.Duration) (int, error) {
 }
 
 func (c *Client) readDeadline(wait time.Duration) {
-	if wait > 0 {
-		_ = c.nc.SetReadDeadline(time.Now().Add(wait)) // fails only on a closed connection; the read says so
-	}
+	_ = c.nc.SetReadDeadline(after(wait)) // fails only on a closed connection; the read says so
 }
 
 func (c *Client) readChunked(p []byte, wait time.Duration) (int, error) {
@@ -280,11 +305,8 @@ func (c *Client) readChunked(p []byte, wait time.Duration) (int, error) {
 		data, used, done, err := c.chunks.Next((*c.buf)[c.r:min(c.w, c.r+len(p))])
 		c.r += used
 		n := copy(p, data)
-		if err != nil {
-			for _, irr := range c.chunks.Irregular() {
-				c.irregular(irr)
-			}
-			return 0, fmt.Errorf("%w: %w", ErrBadResponse, err)
+		if err = c.chunkFault(err); err != nil {
+			return 0, err
 		}
 		if done {
 			return n, io.EOF
@@ -293,6 +315,23 @@ func (c *Client) readChunked(p []byte, wait time.Duration) (int, error) {
 			return n, nil
 		}
 	}
+}
+
+// chunkFault tells whether a chunked response may be read on. A recipient must
+// ignore chunk extensions (RFC 9112 section 7.1.1), and old servers pad sizes
+// with blanks.
+func (c *Client) chunkFault(err error) error {
+	for _, irr := range c.chunks.Irregular() {
+		if irr.Name == httpwire.ChunkExtension || irr.Name == httpwire.BlankAfterChunkSize {
+			continue
+		}
+		c.irregular(irr)
+		return fmt.Errorf("%w: %s", ErrBadResponse, irr.Name)
+	}
+	if err != nil {
+		return c.unreadable(err)
+	}
+	return nil
 }
 
 // refill reads behind the head, which stays valid; a head that fills the
@@ -323,16 +362,20 @@ func (c *Client) End() (reusable bool) {
 		c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: flow.ExchangeDone, Text: c.outcome()})
 	}
 	c.log.Flush()
-	clean := c.Reusable()
+	c.keep = c.Reusable() // what was read ahead is forgotten below, not that it was there
 	if c.bodyDone {
 		c.buffers.body.put(c.buf)
 		c.buf, c.r, c.w = nil, 0, 0
+		c.head.Reset()
 	}
-	return clean
+	return c.keep
 }
 
-// Reusable reports whether the connection can carry another exchange.
-func (c *Client) Reusable() bool { return c.bodyDone && c.keep && c.r == c.w }
+// Reusable reports whether the connection can carry another exchange: the
+// request was sent and its response read to the end, and nothing came after.
+func (c *Client) Reusable() bool {
+	return c.sent.Load() && c.bodyDone && c.keep && c.r == c.w
+}
 
 func (c *Client) outcome() string {
 	switch {

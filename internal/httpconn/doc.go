@@ -21,7 +21,8 @@ type Transport interface {
 	SetWhy(why string) // keeps the reason of the close for the record
 }
 
-// Limits protect the server side. A zero field means no limit.
+// Limits protect the server side. A zero time means no limit, a zero size
+// httpwire's.
 type Limits struct {
 	HeadBytes   int
 	TargetBytes int

@@ -15,7 +15,7 @@ type Request struct {
 	Method  string
 	Target  string // as received
 	Host    string // authority: host[:port] as received
-	Path    string // decoded, dot segments resolved; empty for * and for authority form
+	Path    string // decoded, dot segments resolved; "*" stays, empty for authority form
 	Upgrade string // protocol of an Upgrade request, empty if none
 	Length  int64  // of the body; 0: none; -1: not known before its end
 }
@@ -46,17 +46,19 @@ type Exchange interface {
 	// Respond starts the response. fields are raw lines without framing
 	// fields; length -1 is not known before the end.
 	Respond(status int, reason string, fields []byte, length int64) error
-	// Write sends a part of the response body.
+	// Write sends a part of the response body; what would be longer than
+	// declared is refused, and the response then truncated.
 	Write(p []byte) (int, error)
 	// Flush sends what was written so far.
 	Flush() error
 	// Finish ends the response; trailers are raw lines, mostly none.
 	Finish(trailers []byte) error
 	// Tunnel answers with a 101 (or a 2xx for CONNECT) and gives the raw
-	// connection. The caller closes it.
+	// connection. The request body must have been read to its end. The caller
+	// closes it.
 	Tunnel(status int, fields []byte, protocol string) (io.ReadWriteCloser, error)
 	// Truncate ends the connection so that the client can tell that the
-	// response is not whole.
+	// response is not whole. It does nothing after Finish.
 	Truncate(why string)
 	// Responded reports whether Respond or Tunnel was called.
 	Responded() bool

@@ -2,14 +2,14 @@ package httpconn
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
-	"unsafe"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/httpwire"
@@ -24,6 +24,9 @@ type Server struct {
 	// Refuse tells that a request is answered by the server itself and gives
 	// the incident's id, which is sent and recorded.
 	Refuse func(log *flow.Log, x flow.ExchangeID, status int, cause string) (incident string)
+	// Panicked hears of a panic in a handler, which costs its connection and
+	// nothing else. May be nil.
+	Panicked func(value any, stack []byte)
 }
 
 // Conn is one client connection.
@@ -45,8 +48,10 @@ type Conn struct {
 	served     int
 	answer     sync.Mutex  // Respond and an interim response of a body's reader
 	closeAfter atomic.Bool // this exchange is the last
-	broken     atomic.Bool // the connection cannot be used any more
+	broken     atomic.Bool // no further exchange, and nothing to linger for
+	unwritable atomic.Bool // a write failed: what follows would not be what the client expects there
 	extended   bool        // a read was interrupted by closing and went on
+	abandoned  bool        // a handler that panicked may still use the buffers
 	x          exchange
 }
 
@@ -65,9 +70,11 @@ func (s *Server) ServeConn(nc Transport, log *flow.Log, scheme string, h Handler
 }
 
 func (c *Conn) end() {
-	c.releaseIn()
-	c.srv.Buffers.send.put(c.out)
-	c.out = nil
+	if !c.abandoned {
+		c.releaseIn()
+		c.srv.Buffers.send.put(c.out)
+		c.out = nil
+	}
 	_ = c.nc.Close() // the connection is over either way
 	c.log.Flush()
 }
@@ -81,17 +88,43 @@ func (c *Conn) serveNext() bool {
 	if !x.begin() {
 		return false
 	}
-	c.handler.Handle(x)
+	if !c.handle() {
+		return false
+	}
 	c.served++
 	x.end()
-	if c.broken.Load() {
+	switch {
+	case c.broken.Load():
 		return false
-	}
-	if c.closeAfter.Load() || c.closing() {
+	case c.closing():
+		c.nc.SetWhy(siteStopped)
+	case c.closeAfter.Load():
 		c.nc.SetWhy("no further request")
-		c.lingeringClose()
-		return false
+	default:
+		return true
 	}
+	c.lingeringClose()
+	return false
+}
+
+const siteStopped = "site stopped"
+
+// handle lets the handler answer; false if it panicked. Goroutines of its may
+// still use the connection then, which is cut off with what belongs to it.
+func (c *Conn) handle() (ok bool) {
+	defer func() {
+		if ok {
+			return
+		}
+		value := recover()
+		c.abandoned = true
+		c.nc.SetWhy(fmt.Sprint("handler panicked: ", value))
+		c.x.abandon()
+		if f := c.srv.Panicked; f != nil {
+			f(value, debug.Stack())
+		}
+	}()
+	c.handler.Handle(&c.x)
 	return true
 }
 
@@ -107,7 +140,7 @@ func (c *Conn) awaitRequest() bool {
 	}
 	c.setReadDeadline(limit)
 	if c.closing() {
-		c.nc.SetWhy("site stopped")
+		c.nc.SetWhy(siteStopped)
 		return false
 	}
 	n, err := c.nc.Read(c.first[:])
@@ -124,251 +157,60 @@ func (c *Conn) awaitRequest() bool {
 func (c *Conn) idleEnded(err error, phase string, limit time.Duration) {
 	switch {
 	case c.closing():
-		c.nc.SetWhy("site stopped")
+		c.nc.SetWhy(siteStopped)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.nc.SetWhy("timeout: " + phase)
 		c.log.Add(timeoutEvent(0, phase, limit))
-	case errors.Is(err, io.EOF):
-	case err != nil:
-		c.nc.SetWhy("read: " + err.Error())
+	default:
+		c.nc.SetWhy(readFault(err))
 	}
 }
 
-func (c *Conn) setReadDeadline(d time.Duration) {
-	if d > 0 {
-		_ = c.nc.SetReadDeadline(time.Now().Add(d)) // fails only on a closed connection; the read says so
+// readFault says why a read failed, empty if the record shows it anyway: the
+// client's FIN or reset.
+func readFault(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return ""
 	}
+	return "read: " + err.Error()
+}
+
+// setReadDeadline bounds the reads from now on; 0 takes the bound away.
+func (c *Conn) setReadDeadline(d time.Duration) {
+	_ = c.nc.SetReadDeadline(after(d)) // fails only on a closed connection; the read says so
+}
+
+func after(d time.Duration) (at time.Time) {
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	return at
+}
+
+// interrupted reports that a read was cut short by a stopping site that took
+// the connection for idle, although its request was already on its way. It is
+// true only once: the second interruption is meant.
+func (c *Conn) interrupted(err error) bool {
+	if c.extended || !errors.Is(err, os.ErrDeadlineExceeded) || !c.closing() {
+		return false
+	}
+	c.extended = true
+	return true
 }
 
 func (c *Conn) releaseIn() {
 	c.srv.Buffers.head.put(c.buf)
 	c.buf, c.r, c.w = nil, 0, 0
 	c.head.Reset()
+	c.x.req, c.x.chunks = Request{}, httpwire.ChunkReader{}
 }
 
-// readHead reads and checks a request head; on a fault it answers and reports
-// false.
-func (c *Conn) readHead() bool {
-	limits := httpwire.Limits{HeadBytes: c.srv.Limits.HeadBytes, TargetBytes: c.srv.Limits.TargetBytes, Fields: c.srv.Limits.HeadFields}
-	for waited := false; ; waited = true {
-		if c.r < c.w {
-			n, err := c.head.ParseRequest((*c.buf)[c.r:c.w], limits)
-			if err != nil {
-				c.refuseHead(err)
-				return false
-			}
-			if n > 0 {
-				c.r += n
-				c.headEnd = c.r
-				return true
-			}
-		}
-		if !waited {
-			c.setReadDeadline(c.srv.Limits.HeadTimeout)
-		}
-		if !c.fill() {
-			return false
-		}
+// stoppedWait reports, and keeps as the reason of the close, that a stopping
+// site ended a wait: no timeout fired.
+func (c *Conn) stoppedWait(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !c.closing() {
+		return false
 	}
-}
-
-// fill reads more of a request head behind what is there.
-func (c *Conn) fill() bool {
-	if c.w == len(*c.buf) {
-		c.makeRoom()
-	}
-	n, err := c.nc.Read((*c.buf)[c.w:])
-	c.w += n
-	if n > 0 {
-		return true
-	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.closing() && !c.extended:
-		// The site's stop interrupted what it took for an idle connection.
-		c.extended = true
-		c.setReadDeadline(c.srv.Limits.HeadTimeout)
-		return true
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.log.Add(timeoutEvent(0, "request-head", c.srv.Limits.HeadTimeout))
-		c.refuse(408, "the request head did not arrive within "+c.srv.Limits.HeadTimeout.String())
-	case errors.Is(err, io.EOF):
-		c.nc.SetWhy("client closed inside a request head")
-	default:
-		c.nc.SetWhy("read: " + err.Error())
-	}
-	return false
-}
-
-// makeRoom moves the head to the start of the buffer or doubles the buffer;
-// ParseRequest refuses what exceeds the limit before it is outgrown.
-func (c *Conn) makeRoom() {
-	old := *c.buf
-	if c.r > 0 {
-		copy(old, old[c.r:c.w])
-		c.w -= c.r
-		c.r = 0
-		return
-	}
-	bigger := make([]byte, 2*len(old))
-	copy(bigger, old)
-	c.srv.Buffers.head.put(c.buf)
-	c.buf = &bigger
-}
-
-func (c *Conn) refuseHead(err error) {
-	var syntax *httpwire.SyntaxError
-	switch {
-	case errors.Is(err, httpwire.ErrTargetTooLong):
-		c.refuse(414, "request target longer than "+strconv.Itoa(c.srv.Limits.TargetBytes)+" bytes")
-	case errors.Is(err, httpwire.ErrHeadTooLarge):
-		c.refuse(431, "request head larger than "+strconv.Itoa(c.srv.Limits.HeadBytes)+" bytes")
-	case errors.Is(err, httpwire.ErrTooManyFields):
-		c.refuse(431, "request has more than "+strconv.Itoa(c.srv.Limits.HeadFields)+" header fields")
-	case errors.As(err, &syntax) && syntax.Name == httpwire.UnsupportedVersion:
-		c.irregular(0, syntax.Irregularity)
-		c.refuse(505, "request is not of HTTP/1")
-	case errors.As(err, &syntax):
-		c.irregular(0, syntax.Irregularity)
-		c.refuse(400, "request cannot be read: "+syntax.Irregularity.Name)
-	default:
-		c.refuse(400, "request cannot be read: "+err.Error())
-	}
-}
-
-func (c *Conn) irregular(x flow.ExchangeID, irr httpwire.Irregularity) {
-	c.log.Add(flow.Event{At: time.Now(), Exchange: x, Kind: flow.Irregular, From: flow.Client, Text: irr.Name,
-		Attrs: flow.Attrs(flow.KeyOffset, strconv.Itoa(irr.Offset))})
-}
-
-// refuse answers a request that never became an exchange and closes.
-func (c *Conn) refuse(status int, cause string) {
-	id := c.srv.Recorder.NextExchange()
-	now := time.Now()
-	c.log.Add(flow.Event{At: now, Exchange: id, Kind: flow.Request, From: flow.Client, Attrs: flow.Attrs(flow.KeyScheme, c.scheme)})
-	incident := c.srv.Refuse(c.log, id, status, cause)
-	c.writeRefusal(id, status, incident)
-	c.lingeringClose()
-}
-
-func (c *Conn) writeRefusal(id flow.ExchangeID, status int, incident string) {
-	body, fields := ErrorPage(status, incident, "")
-	reason := httpwire.StatusText(status)
-	b := httpwire.AppendStatusLine(nil, status, reason)
-	b = append(b, fields...)
-	b = httpwire.AppendField(b, "Content-Length", strconv.Itoa(len(body)))
-	b = httpwire.AppendField(b, "Connection", "close")
-	b = append(append(b, "\r\n"...), body...)
-	now := time.Now()
-	c.log.Add(flow.Event{At: now, Exchange: id, Kind: flow.Response, From: flow.Server, Status: status, Text: reason, Header: fields})
-	err := c.flush()
-	if err == nil {
-		err = c.writeAll(b)
-	}
-	done := flow.Refused
-	if err != nil {
-		done = flow.NoResponse
-	}
-	c.log.Add(flow.Event{At: time.Now(), Exchange: id, Kind: flow.ExchangeDone, Text: done})
-	c.nc.SetWhy("request refused with " + strconv.Itoa(status))
-}
-
-// lingering bounds how long and how much is read of a client that still sends
-// when we are done with it: closing at once would reset the connection and
-// could destroy the response on its way (RFC 9112 section 9.6).
-const (
-	lingerTime  = 2 * time.Second
-	lingerBytes = 1 << 20
-)
-
-func (c *Conn) lingeringClose() {
-	if c.flush() != nil || c.nc.CloseWrite() != nil {
-		return
-	}
-	_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
-	buf := c.srv.Buffers.body.get()
-	defer c.srv.Buffers.body.put(buf)
-	for read := 0; read < lingerBytes; {
-		n, err := c.nc.Read(*buf)
-		if err != nil {
-			return
-		}
-		read += n
-	}
-}
-
-// append puts bytes into the write buffer, flushing when it is full.
-func (c *Conn) append(p []byte) error {
-	if c.out == nil {
-		c.out = c.srv.Buffers.send.get()
-	}
-	if c.outN+len(p) > len(*c.out) {
-		if err := c.flush(); err != nil {
-			return err
-		}
-		if len(p) >= sendBuffer {
-			return c.writeAll(p)
-		}
-		if c.out == nil {
-			c.out = c.srv.Buffers.send.get()
-		}
-	}
-	c.outN += copy((*c.out)[c.outN:], p)
-	return nil
-}
-
-func (c *Conn) flush() error {
-	if c.outN == 0 {
-		return nil
-	}
-	err := c.writeAll((*c.out)[:c.outN])
-	c.srv.Buffers.send.put(c.out)
-	c.out, c.outN = nil, 0
-	return err
-}
-
-func (c *Conn) writeAll(p []byte) error {
-	if d := c.srv.Limits.Write; d > 0 {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(d)) // fails only on a closed connection; the write says so
-	}
-	_, err := c.nc.Write(p)
-	if err != nil {
-		c.broken.Store(true)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.nc.SetWhy("timeout: write to client")
-			c.log.Add(timeoutEvent(c.x.id, "write", c.srv.Limits.Write))
-		}
-	}
-	return err
-}
-
-func timeoutEvent(x flow.ExchangeID, phase string, limit time.Duration) flow.Event {
-	return flow.Event{At: time.Now(), Exchange: x, Kind: flow.Timeout, Text: phase,
-		Attrs: flow.Attrs(flow.KeyLimit, strconv.FormatInt(limit.Milliseconds(), 10))}
-}
-
-// text views bytes of the connection's buffer as a string; it is valid as long
-// as the bytes are.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// methodText avoids a view for the methods that are known.
-func methodText(b []byte) string {
-	switch string(b) {
-	case "GET":
-		return "GET"
-	case "POST":
-		return "POST"
-	case "HEAD":
-		return "HEAD"
-	case "PUT":
-		return "PUT"
-	case "DELETE":
-		return "DELETE"
-	case "OPTIONS":
-		return "OPTIONS"
-	case "PATCH":
-		return "PATCH"
-	case "CONNECT":
-		return "CONNECT"
-	}
-	return strings.Clone(text(b))
+	c.nc.SetWhy(siteStopped)
+	return true
 }
