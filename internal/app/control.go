@@ -80,20 +80,22 @@ func (c control) StartSite(_ context.Context, name string) error {
 	return c.a.keepState(name, "running")
 }
 
-func (c control) StopSite(ctx context.Context, name string) error {
-	return c.end(ctx, name, c.a.door.Stop)
+func (c control) StopSite(_ context.Context, name string) error {
+	return c.end(name, c.a.door.Stop)
 }
 
-func (c control) DrainSite(ctx context.Context, name string) error {
-	return c.end(ctx, name, c.a.door.Drain)
+func (c control) DrainSite(_ context.Context, name string) error {
+	return c.end(name, c.a.door.Drain)
 }
 
-func (c control) end(ctx context.Context, name string, end func(context.Context, *site.Site) error) error {
+// end goes on when the one who asked has gone: what a site's clients are
+// promised must not depend on a browser tab.
+func (c control) end(name string, end func(context.Context, *site.Site) error) error {
 	s, err := c.find(name)
 	if err != nil {
 		return err
 	}
-	if err := end(ctx, s); err != nil {
+	if err := end(c.a.background.ctx, s); err != nil {
 		return err
 	}
 	return c.a.keepState(name, "stopped")
