@@ -58,7 +58,7 @@ function Row({ c, chosen }: { c: Summary; chosen: boolean }) {
       </td>
       <td class="number">{c.exchanges}</td>
       <td class="last"><Last c={c} /></td>
-      <td class={c.close?.how === 'rst' ? 'bad' : ''}>{ending(c)}</td>
+      <td class={'ending' + (c.close?.how === 'rst' ? ' bad' : '')} title={ending(c)}>{ending(c)}</td>
     </tr>
   )
 }
