@@ -13,6 +13,7 @@ import (
 
 var (
 	errResponded = errors.New("respond: the response has begun already")
+	errConnect   = errors.New("respond: success of CONNECT is a tunnel")
 	errNotOpen   = errors.New("write response body: the response has not begun or is over")
 	errTooLong   = errors.New("write response body: longer than declared")
 )
@@ -40,8 +41,11 @@ func (x *exchange) Respond(status int, reason string, fields []byte, length int6
 	c := x.c
 	c.answer.Lock()
 	defer c.answer.Unlock()
-	if x.responded || x.finished {
+	switch {
+	case x.responded || x.finished:
 		return errResponded
+	case x.req.Method == "CONNECT" && status/100 == 2:
+		return errConnect
 	}
 	x.responded = true
 	x.noBody = x.req.Method == "HEAD" || status == 204 || status == 304
