@@ -77,7 +77,7 @@ func layers() []layer {
 
 		{rank: 6, path: "console", may: list("flow store explain explain/compare report web")},
 		// bind and site: docs/design/0001-the-import-table.md
-		{rank: 8, path: "cli", may: list("app config flow bind site", offline)},
+		{rank: 8, path: "cli", may: list("app config flow", offline)},
 		{rank: 9, path: "cmd/fanlight", may: list("cli")},
 
 		// The benchmarks and the test runner start programs; they are no part of them.

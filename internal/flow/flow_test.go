@@ -129,6 +129,19 @@ func TestNilRecorder(t *testing.T) {
 	}
 }
 
+// TestEveryKindHasAName guards the table against a kind that was added without
+// a word for it.
+func TestEveryKindHasAName(t *testing.T) {
+	for k := range Kind(len(kindNames)) {
+		if got := ParseKind(k.String()); got != k {
+			t.Errorf("kind %d is written %q, which reads as kind %d", k, k, got)
+		}
+	}
+	if SiteState != Kind(len(kindNames)-1) {
+		t.Error("the last kind is not the last of the table of names")
+	}
+}
+
 func TestBatchTruncated(t *testing.T) {
 	events, _ := ParseEvents(sampleText)
 	var b []byte

@@ -61,7 +61,6 @@ const (
 	BindFailed // Text: address; Attrs: site, holder, pid, on, errno
 	SiteState  // Text: site; Attrs: state, reason, binds, when_stopped
 
-	kindEnd
 )
 
 var kindNames = [...]string{
