@@ -162,6 +162,9 @@ func (a *App) Start() error {
 			err = a.door.Hold(s)
 			a.siteChanged(s)
 		}
+		if faults := a.cfg.SiteFaults(s.Name); err != nil && len(faults) > 0 {
+			err = fmt.Errorf("site %s: %w", s.Name, &faults[0]) // with its file and line
+		}
 		if err != nil {
 			failed = append(failed, err)
 		}

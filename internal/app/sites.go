@@ -32,8 +32,8 @@ func (a *App) buildSites() {
 			s.Bindings = append(s.Bindings, site.Binding{Addr: b.Addr, Plain: b.Plain, Names: b.Names})
 		}
 		sites = append(sites, s)
-		if faults := a.cfg.SiteFaults(name); len(faults) > 0 {
-			s.Fail(faults[0].Error())
+		if fault := a.lastingFault(name); fault != nil {
+			s.Fail(fault.Error())
 			continue
 		}
 		built, err := a.buildSite(s, c)
@@ -45,6 +45,18 @@ func (a *App) buildSites() {
 	}
 	a.table.Replace(sites...)
 	a.gateway.SetSites(does)
+}
+
+// lastingFault is a fault of a site's configuration that stays until the
+// configuration is read again, nil if there is none. An address outside of the
+// list may come into it while the door runs.
+func (a *App) lastingFault(name string) error {
+	for _, f := range a.cfg.SiteFaults(name) {
+		if !f.Outside {
+			return &f
+		}
+	}
+	return nil
 }
 
 func (a *App) buildSite(s *site.Site, c *config.Site) (*gateway.Site, error) {

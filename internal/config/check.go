@@ -41,13 +41,15 @@ func (c *Config) check(failed []Fault) []Fault {
 	return k.faults
 }
 
-func (k *checker) fault(path, hint, format string, args ...any) {
+// fault adds a fault and gives it; one that is not kept leads nowhere.
+func (k *checker) fault(path, hint, format string, args ...any) *Fault {
 	for p := path; p != ""; p = parent(p) {
 		if k.failed[p] {
-			return
+			return &Fault{}
 		}
 	}
 	k.faults = append(k.faults, k.c.Fault(path, fmt.Sprintf(format, args...), hint))
+	return &k.faults[len(k.faults)-1]
 }
 
 // has tells whether the file says anything at path.

@@ -30,7 +30,7 @@ func (k *checker) bindings(path string, s *Site) {
 		here := fmt.Sprintf("%s.bind[%d]", path, i)
 		if len(k.c.Addresses) > 0 && !slices.Contains(k.c.Addresses, b.Addr.Addr()) {
 			k.fault(here, fmt.Sprintf("add %s to addresses, or bind one of %s", b.Addr.Addr(), join(k.c.Addresses)),
-				"site %q binds %s, which is not in addresses", s.Name, b.Addr.Addr())
+				"site %q binds %s, which is not in addresses", s.Name, b.Addr.Addr()).Outside = true
 		}
 		if b.Addr.String() == k.c.Console {
 			k.fault(here, "give the console another port", "site %q binds %s, which is the console's", s.Name, b.Addr)

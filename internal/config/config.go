@@ -166,4 +166,5 @@ type Fault struct {
 	Message string // verb phrase that names the thing
 	Hint    string // the way out, e.g. did you mean "bind"?
 	Source  string // the source line
+	Outside bool   // an address that is not in addresses: it may be added while the door runs
 }
