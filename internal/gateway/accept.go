@@ -45,10 +45,13 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 }
 
 // handshake runs the TLS handshake; nil if it failed, with everything said and
-// closed. A deadline bounds it instead of a context, on whose end crypto/tls
-// would close the connection before its record could say why.
+// closed.
 func (s *session) handshake() *tap.Secure {
-	s.limitHandshake()
+	ctx, cancel := context.Background(), func() {}
+	if d := s.g.TLSLimit; d > 0 {
+		ctx, cancel = context.WithTimeout(ctx, d)
+	}
+	defer cancel()
 	var choice site.Choice
 	config := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		choice = s.choose(hello.ServerName)
@@ -57,20 +60,13 @@ func (s *session) handshake() *tap.Secure {
 		}
 		return choice.Config, nil
 	}}
-	t, err := tap.Server(context.Background(), s.tap, config)
+	t, err := tap.Server(ctx, s.tap, config)
 	if err != nil {
 		s.handshakeFailed(choice, err)
 		return nil
 	}
-	_ = s.tap.SetDeadline(time.Time{}) // fails only when it is closed already
 	s.g.Metrics.Handshakes[HandshakeDone].Add(1)
 	return t
-}
-
-func (s *session) limitHandshake() {
-	if d := s.g.TLSLimit; d > 0 {
-		_ = s.tap.SetDeadline(time.Now().Add(d)) // fails only when it is closed already
-	}
 }
 
 // choose decides on a ClientHello. The state is looked at once more after the

@@ -21,10 +21,11 @@ func normal(trace *flow.Trace) string {
 	for _, r := range []struct{ pattern, with string }{
 		{`(?m)  at \S+$`, ""},
 		{`\+-?\d+\.\d+ `, "+? "},
-		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
+		{`127\.0\.0\.1:\d+`, "127.0.0.1:1"},
 		{`(incident \d+ )\S+`, "${1}ID"},
 		{`(Fanlight-Incident: )\S+`, "${1}ID"},
 		{`(Date: ).*`, "${1}DATE"},
+		{`\d{4}-\d\d-\d\d \d\d:\d\d`, "DATE"},
 		{`(idle_ms|client_bytes|server_bytes|not_after|sha256|bytes|limit_ms)=\S+`, "${1}=?"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.with)

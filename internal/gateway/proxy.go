@@ -15,7 +15,8 @@ import (
 	"fanlight/internal/origin"
 )
 
-// carriage is one exchange on its way to an origin.
+// carriage is one exchange on its way to an origin. Each session has one and
+// uses it again, so that an exchange allocates none.
 type carriage struct {
 	s     *session
 	x     httpconn.Exchange
@@ -35,7 +36,8 @@ type carriage struct {
 
 // proxy carries an exchange to an origin and back.
 func (s *session) proxy(x httpconn.Exchange, does *Site, route *Route) {
-	k := carriage{s: s, x: x, does: does, route: route, o: route.next()}
+	s.carriage = carriage{s: s, x: x, does: does, route: route, o: route.next()}
+	k := &s.carriage
 	k.host = hostFor(route, k.o, x.Request().Host)
 	k.small, k.whole = x.Buffered()
 	for fresh := false; ; fresh = true {

@@ -62,20 +62,28 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	if c.Pinned() && !h.KeepAlive() {
 		x.CloseAfter("the origin closes the connection this client had signed in on")
 	}
-	if k.pump != nil && !k.pump.done() && (!h.KeepAlive() || h.Status >= 400) {
+	if k.pump != nil && !k.pump.sentAll() && (!h.KeepAlive() || h.Status >= 400) {
 		x.CloseAfter(answeredEarly)
 	}
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
 	fields := appendResponseFields((*buf)[:0], h, k.does, k.route)
 	k.s.g.Metrics.responded(h.Status)
-	if err := x.Respond(h.Status, string(h.Bytes(h.Reason)), fields, k.responseLength(h)); err != nil {
+	if err := x.Respond(h.Status, reasonText(h), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)
 	}
 	if k.o.Timeouts.Between <= 0 {
 		c.NoReadLimit() // that for the head is over
 	}
 	return k.body(*buf)
+}
+
+// reasonText is the origin's reason phrase; the usual one costs no allocation.
+func reasonText(h *httpwire.Head) string {
+	if usual := reasonOf(h.Status); usual == string(h.Bytes(h.Reason)) {
+		return usual
+	}
+	return string(h.Bytes(h.Reason))
 }
 
 // responseLength is the length to announce: for a response without a body the

@@ -30,6 +30,7 @@ type session struct {
 
 	forwardedFor string
 	pinned       map[*origin.Origin]*origin.Conn
+	carriage     carriage
 
 	site    atomic.Pointer[site.Site]
 	stop    atomic.Bool // no further request

@@ -124,7 +124,11 @@ func (t *tunnel) ended(why string, err error) {
 	if !t.first.CompareAndSwap(nil, &why) {
 		return
 	}
-	t.silent.Store(timeout)
+	if timeout {
+		t.silent.Store(true)
+		t.abandon()
+		return
+	}
 	at := time.Now().Add(lastWords)
 	_ = t.clientDeadline(at)     // fails only when it is closed already
 	_ = t.server.SetDeadline(at) // likewise

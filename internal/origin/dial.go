@@ -96,28 +96,20 @@ func (o *Origin) resolve(ctx context.Context) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// handshake runs the TLS handshake. It is bounded by deadlines instead of a
-// context, on whose end crypto/tls would close the connection before its record
-// could say why.
 func (o *Origin) handshake(ctx context.Context, c *Conn) error {
 	if d := o.Timeouts.TLS; d > 0 {
-		_ = c.tap.SetDeadline(time.Now().Add(d)) // fails only on a closed connection; the handshake says so
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
 	}
-	stop := context.AfterFunc(ctx, func() {
-		_ = c.tap.SetDeadline(time.Unix(1, 0)) // likewise
-	})
 	c.tap.OnHelloRequest(c.helloRequested)
-	secure, err := tap.Client(context.Background(), c.tap, o.tlsConfig(c))
-	if !stop() {
-		err = errInterrupted
-	}
+	secure, err := tap.Client(ctx, c.tap, o.tlsConfig(c))
 	if err == nil {
 		c.secure = secure
-		_ = c.tap.SetDeadline(time.Time{}) // likewise
 		o.recordPeer(c.tap, secure.ConnectionState())
 		return nil
 	}
-	f := o.tlsFailure(c, err)
+	f := o.tlsFailure(ctx, c, err)
 	c.tap.SetWhy(f.Error())
 	_ = c.tap.Close() // never usable
 	return f
@@ -131,13 +123,13 @@ func (o *Origin) recordPeer(t *tap.Conn, s tls.ConnectionState) {
 	t.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Server, Text: leaf.Subject.String(), Attrs: cert.Describe(leaf)})
 }
 
-func (o *Origin) tlsFailure(c *Conn, err error) *Failure {
+func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
 	f := &Failure{Origin: o.Name, Phase: PhaseTLS, Err: err, Status: 502}
 	switch {
-	case errors.Is(err, errInterrupted):
-		f.Given = true
+	case errors.Is(ctx.Err(), context.Canceled):
+		f.Err, f.Given = errInterrupted, true
 		return f
-	case tap.IsTimeout(err):
+	case ctx.Err() != nil, tap.IsTimeout(err):
 		f.Limit, f.Timeout, f.Status, f.Fault = o.Timeouts.TLS, true, 504, flow.FaultTimeout
 		o.recordTimeout(c.tap.Log(), 0, PhaseTLS, f.Limit)
 		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.TLSFailed, Text: "timeout", Attrs: flow.Attrs(flow.KeyFault, f.Fault)})

@@ -95,10 +95,8 @@ func plain(err error) string {
 		return "connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the origin reset the connection"
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return "the origin closed before the end of its response"
-	case errors.Is(err, io.EOF):
-		return "the origin closed without a response"
 	case errors.As(err, &sys):
 		return sys.Error()
 	}
@@ -127,6 +125,11 @@ func (c *Conn) Fail(x flow.ExchangeID, phase string, err error) *Failure {
 	case c.cut.Load():
 		f.Reason = "the origin asked for a second renegotiation in one exchange"
 		f.Fix = "`renegotiation: once` allows one, set `renegotiation: freely` if the origin must ask again"
+	case phase == PhaseFirstByte && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		f.Reason = "the origin closed without a response"
+		if c.Answered() {
+			f.Reason = "the origin closed inside the head of its response"
+		}
 	default:
 		c.judge(f, err)
 	}
