@@ -29,11 +29,26 @@ type Conn struct {
 	received, sent atomic.Int64
 	raw            syscall.RawConn // nil: not a socket, Poll sees nothing
 
-	mu        sync.Mutex
-	why       string
-	peerEnded bool // FIN or RST of the peer was seen
-	selfEnded bool
-	closed    bool
+	mu         sync.Mutex
+	why        string
+	peer, mine ending
+	closed     bool
+}
+
+// ending is what was recorded of the end of one side.
+type ending struct{ fin, rst bool }
+
+// add notes an end; false if there is nothing new in it.
+func (e *ending) add(kind flow.Kind) bool {
+	switch {
+	case e.rst, e.fin && kind == flow.FIN:
+		return false
+	case kind == flow.RST:
+		e.rst = true
+	default:
+		e.fin = true
+	}
+	return true
 }
 
 // Accepted wraps a connection that a listener accepted: self is the server.
@@ -114,22 +129,32 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ended records the end of the peer's direction when err shows it.
+// ended records the end of the peer's direction when err shows it. A deadline
+// or our own Close says nothing about the peer.
 func (c *Conn) ended(err error) {
-	var kind flow.Kind
 	switch {
 	case errors.Is(err, io.EOF):
-		kind = flow.FIN
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		kind = flow.RST
-	default:
-		return // a deadline or our own Close says nothing about the peer
+		c.peerEnds(flow.FIN)
+	case errors.Is(err, syscall.ECONNRESET):
+		c.peerEnds(flow.RST)
+	case errors.Is(err, syscall.EPIPE):
+		if c.mayWrite() { // else we ended our direction ourselves
+			c.peerEnds(flow.RST)
+		}
 	}
+}
+
+func (c *Conn) mayWrite() bool {
 	c.mu.Lock()
-	known := c.peerEnded || c.closed
-	c.peerEnded = true
+	defer c.mu.Unlock()
+	return !c.mine.fin
+}
+
+func (c *Conn) peerEnds(kind flow.Kind) {
+	c.mu.Lock()
+	fresh := !c.closed && c.peer.add(kind)
 	c.mu.Unlock()
-	if !known {
+	if fresh {
 		c.log.Add(flow.Event{At: time.Now(), Kind: kind, From: c.self.Other()})
 	}
 }
@@ -138,7 +163,7 @@ func (c *Conn) ended(err error) {
 func (c *Conn) PeerGone() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.peerEnded
+	return c.peer.fin || c.peer.rst
 }
 
 // SetWhy keeps the reason of a close that only we know; the first one stays.
@@ -160,54 +185,68 @@ func (c *Conn) CloseWrite() error {
 	return t.CloseWrite()
 }
 
+// finWait is how long a FIN may lag behind a close_notify.
+const finWait = 20 * time.Millisecond
+
+func (c *Conn) awaitEnd() {
+	if c.log == nil || c.Poll() {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(finWait)) // fails only when it is closed already
+	_, _ = c.Read(make([]byte, 1))                 // records the end, if it comes
+}
+
+// selfEnds records the end of our direction; after the peer's reset there is
+// none on the wire.
 func (c *Conn) selfEnds(kind flow.Kind) {
 	c.mu.Lock()
-	known := c.selfEnded
-	c.selfEnded = true
+	fresh := !c.peer.rst && c.mine.add(kind)
 	c.mu.Unlock()
-	if !known {
+	if fresh {
 		c.log.Add(flow.Event{At: time.Now(), Kind: kind, From: c.self})
 	}
 }
 
 // Abort closes with a reset.
 func (c *Conn) Abort() error {
-	if t, ok := c.Conn.(interface{ SetLinger(int) error }); ok && !c.isClosed() {
-		_ = t.SetLinger(0) // fails only when the connection is gone already
-		c.selfEnds(flow.RST)
-	}
-	return c.Close()
+	return c.close(flow.RST)
 }
 
-func (c *Conn) isClosed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
-}
+// Close ends the connection, records its last event and hands the record over,
+// also what was added since an earlier Close, which gives net.ErrClosed.
+func (c *Conn) Close() error { return c.close(flow.FIN) }
 
-// Close ends the connection, records its last event and hands the record over.
-func (c *Conn) Close() error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return net.ErrClosed
+func (c *Conn) close(kind flow.Kind) error {
+	if c.log != nil {
+		c.Poll() // an end of the peer that nobody has read came first
 	}
+	c.mu.Lock()
+	again := c.closed
 	c.closed = true
 	why := c.why
 	c.mu.Unlock()
-	c.selfEnds(flow.FIN)
+	defer c.log.Flush()
+	if again {
+		return net.ErrClosed
+	}
+	if t, ok := c.Conn.(interface{ SetLinger(int) error }); ok && kind == flow.RST {
+		_ = t.SetLinger(0) // fails only when the connection is gone already
+	}
+	c.selfEnds(kind)
 	err := c.Conn.Close()
+	if c.log != nil {
+		c.log.Add(flow.Event{At: time.Now(), Kind: flow.Closed, Text: why, Attrs: c.counts()})
+	}
+	return err
+}
+
+func (c *Conn) counts() []flow.Attr {
 	received, sent := c.Bytes()
 	client, server := sent, received
 	if c.self == flow.Server {
 		client, server = received, sent
 	}
-	if c.log != nil {
-		c.log.Add(flow.Event{At: time.Now(), Kind: flow.Closed, Text: why, Attrs: flow.Attrs(
-			flow.KeyClientBytes, strconv.FormatInt(client, 10), flow.KeyServerBytes, strconv.FormatInt(server, 10))})
-		c.log.Flush()
-	}
-	return err
+	return flow.Attrs(flow.KeyClientBytes, strconv.FormatInt(client, 10), flow.KeyServerBytes, strconv.FormatInt(server, 10))
 }
 
 // HandshakeDone records the end of the TLS handshake. Call it once, right
@@ -219,11 +258,13 @@ func (c *Conn) HandshakeDone(s tls.ConnectionState) {
 			flow.KeyALPN, s.NegotiatedProtocol,
 			flow.KeyResumed, flow.SeenIf(s.DidResume).String())})
 	}
-	if s.Version >= tls.VersionTLS13 || c.self == flow.Server {
+	switch {
+	case c.watch == nil:
+	case s.Version >= tls.VersionTLS13 || c.self == flow.Server:
 		c.watch = nil // nothing more can be seen in record headers
-		return
+	default:
+		c.watch.handshakeDone()
 	}
-	c.watch.handshakeDone()
 }
 
 // OnHelloRequest sets what happens when the server asks for a renegotiation:

@@ -3,7 +3,9 @@ package tap
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"fanlight/internal/flow"
@@ -13,7 +15,8 @@ import (
 // the TCP connection.
 type Secure struct {
 	*tls.Conn
-	tap *Conn
+	tap     *Conn
+	goodbye atomic.Bool // the peer said close_notify
 }
 
 // Server runs the server side of a handshake, which the end of ctx ends, as a
@@ -52,16 +55,6 @@ func handshake(ctx context.Context, c *Conn, t *tls.Conn) (*Secure, error) {
 	return &Secure{Conn: t, tap: c}, nil
 }
 
-// Read reads plain bytes. At the peer's close_notify it looks for the FIN that
-// comes with it, so that the record says who ended the connection first.
-func (s *Secure) Read(p []byte) (int, error) {
-	n, err := s.Conn.Read(p)
-	if err == io.EOF && !s.tap.PeerGone() {
-		s.tap.awaitFIN()
-	}
-	return n, err
-}
-
 // Tap is the connection below.
 func (s *Secure) Tap() *Conn { return s.tap }
 
@@ -79,19 +72,24 @@ func (s *Secure) CloseWrite() error {
 	return s.tap.CloseWrite()
 }
 
-// Close says close_notify and closes. A peer that does not read cannot hold it
-// up: crypto/tls bounds the alert's write.
-func (s *Secure) Close() error { return s.Conn.Close() }
-
-// finWait is how long a FIN may come behind its close_notify.
-const finWait = 20 * time.Millisecond
-
-func (c *Conn) awaitFIN() {
-	_ = c.Conn.SetReadDeadline(time.Now().Add(finWait)) // fails only when it is closed already
-	var one [1]byte
-	if n, err := c.Conn.Read(one[:]); n == 0 && err != nil {
-		c.ended(err)
+// Read reads plain bytes.
+func (s *Secure) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if errors.Is(err, io.EOF) && !s.tap.PeerGone() {
+		s.goodbye.Store(true)
 	}
+	return n, err
+}
+
+// Close says close_notify and closes. A peer that does not read cannot hold it
+// up: crypto/tls bounds the alert's write. After a close_notify of the peer it
+// waits a moment for the FIN that mostly follows, so that the record says
+// rightly who closed.
+func (s *Secure) Close() error {
+	if s.goodbye.Load() {
+		s.tap.awaitEnd()
+	}
+	return s.Conn.Close()
 }
 
 // Alerted records an alert of the peer that came encrypted and is known only

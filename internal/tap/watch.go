@@ -21,6 +21,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	done    bool // the first handshake is complete
+	sealed  int  // handshake records of the server since its ChangeCipherSpec in the first handshake
 	asked   bool // a HelloRequest came and is not settled
 	started bool // the client has begun to answer it
 	changed bool // the server sent ChangeCipherSpec in this renegotiation
@@ -32,7 +33,6 @@ type direction struct {
 	scanner    tlswire.Scanner
 	handshakes tlswire.Handshakes
 	emit       func(tlswire.Record) // kept here so that a read allocates nothing
-	encrypted  bool                 // ChangeCipherSpec has passed: payloads are not clear
 	notTLS     bool
 }
 
@@ -75,6 +75,9 @@ func (w *watch) handshakeDone() {
 		d.scanner.Keep = false
 		d.handshakes = tlswire.Handshakes{}
 	}
+	if w.sealed > 1 {
+		w.helloRequested() // it came with the server's Finished
+	}
 }
 
 func (w *watch) record(d *direction, from flow.Side, r tlswire.Record) {
@@ -85,9 +88,8 @@ func (w *watch) record(d *direction, from flow.Side, r tlswire.Record) {
 		return
 	}
 	switch {
-	case r.Type == tlswire.ChangeCipherSpec:
-		d.encrypted = true
-	case d.encrypted:
+	case r.Type == tlswire.Handshake && r.Sealed && from == flow.Server:
+		w.sealed++ // the first is its Finished
 	case r.Type == tlswire.Handshake && !r.Sealed:
 		// A damaged message is crypto/tls's to report.
 		_ = d.handshakes.Add(r.Payload, func(typ uint8, body []byte) { w.message(from, typ, body) })
@@ -116,9 +118,6 @@ func (w *watch) message(from flow.Side, typ uint8, body []byte) {
 		}
 		w.add(flow.Event{Kind: flow.ServerHello, From: flow.Server, Attrs: flow.Attrs(
 			flow.KeyVersion, tlswire.VersionName(hello.Version), flow.KeyCipher, tlswire.CipherName(hello.Cipher), flow.KeyALPN, hello.ALPN)})
-		if versionName(hello.Version) == "1.3" && !hello.HelloRetryRequest {
-			w.in.encrypted, w.out.encrypted = true, true
-		}
 	}
 }
 
@@ -142,11 +141,7 @@ func clientHello(h *tlswire.ClientHello) flow.Event {
 func (w *watch) renegotiation(from flow.Side, r tlswire.Record) {
 	switch {
 	case from == flow.Server && r.Type == tlswire.Handshake && !w.asked:
-		w.asked, w.started, w.changed = true, false, false
-		w.add(flow.Event{Kind: flow.HelloRequest, From: flow.Server})
-		if w.onHelloRequest != nil {
-			w.err = w.onHelloRequest()
-		}
+		w.helloRequested()
 	case from == flow.Client && r.Type == tlswire.Handshake && w.asked && !w.started:
 		w.started = true
 		w.add(flow.Event{Kind: flow.Renegotiating, From: flow.Client})
@@ -155,6 +150,14 @@ func (w *watch) renegotiation(from flow.Side, r tlswire.Record) {
 	case from == flow.Server && r.Type == tlswire.Handshake && w.changed:
 		w.asked, w.started, w.changed = false, false, false
 		w.add(flow.Event{Kind: flow.Renegotiated})
+	}
+}
+
+func (w *watch) helloRequested() {
+	w.asked, w.started, w.changed = true, false, false
+	w.add(flow.Event{Kind: flow.HelloRequest, From: flow.Server})
+	if w.onHelloRequest != nil && w.err == nil {
+		w.err = w.onHelloRequest()
 	}
 }
 
