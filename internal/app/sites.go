@@ -227,7 +227,9 @@ func tlsVersion(name string, otherwise uint16) uint16 {
 func (a *App) recordBindFault(s *site.Site, err error) {
 	var bindErr *machine.BindError
 	if errors.As(err, &bindErr) {
-		a.recorder.Fact(bindErr.Event(s.Name))
+		fact := bindErr.Event(s.Name)
+		fact.At = time.Now()
+		a.recorder.Fact(fact)
 	}
 }
 
