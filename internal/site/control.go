@@ -30,16 +30,17 @@ type Door struct {
 }
 
 // Start opens the site's addresses and serves. It succeeds at once if the site
-// serves already. On a failure the site is failed with the reason, and what
-// had been opened is released.
+// serves already, and waits for the end of a stop or drain that is going on. On
+// a failure the site is failed with the reason, and what had been opened is
+// released; a site whose configuration is faulty stays failed.
 func (d *Door) Start(s *Site) error {
 	s.change.Lock()
 	defer s.change.Unlock()
 	if s.State() == Serving {
 		return nil
 	}
-	if s.Secure() && s.TLS == nil {
-		return fmt.Errorf("start site %s: %s", s.Name, s.Reason())
+	if fault := s.fault(); fault != "" {
+		return fmt.Errorf("start site %s: %s", s.Name, fault)
 	}
 	if err := d.open(s); err != nil {
 		s.set(Failed, err.Error())
@@ -80,7 +81,7 @@ func release(refs []Listener) {
 func (d *Door) Hold(s *Site) error {
 	s.change.Lock()
 	defer s.change.Unlock()
-	if !s.StoppedPage || s.TLS == nil && s.Secure() {
+	if !s.StoppedPage || s.fault() != "" || s.State() != Stopped {
 		return nil
 	}
 	if err := d.open(s); err != nil {
@@ -93,10 +94,15 @@ func (d *Door) Hold(s *Site) error {
 
 // Stop makes the site stopped: nothing new is accepted from the moment the
 // state changes, open exchanges may finish within Grace, tunnels are closed.
-// It returns when this is true for a client outside.
+// It returns when this is true for a client outside. It cuts short a drain
+// that is going on. A site that could not bind becomes stopped too and stays
+// so; one whose configuration is faulty stays failed, which is an error.
 func (d *Door) Stop(ctx context.Context, s *Site) error {
 	ctx, cancel := context.WithTimeout(ctx, d.Grace)
 	defer cancel()
+	if s.State() == Draining {
+		d.Finish(ctx, s.Name, false) // the drain ends when nothing is left to wait for
+	}
 	return d.end(ctx, s, false)
 }
 
@@ -108,12 +114,21 @@ func (d *Door) Drain(ctx context.Context, s *Site) error {
 func (d *Door) end(ctx context.Context, s *Site, tunnels bool) error {
 	s.change.Lock()
 	defer s.change.Unlock()
-	if s.State() == Failed {
-		return fmt.Errorf("stop site %s: it is failed: %s", s.Name, s.Reason())
+	if fault := s.fault(); fault != "" {
+		return fmt.Errorf("stop site %s: %s", s.Name, fault)
 	}
-	if s.State() == Stopped {
+	switch s.State() {
+	case Stopped:
 		return nil
+	case Serving:
+		d.finish(ctx, s, tunnels)
 	}
+	s.set(Stopped, "")
+	d.changed(s)
+	return nil
+}
+
+func (d *Door) finish(ctx context.Context, s *Site, tunnels bool) {
 	s.set(Draining, "")
 	d.changed(s)
 	if !s.StoppedPage {
@@ -121,9 +136,6 @@ func (d *Door) end(ctx context.Context, s *Site, tunnels bool) error {
 		s.refs = nil
 	}
 	d.Finish(ctx, s.Name, tunnels)
-	s.set(Stopped, "")
-	d.changed(s)
-	return nil
 }
 
 // Shut releases the site's addresses without waiting, at the end of the door.

@@ -15,10 +15,10 @@ import (
 type State uint32
 
 const (
-	Stopped  State = iota
-	Serving        //
-	Draining       // takes nothing new, lets what is open finish
-	Failed         // cannot serve; Reason says why
+	Stopped State = iota
+	Serving
+	Draining // takes nothing new, lets what is open finish
+	Failed   // cannot serve; Reason says why
 )
 
 func (s State) String() string {
@@ -42,9 +42,10 @@ type Site struct {
 
 	state  atomic.Uint32
 	change sync.Mutex // serializes start, stop and drain
+	refs   []Listener // guarded by change
 	mu     sync.Mutex
 	reason string
-	refs   []Listener
+	faulty bool
 }
 
 // State is the site's state now.
@@ -64,8 +65,26 @@ func (s *Site) set(state State, reason string) {
 	s.state.Store(uint32(state))
 }
 
-// Fail marks a site that can never serve as it is configured.
-func (s *Site) Fail(reason string) { s.set(Failed, reason) }
+// Fail marks a site that can never serve as it is configured; it stays failed.
+func (s *Site) Fail(reason string) {
+	s.mu.Lock()
+	s.faulty = true
+	s.mu.Unlock()
+	s.set(Failed, reason)
+}
+
+// fault says why the site can never serve, empty if it can.
+func (s *Site) fault() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.faulty:
+		return s.reason
+	case s.Secure() && s.TLS == nil:
+		return "it has no certificate"
+	}
+	return ""
+}
 
 // Secure reports whether the site has a binding with TLS.
 func (s *Site) Secure() bool {
@@ -116,9 +135,19 @@ func (t *Table) Replace(sites ...*Site) {
 	t.rebuild()
 }
 
+// Remove takes sites out; what their names led to is then nobody's.
+func (t *Table) Remove(names ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, name := range names {
+		delete(t.sites, name)
+	}
+	t.rebuild()
+}
+
 func (t *Table) rebuild() {
 	addrs := map[netip.AddrPort]*address{}
-	for _, s := range t.sites {
+	for _, s := range t.ranked() {
 		for _, b := range s.Bindings {
 			a := addrs[b.Addr]
 			if a == nil {
@@ -131,15 +160,34 @@ func (t *Table) rebuild() {
 	t.addrs.Store(&addrs)
 }
 
+// ranked orders the sites by how good their claim to a name is that two of them
+// have: faulty ones last, then by name.
+func (t *Table) ranked() []*Site {
+	out := t.sorted()
+	slices.SortStableFunc(out, func(a, b *Site) int {
+		switch fa, fb := a.fault() != "", b.fault() != ""; {
+		case fa == fb:
+			return 0
+		case fa:
+			return 1
+		}
+		return -1
+	})
+	return out
+}
+
+// put keeps what another site has claimed before.
 func (a *address) put(names []string, s *Site) {
-	if len(names) == 0 {
+	if len(names) == 0 && a.every == nil {
 		a.every = s
 	}
 	for _, n := range names {
+		claims := a.exact
 		if strings.HasPrefix(n, "*.") {
-			a.wild[n[1:]] = s
-		} else {
-			a.exact[n] = s
+			n, claims = n[1:], a.wild
+		}
+		if claims[n] == nil {
+			claims[n] = s
 		}
 	}
 }
@@ -155,6 +203,10 @@ func (t *Table) Get(name string) *Site {
 func (t *Table) All() []*Site {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.sorted()
+}
+
+func (t *Table) sorted() []*Site {
 	out := make([]*Site, 0, len(t.sites))
 	for _, s := range t.sites {
 		out = append(out, s)
