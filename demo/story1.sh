@@ -84,9 +84,8 @@ stop_page() {
 }
 
 lost_nothing() {
-	local socket
-	socket=$(pid_of websocket)
-	kill "$socket"
+	alive websocket || { cat websocket.log && return 1; }
+	kill "$(pid_of websocket)"
 	soon 5 grep -q 'came back' websocket.log
 	cat websocket.log
 	grep -Eq '^([0-9]+) messages sent, \1 came back$' websocket.log

@@ -53,7 +53,9 @@ trusted() {
 taken_out() {
 	HOME=$run/home fanlight trust uninstall --data data
 	untrusted
-	hasnt "$(nss)" Fanlight
+	local names
+	names=$(nss)
+	hasnt "$names" Fanlight
 }
 
 names_gone() {

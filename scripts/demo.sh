@@ -30,7 +30,7 @@ esac
 
 if [ "$(id -u)" != 0 ]; then
 	echo "The stories use port 443 and /etc/hosts, which belong to root:" >&2
-	echo "  sudo --preserve-env=PATH scripts/demo.sh${1:+ $1}${CHECK:+ check}" >&2
+	echo "  sudo --preserve-env=PATH scripts/demo.sh $action" >&2
 	exit 1
 fi
 
