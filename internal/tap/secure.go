@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"fanlight/internal/flow"
@@ -15,8 +14,7 @@ import (
 // the TCP connection.
 type Secure struct {
 	*tls.Conn
-	tap     *Conn
-	goodbye atomic.Bool // the peer said close_notify
+	tap *Conn
 }
 
 // Server runs the server side of a handshake, which the end of ctx ends, as a
@@ -72,25 +70,19 @@ func (s *Secure) CloseWrite() error {
 	return s.tap.CloseWrite()
 }
 
-// Read reads plain bytes.
+// Read reads plain bytes. At the peer's close_notify it waits a moment for the
+// FIN that mostly follows: our own end must not come before it in the record.
 func (s *Secure) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
-	if errors.Is(err, io.EOF) && !s.tap.PeerGone() {
-		s.goodbye.Store(true)
+	if errors.Is(err, io.EOF) {
+		s.tap.awaitEnd()
 	}
 	return n, err
 }
 
 // Close says close_notify and closes. A peer that does not read cannot hold it
-// up: crypto/tls bounds the alert's write. After a close_notify of the peer it
-// waits a moment for the FIN that mostly follows, so that the record says
-// rightly who closed.
-func (s *Secure) Close() error {
-	if s.goodbye.Load() {
-		s.tap.awaitEnd()
-	}
-	return s.Conn.Close()
-}
+// up: crypto/tls bounds the alert's write.
+func (s *Secure) Close() error { return s.Conn.Close() }
 
 // Alerted records an alert of the peer that came encrypted and is known only
 // from crypto/tls's error.
