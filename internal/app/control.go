@@ -26,6 +26,14 @@ func (c control) Sites() []console.Site {
 	return out
 }
 
+func (c control) Site(name string) (console.Site, bool) {
+	s := c.a.table.Get(name)
+	if s == nil {
+		return console.Site{}, false
+	}
+	return c.a.describe(s), true
+}
+
 func (a *App) describe(s *site.Site) console.Site {
 	a.mu.Lock()
 	configured := a.cfg.Sites[s.Name].State

@@ -84,12 +84,24 @@ func (f *findings) run(ctx context.Context) {
 		if !pause(ctx, settle) { // the other leg's record comes a moment later
 			return
 		}
-		began := time.Now()
-		f.look(recent)
-		if !pause(ctx, share*time.Since(began)) {
-			return
-		}
+		spread := newSpread(ctx)
+		f.look(recent, spread.rest)
+		spread.rest()
 	}
+}
+
+// spread makes long work take a small part of a core at any time: bursts of it
+// would show in the times of requests.
+type spread struct {
+	ctx   context.Context
+	began time.Time // of the work since the last rest
+}
+
+func newSpread(ctx context.Context) *spread { return &spread{ctx, time.Now()} }
+
+func (s *spread) rest() {
+	pause(s.ctx, share*time.Since(s.began))
+	s.began = time.Now()
 }
 
 // pause waits and reports whether to go on.
@@ -118,8 +130,9 @@ func gather(recent []flow.ConnID, entries []store.Entry) []flow.ConnID {
 	return recent
 }
 
-func (f *findings) look(ids []flow.ConnID) {
-	t := f.store.Story(store.Focus{Conns: ids, Batches: storyBatches, Scan: storyScan})
+func (f *findings) look(ids []flow.ConnID, rest func()) {
+	t := f.store.Story(store.Focus{Conns: ids, Batches: storyBatches, Scan: storyScan, Pause: rest})
+	rest()
 	for _, found := range f.Of(t) {
 		if !found.Undecided {
 			f.keep(found)

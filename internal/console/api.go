@@ -116,11 +116,9 @@ func (a *api) changeSite(w http.ResponseWriter, r *http.Request) {
 		failWith(w, err)
 		return
 	}
-	for _, s := range a.Control.Sites() {
-		if s.Name == name {
-			answer(w, []Site{s})
-			return
-		}
+	if s, ok := a.Control.Site(name); ok {
+		answer(w, []Site{s})
+		return
 	}
 	answer[Site](w, nil)
 }

@@ -17,6 +17,7 @@ var ErrUnknown = errors.New("not known")
 // concurrently. Errors are shown to the user as they are.
 type Control interface {
 	Sites() []Site
+	Site(name string) (Site, bool)
 	StartSite(ctx context.Context, name string) error
 	StopSite(ctx context.Context, name string) error  // returns when it is true for a client outside
 	DrainSite(ctx context.Context, name string) error // also waits for tunnels

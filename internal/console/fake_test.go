@@ -53,6 +53,15 @@ func (d *fakeDoor) Sites() []Site {
 	return slices.Clone(d.sites)
 }
 
+func (d *fakeDoor) Site(name string) (Site, bool) {
+	all := d.Sites()
+	i := slices.IndexFunc(all, func(s Site) bool { return s.Name == name })
+	if i < 0 {
+		return Site{}, false
+	}
+	return all[i], true
+}
+
 func (d *fakeDoor) set(name, state string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

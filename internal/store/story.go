@@ -13,16 +13,25 @@ type Focus struct {
 	Exchange flow.ExchangeID // look at what led to this one; 0: at what is newest
 	Batches  int             // kept of each connection, beside its beginning
 	Scan     int64           // bytes of the store to look through; 0: all
+	// Pause is called between pieces of the work of less than a millisecond,
+	// so that it can be spread: a goroutine that computes without pause holds
+	// the network up on a machine with few cores. May be nil.
+	Pause func()
 }
+
+// piece is how many bytes are looked through between two pauses.
+const piece = 64 << 10
 
 // Story is a trace of bounded size of some connections and of those that
 // belong to them: what explaining them needs. Trace gives all that is kept,
 // which on a busy connection is a great deal.
 func (s *Store) Story(f Focus) *flow.Trace {
 	c := newCollector(f)
-	s.newest(f.Scan, c.own)
-	s.newest(f.Scan, c.others)
-	c.addEnds()
+	if len(f.Conns) > 0 {
+		s.newest(f, c.own)
+		s.newest(f, c.others)
+		c.addEnds()
+	}
 	entries := append(s.beginnings(c), c.kept...)
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
 	var events []flow.Event
@@ -68,9 +77,10 @@ func newCollector(f Focus) *collector {
 	}
 }
 
-// newest goes through entries from the newest back, until scan bytes.
-func (s *Store) newest(scan int64, yield func(h header, b flow.Batch)) {
+// newest goes through entries from the newest back, until f.Scan bytes.
+func (s *Store) newest(f Focus, yield func(h header, b flow.Batch)) {
 	var seen int64
+	unpaused := 0
 	s.walkBack(&s.all, func(v view) bool {
 		type item struct {
 			h header
@@ -83,9 +93,13 @@ func (s *Store) newest(scan int64, yield func(h header, b flow.Batch)) {
 		})
 		for _, it := range slices.Backward(items) {
 			yield(it.h, it.b)
+			if unpaused += it.h.size; unpaused >= piece && f.Pause != nil {
+				f.Pause()
+				unpaused = 0
+			}
 		}
 		seen += int64(len(v.data))
-		return scan == 0 || seen < scan
+		return f.Scan == 0 || seen < f.Scan
 	})
 }
 

@@ -67,3 +67,26 @@ func TestStoryGivesNothingTwice(t *testing.T) {
 		t.Errorf("events: got %d, want the opening and the request", len(got))
 	}
 }
+
+// TestStoryPauses has a record of several pieces: a story of a connection
+// pauses on its way through, one of no connection has no way to go.
+func TestStoryPauses(t *testing.T) {
+	s := New(4 << 20)
+	rec := flow.NewRecorder(s)
+	conn := rec.Open(time.Unix(1, 0), flow.Opening{Self: flow.Server})
+	for range 10 {
+		conn.Add(flow.Event{Kind: flow.Request, Header: make([]byte, piece)})
+		conn.Flush()
+	}
+	pauses := 0
+	count := func() { pauses++ }
+	s.Story(Focus{Conns: []flow.ConnID{conn.ID()}, Batches: 1, Pause: count})
+	if pauses != 20 { // twice through ten pieces
+		t.Errorf("%d pauses, want 20", pauses)
+	}
+	rec.Fact(flow.Event{Kind: flow.SiteState, Text: "shop"})
+	pauses = 0
+	if tr := s.Story(Focus{Pause: count}); pauses != 0 || len(tr.Conns) != 0 || len(tr.Facts) != 1 {
+		t.Errorf("no connection: %d pauses, got\n%s", pauses, tr)
+	}
+}
