@@ -42,8 +42,12 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&set.duration, "duration", 4*time.Second, "length of one measurement, in whole seconds")
 	flags.StringVar(&set.results, "results", "bench/results", "folder for the tables and the raw samples")
 	list := flags.Bool("list", false, "list the rows and end")
+	load := flags.Bool("visit", false, "for the benchmark itself: be the load that standard input describes")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *load {
+		return visit(ctx, os.Stdin, os.Stdout)
 	}
 	if *list {
 		for _, r := range rows {

@@ -75,6 +75,11 @@ func (r *result) remarks(i int) []string {
 	if verdict := r.verdict(i); verdict != "" {
 		out = append(out, verdict)
 	}
+	if r.row.remark != nil {
+		if more := r.row.remark(r.medians(i)); more != "" {
+			out = append(out, more)
+		}
+	}
 	if r.row.doubt != nil {
 		if why := r.row.doubt(r.medians(i)); why != "" {
 			out = append(out, "DOUBTFUL: "+why)

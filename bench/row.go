@@ -26,6 +26,15 @@ var rows = []row{
 		bar:     1.3,
 		doubt:   proxiedDoubt,
 	},
+	{
+		name:    "many-sites",
+		title:   "200 sites on 20 addresses, 4000 requests/s on kept connections to 199 of them, while another site is stopped and started without pause",
+		columns: manyColumns,
+		setup:   manySites,
+		bar:     1.25,
+		doubt:   manyDoubt,
+		remark:  manyRemark,
+	},
 }
 
 // row is one benchmark: subjects that are measured in turn, round after round.
@@ -39,6 +48,8 @@ type row struct {
 	bar float64
 	// doubt says why a subject's medians are not to be trusted; "": no doubt.
 	doubt func(medians []float64) string
+	// remark says more about a subject's medians; "": nothing.
+	remark func(medians []float64) string
 }
 
 // column is one measured value. Ratios are taken of a row's first.

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	manyAddresses = 20
+	manyPerAddr   = 10
+	// manyRate, in requests a second over all sites, leaves both cores room:
+	// what is measured is how long a request takes, not how many fit.
+	manyRate = 4000
+)
+
+var manyColumns = []column{
+	{"p99 ms", "%.3f"},
+	{"median ms", "%.3f"},
+	{"highest ms", "%.1f"},
+	{"requests/s", "%.0f"},
+	{"stops and starts/s", "%.0f"},
+}
+
+// manyRemark tells what one stop and start takes, beside how often they came.
+func manyRemark(medians []float64) string {
+	if rate := medians[4]; rate > 0 {
+		return fmt.Sprintf("one stop and start together took %.1f ms", 1000/rate)
+	}
+	return ""
+}
+
+// manyDoubt looks at "requests/s": load that could not keep its pace was held
+// back by something.
+func manyDoubt(medians []float64) string {
+	if rate := medians[3]; rate < 0.97*manyRate {
+		return fmt.Sprintf("only %.0f of %d requests/s were made; other programs, or load and origin, held them back", rate, manyRate)
+	}
+	return ""
+}
+
+// hostedSite is one site as its clients see it.
+type hostedSite struct{ Site, Host, Addr string }
+
+// manySites starts a door with 200 sites on 20 addresses, and one with an
+// address of its own.
+func manySites(b *bench) ([]subject, error) {
+	cert, err := b.makeCertificate()
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	origin, err := startOrigin(b, "http", cert)
+	if err != nil {
+		return nil, fmt.Errorf("start origin: %w", err)
+	}
+	program, version, err := buildFanlight(b)
+	if err != nil {
+		return nil, err
+	}
+	sites, alone, err := layOut()
+	if err != nil {
+		return nil, err
+	}
+	conf, err := b.write("many.yaml", "%s", manyConfiguration(b, append(sites, alone), origin))
+	if err != nil {
+		return nil, err
+	}
+	proc, err := b.start("many", serverCPU, oneThread, program, "run", "-c", conf)
+	if err != nil {
+		return nil, err
+	}
+	shared, others := sites[75], append(sites[:75:75], sites[76:]...)
+	subjects := []subject{
+		{name: "no site is stopped"},
+		{name: "one stops, 9 others on its address"},
+		{name: "one stops, alone on its address"},
+	}
+	for i, victim := range []hostedSite{{}, shared, alone} {
+		v := visitation{Sites: others, Rate: manyRate, For: b.duration, Control: b.controlSocket(), Victim: victim}
+		subjects[i].own, subjects[i].version = true, version
+		subjects[i].measure = func(ctx context.Context) ([]float64, error) { return v.run(ctx, proc) }
+	}
+	subjects[1].version, subjects[2].version = "", ""
+	warm := visitation{Sites: others, Rate: manyRate, For: time.Second, Control: b.controlSocket()}
+	return subjects, warm.untilServed(b.ctx, proc)
+}
+
+// layOut gives the sites their names and addresses.
+func layOut() (sites []hostedSite, alone hostedSite, err error) {
+	free, err := freeAddress()
+	if err != nil {
+		return nil, alone, err
+	}
+	_, port, err := net.SplitHostPort(free)
+	for a := range manyAddresses {
+		for n := range manyPerAddr {
+			name := fmt.Sprintf("s%02d-%02d", a, n)
+			sites = append(sites, hostedSite{name, name + ".test", fmt.Sprintf("127.0.1.%d:%s", a+1, port)})
+		}
+	}
+	return sites, hostedSite{"alone", "alone.test", "127.0.1.100:" + port}, err
+}
+
+func (b *bench) controlSocket() string { return filepath.Join(b.dir, "many.sock") }
+
+func manyConfiguration(b *bench, sites []hostedSite, origin string) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "control: unix:%s\nconsole: off\naccess_log: off\ndata: %s\nsites:\n", b.controlSocket(), filepath.Join(b.dir, "many-data"))
+	for _, s := range sites {
+		fmt.Fprintf(&out, "  %s:\n    bind: [\"%s %s\"]\n    routes: [{path: /, to: \"http://%s\"}]\n", s.Site, s.Addr, s.Host, origin)
+	}
+	return out.String()
+}
+
+// run measures from a process of its own, on the load's core, and gives the
+// values of manyColumns.
+func (v visitation) run(ctx context.Context, server *process) ([]float64, error) {
+	task, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "taskset", "-c", loadCPU, self, "-visit")
+	cmd.Env = append(os.Environ(), oneThread...)
+	cmd.Stdin = strings.NewReader(string(task))
+	answer, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil, fmt.Errorf("run load: %.300s", exit.Stderr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run load: %w", err)
+	}
+	if err := server.ended(); err != nil {
+		return nil, err
+	}
+	var seen visits
+	if err := json.Unmarshal(answer, &seen); err != nil {
+		return nil, fmt.Errorf("read load's report: %w", err)
+	}
+	seconds := v.For.Seconds()
+	return []float64{seen.part(0.99), seen.part(0.5), seen.part(1), float64(len(seen.Millis)) / seconds, float64(seen.Stops) / seconds}, nil
+}
+
+// untilServed waits for the door, and warms it up.
+func (v visitation) untilServed(ctx context.Context, server *process) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for {
+		_, err := v.run(ctx, server)
+		if err == nil || ctx.Err() != nil || server.ended() != nil {
+			return errors.Join(err, server.ended())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// part gives the latency that a part of all requests stayed below.
+func (s *visits) part(p float64) float64 {
+	if len(s.Millis) == 0 {
+		return math.Inf(1)
+	}
+	return s.Millis[min(len(s.Millis)-1, int(p*float64(len(s.Millis))))]
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// visitation is load on many sites: one kept connection to each, requests at a
+// steady rate whatever the answers take. Meanwhile Victim, if it has a name,
+// is stopped and started without pause.
+type visitation struct {
+	Sites   []hostedSite
+	Rate    int // requests a second in all
+	For     time.Duration
+	Control string // socket of the door
+	Victim  hostedSite
+}
+
+// visits are what the load saw.
+type visits struct {
+	Millis []float64 // of each request, ascending
+	Stops  int
+}
+
+// visit reads a visitation and writes its visits, as JSON. One failed request
+// makes it worthless and ends it with an error.
+func visit(ctx context.Context, in io.Reader, out io.Writer) error {
+	var v visitation
+	if err := json.NewDecoder(in).Decode(&v); err != nil {
+		return err
+	}
+	conns := make([]*visitor, len(v.Sites))
+	for i, s := range v.Sites {
+		c, err := dialVisitor(ctx, s)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		conns[i] = c
+	}
+	seen, err := v.visitAll(ctx, conns)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(seen)
+}
+
+func (v *visitation) visitAll(ctx context.Context, conns []*visitor) (*visits, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer time.AfterFunc(v.For, func() { end(errVisited) }).Stop()
+	every := time.Duration(len(conns)) * time.Second / time.Duration(v.Rate)
+	seen := &visits{}
+	var all sync.WaitGroup
+	began := time.Now()
+	for i, c := range conns {
+		all.Go(func() {
+			if err := c.visit(ctx, began.Add(every*time.Duration(i)/time.Duration(len(conns))), every); err != nil {
+				end(err)
+			}
+		})
+	}
+	if v.Victim.Site != "" {
+		all.Go(func() {
+			var err error
+			if seen.Stops, err = v.toggle(ctx); err != nil {
+				end(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, c := range conns {
+		seen.Millis = append(seen.Millis, c.millis...)
+	}
+	slices.Sort(seen.Millis)
+	if err := context.Cause(ctx); !errors.Is(err, errVisited) {
+		return nil, err
+	}
+	return seen, nil
+}
+
+var errVisited = errors.New("the time of the load is over")
+
+// visitor is a client with one connection.
+type visitor struct {
+	*tls.Conn
+	r       *bufio.Reader
+	request string
+	millis  []float64
+}
+
+func dialVisitor(ctx context.Context, s hostedSite) (*visitor, error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return nil, err
+	}
+	// The certificate's authority is made by the door as it starts; that the
+	// name is right suffices here.
+	c := tls.Client(raw, &tls.Config{ServerName: s.Host, InsecureSkipVerify: true})
+	if err := c.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("shake hands with %s: %w", s.Host, err)
+	}
+	if err := c.ConnectionState().PeerCertificates[0].VerifyHostname(s.Host); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return &visitor{Conn: c, r: bufio.NewReader(c), request: "GET / HTTP/1.1\r\nHost: " + s.Host + "\r\n\r\n"}, nil
+}
+
+// visit makes a request at due and after every further interval. A request
+// that could not be made in time because the answer before it took too long
+// counts from when it was due.
+func (c *visitor) visit(ctx context.Context, due time.Time, every time.Duration) error {
+	for {
+		began := due
+		if wait := time.Until(due); wait > 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(wait):
+			}
+			began = time.Now() // a timer of ours that fired late is not the door's
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := c.ask(); err != nil {
+			return err
+		}
+		c.millis = append(c.millis, time.Since(began).Seconds()*1e3)
+		due = due.Add(every)
+	}
+}
+
+func (c *visitor) ask() error {
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // fails only on a closed connection; the write says so
+	if _, err := io.WriteString(c, c.request); err != nil {
+		return fmt.Errorf("write request: %w", err)
+	}
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return fmt.Errorf("read response: %w", err)
+	}
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	if err == nil && (res.StatusCode != 200 || n != bodySize) {
+		err = fmt.Errorf("answer was %s with %d bytes", res.Status, n)
+	}
+	return err
+}
+
+// toggle stops and starts the victim until ctx ends.
+func (v *visitation) toggle(ctx context.Context) (stops int, err error) {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", v.Control)
+	}}}
+	defer client.CloseIdleConnections()
+	for ; ctx.Err() == nil; stops++ {
+		for _, action := range []string{"stop", "start"} {
+			res, err := client.Post("http://door/api/sites/"+v.Victim.Site+"/"+action, "", nil)
+			if err != nil {
+				return stops, err
+			}
+			_, err = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			if err == nil && res.StatusCode != 200 {
+				err = fmt.Errorf("%s %s: %s", action, v.Victim.Site, res.Status)
+			}
+			if err != nil {
+				return stops, err
+			}
+		}
+	}
+	return stops, nil
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// visitFor runs a short load on a server, with a door's control beside it.
+func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) (*visits, error) {
+	t.Helper()
+	server := httptest.NewTLSServer(answer)
+	t.Cleanup(server.Close)
+	socket := filepath.Join(t.TempDir(), "control.sock")
+	ln, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := &httptest.Server{Listener: ln, Config: &http.Server{Handler: control}}
+	door.Start()
+	t.Cleanup(door.Close)
+	site := hostedSite{"example", "example.com", server.Listener.Addr().String()}
+	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Victim: hostedSite{Site: "victim"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := visit(t.Context(), bytes.NewReader(task), &out); err != nil {
+		return nil, err
+	}
+	var seen visits
+	return &seen, json.Unmarshal(out.Bytes(), &seen)
+}
+
+func body(w http.ResponseWriter, _ *http.Request) {
+	w.Write(bytes.Repeat([]byte("x"), bodySize))
+}
+
+func TestVisit(t *testing.T) {
+	var stops, starts atomic.Int64
+	seen, err := visitFor(t, body, func(_ http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/api/sites/victim/stop":
+			stops.Add(1)
+		case "/api/sites/victim/start":
+			starts.Add(1)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen.Millis) == 0 || seen.Stops == 0 || stops.Load() != int64(seen.Stops) || starts.Load() != stops.Load() {
+		t.Errorf("%d requests, %d stops seen, %d stops and %d starts made", len(seen.Millis), seen.Stops, stops.Load(), starts.Load())
+	}
+}
+
+func TestVisitFailsOnOneFault(t *testing.T) {
+	fine := func(http.ResponseWriter, *http.Request) {}
+	var asked atomic.Int64
+	for name, test := range map[string]struct {
+		answer, control http.HandlerFunc
+		want            string
+	}{
+		"wrong answer": {func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) == 3 {
+				w.WriteHeader(503)
+			}
+			body(w, r)
+		}, fine, "503"},
+		"connection closed": {func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, fine, "read response"},
+		"refused change":    {body, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(409) }, "stop victim: 409"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := visitFor(t, test.answer, test.control); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestPart(t *testing.T) {
+	s := visits{Millis: []float64{1, 2, 3, 4}}
+	for p, want := range map[float64]float64{0: 1, 0.5: 3, 0.99: 4, 1: 4} {
+		if got := s.part(p); got != want {
+			t.Errorf("part %v: got %v, want %v", p, got, want)
+		}
+	}
+}
