@@ -217,8 +217,8 @@ func (c *Conn) Abort() error {
 func (c *Conn) Close() error { return c.close(flow.FIN) }
 
 func (c *Conn) close(kind flow.Kind) error {
-	if c.log != nil {
-		c.Poll() // an end of the peer that nobody has read came first
+	if c.log != nil && c.mayWrite() {
+		c.Poll() // an end of the peer that nobody has read came before ours
 	}
 	c.mu.Lock()
 	again := c.closed

@@ -64,6 +64,7 @@ func (s *Secure) Abort() error { return s.tap.Abort() }
 
 // CloseWrite says close_notify and ends our direction.
 func (s *Secure) CloseWrite() error {
+	s.ends()
 	if err := s.Conn.CloseWrite(); err != nil {
 		return err
 	}
@@ -82,7 +83,20 @@ func (s *Secure) Read(p []byte) (int, error) {
 
 // Close says close_notify and closes. A peer that does not read cannot hold it
 // up: crypto/tls bounds the alert's write.
-func (s *Secure) Close() error { return s.Conn.Close() }
+func (s *Secure) Close() error {
+	s.ends()
+	return s.Conn.Close()
+}
+
+// ends records our end before close_notify tells the peer, whose own end would
+// otherwise seem to come first.
+func (s *Secure) ends() {
+	if s.tap.log == nil {
+		return
+	}
+	s.tap.Poll()
+	s.tap.selfEnds(flow.FIN)
+}
 
 // Alerted records an alert of the peer that came encrypted and is known only
 // from crypto/tls's error.
