@@ -47,6 +47,7 @@ func startCaddy(b *bench, program string, r route) (*process, error) {
 	conf, err := b.write(r.name+".caddyfile", `{
   admin off
   auto_https off
+  skip_install_trust
   persist_config off
   log {
     level ERROR

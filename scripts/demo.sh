@@ -38,7 +38,7 @@ if [ $action = stop ]; then
 	stop
 	exit
 fi
-"$root/scripts/install.sh" apache2 certutil curl nginx openssl || exit
+"$root/scripts/install.sh" apache2 certutil curl nginx openssl update-ca-certificates || exit
 if ! command -v node >/dev/null; then
 	echo "missing: node (https://nodejs.org, or apt-get install nodejs)" >&2
 	exit 1

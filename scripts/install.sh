@@ -10,6 +10,7 @@ package() {
 	case $1 in
 	apache2) echo apache2-bin ;; # the server without its service
 	certutil) echo libnss3-tools ;;
+	update-ca-certificates) echo ca-certificates ;;
 	gcc) echo gcc libc6-dev ;;
 	gnutls-serv) echo gnutls-bin ;;
 	systemd-socket-activate) echo systemd ;;

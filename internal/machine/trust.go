@@ -72,6 +72,9 @@ func uninstallSystem(path string, root *x509.Certificate) (string, error) {
 	if err := truststore.UninstallFile(path); err != nil {
 		return systemHelp(err), fmt.Errorf("remove root from the system store: %w", withOutput(err))
 	}
+	if err := removeLinks(systemFile(root)); err != nil {
+		return systemHelp(err), fmt.Errorf("remove what led to the root: %w", err)
+	}
 	return "", nil
 }
 

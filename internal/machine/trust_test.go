@@ -151,7 +151,7 @@ func TestTrustSystem(t *testing.T) {
 	}
 	needProgram(t, "update-ca-certificates")
 	needProgram(t, "openssl")
-	path, _ := throwAwayRoot(t)
+	path, root := throwAwayRoot(t)
 	none := noSystem // no NSS here: this is the real home folder
 	t.Cleanup(func() { eachStore(path, uninstallSystem, none) })
 
@@ -174,6 +174,12 @@ func TestTrustSystem(t *testing.T) {
 	check(eachStore(path, installSystem, none)[0], true)
 	removed := eachStore(path, uninstallSystem, none)[0]
 	check(removed, false)
+	links, _ := filepath.Glob("/etc/ssl/certs/*")
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.Contains(target, filepath.Base(strings.TrimSuffix(systemFile(root), ".crt"))) {
+			t.Errorf("%s still leads to the root", link)
+		}
+	}
 	again := eachStore(path, uninstallSystem, none)[0]
 	check(again, false)
 	if again.Detail != "it was not there" {
