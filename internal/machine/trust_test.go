@@ -151,7 +151,7 @@ func TestTrustSystem(t *testing.T) {
 	}
 	needProgram(t, "update-ca-certificates")
 	needProgram(t, "openssl")
-	path, root := throwAwayRoot(t)
+	path, name := throwAwayRoot(t)
 	none := noSystem // no NSS here: this is the real home folder
 	t.Cleanup(func() { eachStore(path, uninstallSystem, none) })
 
@@ -176,7 +176,7 @@ func TestTrustSystem(t *testing.T) {
 	check(removed, false)
 	links, _ := filepath.Glob("/etc/ssl/certs/*")
 	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && strings.Contains(target, filepath.Base(strings.TrimSuffix(systemFile(root), ".crt"))) {
+		if target, err := os.Readlink(link); err == nil && strings.Contains(target, strings.ReplaceAll(name, " ", "_")) {
 			t.Errorf("%s still leads to the root", link)
 		}
 	}
