@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,11 +76,6 @@ func (r *result) remarks(i int) []string {
 	if verdict := r.verdict(i); verdict != "" {
 		out = append(out, verdict)
 	}
-	if r.row.remark != nil {
-		if more := r.row.remark(r.medians(i)); more != "" {
-			out = append(out, more)
-		}
-	}
 	if r.row.doubt != nil {
 		if why := r.row.doubt(r.medians(i)); why != "" {
 			out = append(out, "DOUBTFUL: "+why)
@@ -101,11 +97,19 @@ func (r *result) table() string {
 		}
 		cells := []string{s.name, fmt.Sprintf(r.row.columns[0].format, values[0]), r.ratioText(i), r.spread(i)}
 		for c, column := range r.row.columns[1:] {
-			cells = append(cells, fmt.Sprintf(column.format, values[c+1]))
+			cells = append(cells, column.text(values[c+1]))
 		}
 		lines = append(lines, cells)
 	}
 	return markdown(lines)
+}
+
+// text is a value as the table shows it.
+func (c column) text(value float64) string {
+	if math.IsNaN(value) {
+		return "-"
+	}
+	return fmt.Sprintf(c.format, value)
 }
 
 // markdown aligns a table: names to the left, numbers to the right. The second
@@ -180,7 +184,7 @@ func (r *result) publish(folder string) error {
 	}
 	raw := map[string]any{}
 	for i, s := range r.subjects {
-		raw[s.name] = r.samples[i]
+		raw[s.name] = withNulls(r.samples[i])
 	}
 	samples, err := json.MarshalIndent(map[string]any{"row": r.row.name, "machine": r.machine, "columns": columnNames(r.row.columns), "samples": raw}, "", " ")
 	if err != nil {
@@ -191,6 +195,20 @@ func (r *result) publish(folder string) error {
 		return err
 	}
 	return os.WriteFile(base+".md", []byte(text), 0o644)
+}
+
+// withNulls has null for NaN, which JSON cannot say.
+func withNulls(samples [][]float64) [][]*float64 {
+	out := make([][]*float64, len(samples))
+	for i, values := range samples {
+		out[i] = make([]*float64, len(values))
+		for c := range values {
+			if !math.IsNaN(values[c]) {
+				out[i][c] = &values[c]
+			}
+		}
+	}
+	return out
 }
 
 func columnNames(columns []column) []string {

@@ -28,12 +28,11 @@ var rows = []row{
 	},
 	{
 		name:    "many-sites",
-		title:   "200 sites on 20 addresses, 4000 requests/s on kept connections to 199 of them, while another site is stopped and started without pause",
+		title:   "200 sites on 20 addresses, 4000 requests/s on kept connections to 199 of them, while another site is stopped and started 50 times a second",
 		columns: manyColumns,
 		setup:   manySites,
 		bar:     1.25,
 		doubt:   manyDoubt,
-		remark:  manyRemark,
 	},
 }
 
@@ -48,8 +47,6 @@ type row struct {
 	bar float64
 	// doubt says why a subject's medians are not to be trusted; "": no doubt.
 	doubt func(medians []float64) string
-	// remark says more about a subject's medians; "": nothing.
-	remark func(medians []float64) string
 }
 
 // column is one measured value. Ratios are taken of a row's first.
@@ -62,7 +59,8 @@ type subject struct {
 	name    string
 	version string
 	own     bool // Fanlight: must not be missing, and the bar is for it
-	// measure gives one value for each column of the row.
+	// measure gives one value for each column of the row, NaN for what there
+	// was not to measure.
 	measure func(ctx context.Context) ([]float64, error)
 	// missing says why it cannot be measured.
 	missing error

@@ -17,19 +17,20 @@ import (
 
 // visitation is load on many sites: one kept connection to each, requests at a
 // steady rate whatever the answers take. Meanwhile Victim, if it has a name,
-// is stopped and started without pause.
+// is stopped and started, once in every Pace.
 type visitation struct {
 	Sites   []hostedSite
 	Rate    int // requests a second in all
 	For     time.Duration
 	Control string // socket of the door
 	Victim  hostedSite
+	Pace    time.Duration
 }
 
 // visits are what the load saw.
 type visits struct {
-	Millis []float64 // of each request, ascending
-	Stops  int
+	Millis  []float64 // of each request, ascending
+	Changes []float64 // milliseconds of each stop and start together
 }
 
 // visit reads a visitation and writes its visits, as JSON. One failed request
@@ -73,7 +74,7 @@ func (v *visitation) visitAll(ctx context.Context, conns []*visitor) (*visits, e
 	if v.Victim.Site != "" {
 		all.Go(func() {
 			var err error
-			if seen.Stops, err = v.toggle(ctx); err != nil {
+			if seen.Changes, err = v.toggle(ctx); err != nil {
 				end(err)
 			}
 		})
@@ -162,27 +163,39 @@ func (c *visitor) ask() error {
 }
 
 // toggle stops and starts the victim until ctx ends.
-func (v *visitation) toggle(ctx context.Context) (stops int, err error) {
+func (v *visitation) toggle(ctx context.Context) (millis []float64, err error) {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", v.Control)
 	}}}
 	defer client.CloseIdleConnections()
-	for ; ctx.Err() == nil; stops++ {
+	pace := time.NewTicker(v.Pace)
+	defer pace.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return millis, nil
+		case <-pace.C:
+		}
+		began := time.Now()
 		for _, action := range []string{"stop", "start"} {
-			res, err := client.Post("http://door/api/sites/"+v.Victim.Site+"/"+action, "", nil)
-			if err != nil {
-				return stops, err
-			}
-			_, err = io.Copy(io.Discard, res.Body)
-			res.Body.Close()
-			if err == nil && res.StatusCode != 200 {
-				err = fmt.Errorf("%s %s: %s", action, v.Victim.Site, res.Status)
-			}
-			if err != nil {
-				return stops, err
+			if err := change(client, v.Victim.Site, action); err != nil {
+				return nil, err
 			}
 		}
+		millis = append(millis, time.Since(began).Seconds()*1e3)
 	}
-	return stops, nil
+}
+
+func change(client *http.Client, site, action string) error {
+	res, err := client.Post("http://door/api/sites/"+site+"/"+action, "", nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	if err == nil && res.StatusCode != 200 {
+		err = fmt.Errorf("%s %s: %s", action, site, res.Status)
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,7 +28,7 @@ func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) (
 	door.Start()
 	t.Cleanup(door.Close)
 	site := hostedSite{"example", "example.com", server.Listener.Addr().String()}
-	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Victim: hostedSite{Site: "victim"}})
+	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Victim: hostedSite{Site: "victim"}, Pace: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +57,8 @@ func TestVisit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(seen.Millis) == 0 || seen.Stops == 0 || stops.Load() != int64(seen.Stops) || starts.Load() != stops.Load() {
-		t.Errorf("%d requests, %d stops seen, %d stops and %d starts made", len(seen.Millis), seen.Stops, stops.Load(), starts.Load())
+	if len(seen.Millis) == 0 || len(seen.Changes) == 0 || stops.Load() != int64(len(seen.Changes)) || starts.Load() != stops.Load() {
+		t.Errorf("%d requests, %d stops seen, %d stops and %d starts made", len(seen.Millis), len(seen.Changes), stops.Load(), starts.Load())
 	}
 }
 
@@ -91,5 +92,15 @@ func TestPart(t *testing.T) {
 		if got := s.part(p); got != want {
 			t.Errorf("part %v: got %v, want %v", p, got, want)
 		}
+	}
+}
+
+func TestNotMeasured(t *testing.T) {
+	if got := (column{"ms", "%.1f"}).text(math.NaN()); got != "-" {
+		t.Errorf("table: got %q", got)
+	}
+	raw, err := json.Marshal(withNulls([][]float64{{1.5, math.NaN()}}))
+	if err != nil || string(raw) != "[[1.5,null]]" {
+		t.Errorf("samples: got %s, %v", raw, err)
 	}
 }
