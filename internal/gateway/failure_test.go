@@ -142,7 +142,7 @@ func TestOriginHandshakeFails(t *testing.T) {
 				}
 			}
 			if test.fault != flow.FaultAlert { // whose FIN comes before or after
-				golden(t, "origin handshake: "+test.name, trace)
+				goldenOpenEnd(t, "origin handshake: "+test.name, trace)
 			}
 		})
 	}
@@ -195,7 +195,7 @@ func TestOriginFailsBeforeResponse(t *testing.T) {
 			c.Close()
 			trace := d.settled(over)
 			if test.name != "oversize head" {
-				golden(t, "origin fails: "+test.name, trace)
+				goldenOpenEnd(t, "origin fails: "+test.name, trace)
 			}
 		})
 	}
@@ -224,7 +224,9 @@ func TestResponseCutShort(t *testing.T) {
 		{"chunked without end", func(t *testing.T) *testnet.Origin {
 			return testnet.ResetMidBody{Chunked: true, End: testnet.Orderly}.Start(t)
 		}, nil, "the origin closed before the end of its response"},
-		{"bad chunk", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", testnet.Orderly), nil, "bad response"},
+		{"bad chunk", func(t *testing.T) *testnet.Origin {
+			return testnet.Raw{Responses: []string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"}, Open: true}.Start(t)
+		}, nil, "bad response"},
 		{"between-bytes timeout", func(t *testing.T) *testnet.Origin {
 			return testnet.SlowBody{Every: time.Minute}.Start(t)
 		}, func(o *origin.Options) { o.Timeouts.Between = short }, "not done within 150ms (timeout: between bytes)"},

@@ -13,9 +13,13 @@ import (
 
 // normal writes a trace without what differs from run to run: times, ports,
 // incident ids, dates, serial numbers. Connections and exchanges are numbered as
-// they appear, clients first.
+// they appear, clients first. Of the ends of a connection the first one stays,
+// before the last event: the others come at any time.
 func normal(trace *flow.Trace) string {
-	conns := slices.Clone(trace.Conns)
+	var conns []*flow.Conn
+	for _, c := range trace.Conns {
+		conns = append(conns, endedOnce(*c))
+	}
 	slices.SortStableFunc(conns, func(a, b *flow.Conn) int { return int(b.Self) - int(a.Self) })
 	text := (&flow.Trace{Conns: conns}).String()
 	for _, r := range []struct{ pattern, with string }{
@@ -31,6 +35,16 @@ func normal(trace *flow.Trace) string {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.with)
 	}
 	return reflow(renumber(text))
+}
+
+func endedOnce(c flow.Conn) *flow.Conn {
+	c.Events = slices.DeleteFunc(slices.Clone(c.Events), func(e flow.Event) bool { return e.Kind == flow.FIN || e.Kind == flow.RST })
+	kind := map[flow.How]flow.Kind{flow.ByFIN: flow.FIN, flow.ByRST: flow.RST}[c.Close.How]
+	if last := len(c.Events) - 1; kind != 0 {
+		end := flow.Event{At: c.Started, Kind: kind, From: c.Close.By}
+		c.Events = slices.Insert(c.Events, last, end)
+	}
+	return &c
 }
 
 // reflow gives each event a line of its own, since widths depend on what was
@@ -59,7 +73,18 @@ func renumber(text string) string {
 
 func golden(t *testing.T, name string, trace *flow.Trace) {
 	t.Helper()
-	text := normal(trace)
+	goldenText(t, name, normal(trace))
+}
+
+// goldenOpenEnd is golden for connections that both sides give up at the same
+// moment.
+func goldenOpenEnd(t *testing.T, name string, trace *flow.Trace) {
+	t.Helper()
+	goldenText(t, name, regexp.MustCompile(`(?m)^  \+\? (fin|rst) by \w+\n`).ReplaceAllString(normal(trace), ""))
+}
+
+func goldenText(t *testing.T, name, text string) {
+	t.Helper()
 	if _, err := flow.Parse(text); err != nil {
 		t.Errorf("the normal form does not parse: %v\n%s", err, text)
 	}

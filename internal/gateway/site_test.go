@@ -153,7 +153,7 @@ func TestNamesWithoutSite(t *testing.T) {
 		trace := d.settled(func(tr *flow.Trace) bool { return len(tr.Conns) == i+1 && over(tr) })
 		contains(t, "why", trace.Conns[i].Close.Why, test.why)
 	}
-	golden(t, "names without a site", d.settled(over))
+	goldenOpenEnd(t, "names without a site", d.settled(over))
 }
 
 func TestHostOfAnotherSite(t *testing.T) {
