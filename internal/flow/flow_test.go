@@ -171,6 +171,25 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestControlBytesAreQuoted keeps what a client sent from writing on the
+// terminal of who reads the record.
+func TestControlBytesAreQuoted(t *testing.T) {
+	e := Event{At: notation, Conn: 1, Exchange: 1, Kind: Request, From: Client, Text: "GET /\x1b[2J", Header: []byte("Host: a\x00b\r\nX\x1bY: z\r\nUser-Agent: caf\xe9\r\nETag: \"x\"\r\n")}
+	text := Fold([]Event{{At: notation, Conn: 1, Kind: Open, Open: &Opening{}}, e}).String()
+	for _, b := range []byte(text) {
+		if b < ' ' && b != '\n' || b >= 0x7f {
+			t.Fatalf("byte %#x in %q", b, text)
+		}
+	}
+	again, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(ParseFields(e.Header), again.Conns[0].Exchanges[0].RequestHeader); diff != "" {
+		t.Errorf("fields changed (-want +got):\n%s", diff)
+	}
+}
+
 // FuzzParse checks that whatever can be read is written and read again as the
 // same text.
 func FuzzParse(f *testing.F) {

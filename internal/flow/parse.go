@@ -154,6 +154,16 @@ func (p *textParser) headerLine(field string) error {
 	if last < 0 || p.events[last].Kind == Open {
 		return fmt.Errorf("read header field %q: no event before it", field)
 	}
+	if name, quoted, found := strings.Cut(field, ":= "); found && !strings.Contains(name, ":") {
+		value, err := strconv.Unquote(quoted)
+		if err != nil {
+			return fmt.Errorf("read header field %q: behind := stands a quoted string", field)
+		}
+		field = value
+		if name != "" {
+			field = name + ": " + value
+		}
+	}
 	e := &p.events[last]
 	e.Header = append(append(e.Header, field...), "\r\n"...)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // String writes the trace in flow notation, see docs/flow-notation.md.
@@ -99,11 +100,30 @@ func writeBlock(b *strings.Builder, head string, base time.Time, events []Event)
 		b.WriteString(word)
 		width += len(word)
 		for _, f := range ParseFields(e.Header) {
-			fmt.Fprintf(b, "\n    %s %s: %s", arrow(e.From), f.Name, f.Value)
+			b.WriteString("\n    " + arrow(e.From) + " " + formatField(f))
 			width = 0
 		}
 	}
 	b.WriteString("\n")
+}
+
+// formatField writes a header field; one with bytes that a terminal or the
+// next reading would take for something else is quoted behind :=.
+func formatField(f Field) string {
+	if !clean(f.Name) || strings.ContainsAny(f.Name, " \t") {
+		return ":= " + strconv.Quote(f.Name+": "+f.Value)
+	}
+	if !clean(f.Value) {
+		return f.Name + ":= " + strconv.Quote(f.Value)
+	}
+	return f.Name + ": " + f.Value
+}
+
+// clean reports whether a string is printable but for blanks.
+func clean(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool {
+		return r != ' ' && r != '\t' && !strconv.IsPrint(r) || r == utf8.RuneError
+	}) < 0
 }
 
 // notation is the start of a connection whose text gives none.
