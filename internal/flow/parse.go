@@ -243,7 +243,7 @@ func parseRest(e *Event, words []word) error {
 			e.Attrs = append(e.Attrs, Attr{w.key, w.s})
 		case w.quoted:
 			e.Text = w.s
-		case isNumber && next() == "B":
+		case isNumber && next() == "B" && !words[1].quoted:
 			e.Bytes = n
 			words = words[1:]
 		case isNumber:
