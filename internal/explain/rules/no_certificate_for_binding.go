@@ -40,7 +40,7 @@ func checkNoCertificate(p *explain.Pass) {
 		if hello < 0 || c.Self == flow.Server || find(c, 0, flow.Server, flow.ServerHello, flow.Certificate, flow.Alert) >= 0 {
 			continue
 		}
-		if c.TLS.Done == flow.Yes || c.Close.By != flow.Server {
+		if c.TLS.Done == flow.Yes || c.Close.By != flow.Server || handshakeFailed(c, flow.FaultNotTLS) >= 0 {
 			continue
 		}
 		report(p, explain.Finding{

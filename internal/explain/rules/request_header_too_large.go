@@ -47,7 +47,7 @@ func checkHeaderTooLarge(p *explain.Pass) {
 			size, largest := headerSize(x)
 			switch {
 			case x.Status == 414:
-				reportTooLarge(p, c, x, explain.Proof, fmt.Sprintf("a target of %d bytes", len(x.Target)))
+				reportTooLarge(p, c, x, explain.Proof, describeTarget(x.Target))
 			case x.Status == 431 || x.Status == 494:
 				reportTooLarge(p, c, x, explain.Proof, describeHeader(size, largest))
 			case x.Status == 400 && size > manyBytes:
@@ -76,6 +76,13 @@ func headerSize(x *flow.Exchange) (total int, largest flow.Field) {
 		}
 	}
 	return total, largest
+}
+
+func describeTarget(target string) string {
+	if target == "" {
+		return "a target longer than the limit"
+	}
+	return fmt.Sprintf("a target of %d bytes", len(target))
 }
 
 func describeHeader(size int, largest flow.Field) string {
