@@ -9,6 +9,7 @@ import (
 
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
+	"fanlight/internal/httpwire"
 )
 
 // Incident is one response that Fanlight made itself. Incidents are kept, a
@@ -84,8 +85,9 @@ func (g *Gateway) refused(log *flow.Log, x flow.ExchangeID, status int, cause st
 	return g.incident(log, x, "", status, cause)
 }
 
-// fail answers an exchange with a page of our own.
-func (s *session) fail(x httpconn.Exchange, status int, cause string) {
+// fail answers an exchange with a page of our own, which may have fields that
+// belong to its status.
+func (s *session) fail(x httpconn.Exchange, status int, cause string, more ...[2]string) {
 	name := ""
 	if found := s.site.Load(); found != nil {
 		name = found.Name
@@ -96,6 +98,9 @@ func (s *session) fail(x httpconn.Exchange, status int, cause string) {
 	}
 	id := s.g.incident(x.Log(), x.ID(), name, status, cause)
 	body, fields := httpconn.ErrorPage(status, id, string(x.Request().Head.Get("Accept")))
+	for _, f := range more {
+		fields = httpwire.AppendField(fields, f[0], f[1])
+	}
 	s.answer(x, status, fields, body)
 }
 

@@ -42,13 +42,7 @@ func (s *session) serveFile(x httpconn.Exchange, does *Site, route *Route) {
 }
 
 func (s *session) failFile(x httpconn.Exchange, res *files.Response) {
-	if res.Status == 405 {
-		fields := httpwire.AppendField(nil, "Allow", "GET, HEAD")
-		s.g.Metrics.responded(405)
-		s.answer(x, 405, fields, []byte("405 Method Not Allowed\n"))
-		return
-	}
-	s.fail(x, res.Status, res.Why)
+	s.fail(x, res.Status, "serve "+x.Request().Path+": "+res.Why, res.Fields...)
 }
 
 func (s *session) sendFile(x httpconn.Exchange, body io.Reader) {
