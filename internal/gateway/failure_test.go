@@ -255,6 +255,7 @@ func TestResponseCutShort(t *testing.T) {
 }
 
 func TestKeepAliveRace(t *testing.T) {
+	t.Parallel()
 	for _, end := range []testnet.End{testnet.Orderly, testnet.FIN, testnet.RST} {
 		t.Run("GET "+end.String(), func(t *testing.T) {
 			d := front(t, testnet.CloseOnRequest{End: end}.Start(t), nil)
@@ -326,6 +327,7 @@ func TestClientGivesUpWhileConnecting(t *testing.T) {
 }
 
 func TestHangingIsPublished(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.SilentAfterTLS{}.Start(t), nil)
 	c := d.dial("app.test")
 	c.send("GET /slow HTTP/1.1\r\nHost: app.test\r\n\r\n")
@@ -339,6 +341,7 @@ func TestHangingIsPublished(t *testing.T) {
 }
 
 func TestBodyFaults(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, send string
 		status     int
@@ -409,6 +412,7 @@ func TestOriginFailsWhileBodyArrives(t *testing.T) {
 // TestSlowUploadOnReusedConnection checks that the deadline of the exchange
 // before does not end the body of the next.
 func TestSlowUploadOnReusedConnection(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.Echo{}.Start(t), func(o *origin.Options) { o.Timeouts.FirstByte = 300 * time.Millisecond })
 	c := d.dial("app.test")
 	c.get("/")

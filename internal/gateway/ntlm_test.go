@@ -91,6 +91,7 @@ func TestSignInIsPinned(t *testing.T) {
 }
 
 func TestSignedInOriginCloses(t *testing.T) {
+	t.Parallel()
 	peer := testnet.NTLMOrigin{}.Start(t)
 	d := front(t, peer, nil)
 	c := d.dial("app.test")
@@ -149,6 +150,7 @@ func carryFlaky(ctx context.Context, nc net.Conn, to string) {
 // TestSignInsNeverMix has many clients sign in while connections end at random
 // on both sides: nobody may ever come as somebody else.
 func TestSignInsNeverMix(t *testing.T) {
+	t.Parallel()
 	peer := testnet.NTLMOrigin{At: testnet.At{Plain: true}}.Start(t)
 	d := newDoor(t)
 	o := d.at("127.0.0.1", portOf(t, flaky(t, peer.Addr)), false)

@@ -49,6 +49,7 @@ func (d *door) refusal(config *tls.Config) (alert string, certificates bool) {
 }
 
 func TestStoppedSiteIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, ticket := range []string{"", "own", "under the other name"} {
 			t.Run(tls.VersionName(version)+" ticket "+ticket, func(t *testing.T) {
@@ -210,6 +211,7 @@ func TestStopPlain(t *testing.T) {
 }
 
 func TestStopEndsIdleAndWaitsForOpen(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.SlowBody{Length: 5, Piece: 1, Every: 100 * time.Millisecond}.Start(t), nil)
 	idle, open := d.dial("app.test"), d.dial("app.test")
 	idle.get("/")
@@ -240,6 +242,7 @@ func TestStopEndsIdleAndWaitsForOpen(t *testing.T) {
 }
 
 func TestClientsThatSayNothing(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t, func(o *Options) { o.TLSLimit, o.Limits.HeadTimeout = 200*time.Millisecond, 200*time.Millisecond })
 	d.site(&Site{Name: "app"}, "app.test")
 	addr := d.addrs["tls"].String()

@@ -71,6 +71,7 @@ func TestTunnelClosedByOrigin(t *testing.T) {
 }
 
 func TestTunnelIdle(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.Echo{}.Start(t), func(o *origin.Options) { o.Timeouts.Tunnel = 200 * time.Millisecond })
 	c := d.dial("app.test")
 	c.upgrade()
@@ -97,6 +98,7 @@ func TestUpgradeRefused(t *testing.T) {
 }
 
 func TestStopClosesTunnels(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.Echo{}.Start(t), nil)
 	c := d.dial("app.test")
 	c.upgrade()
@@ -116,6 +118,7 @@ func TestStopClosesTunnels(t *testing.T) {
 }
 
 func TestDrainWaitsForTunnels(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.Echo{}.Start(t), nil)
 	c := d.dial("app.test")
 	c.upgrade()
@@ -140,6 +143,7 @@ func TestDrainWaitsForTunnels(t *testing.T) {
 }
 
 func TestDrainGivesUpAtItsEnd(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.Echo{}.Start(t), nil)
 	c := d.dial("app.test")
 	c.upgrade()
@@ -152,6 +156,7 @@ func TestDrainGivesUpAtItsEnd(t *testing.T) {
 // TestEarlyResponse checks that a response which comes while the request body
 // is arriving reaches the client.
 func TestEarlyResponse(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		peer func(t *testing.T) *testnet.Origin
@@ -168,6 +173,7 @@ func TestEarlyResponse(t *testing.T) {
 				name = test.name + ", client sends all"
 			}
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				d := front(t, test.peer(t), nil)
 				c := d.dial("app.test")
 				c.send("POST /up HTTP/1.1\r\nHost: app.test\r\nContent-Length: 600000\r\n\r\n" + strings.Repeat("x", 1000))
@@ -197,6 +203,7 @@ func TestEarlyResponse(t *testing.T) {
 // TestBackPressure checks that a side which does not read stops the other one,
 // whose bytes are not piled up in between.
 func TestBackPressure(t *testing.T) {
+	t.Parallel()
 	const size = 64 << 20
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -234,6 +241,7 @@ func TestBackPressure(t *testing.T) {
 }
 
 func TestLargeBodiesBothWays(t *testing.T) {
+	t.Parallel()
 	d := front(t, testnet.Echo{}.Start(t), nil)
 	c := d.dial("app.test")
 	body := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB
