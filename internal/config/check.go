@@ -19,7 +19,7 @@ type checker struct {
 // site, routeChecks those for one route.
 func checks() []func(*checker) {
 	return []func(*checker){
-		(*checker).addresses, (*checker).console, (*checker).control, (*checker).localNames, (*checker).limits, (*checker).claims,
+		(*checker).addresses, (*checker).console, (*checker).control, (*checker).localNames, (*checker).recording, (*checker).limits, (*checker).claims,
 	}
 }
 
@@ -103,6 +103,15 @@ func (k *checker) localNames() {
 		if fault := hostFault(strings.TrimPrefix(name, ".")); fault != "" {
 			k.fault(fmt.Sprintf("local_names[%d]", i), "write a DNS suffix such as dev.example.com", "local_names: %s", fault)
 		}
+	}
+}
+
+func (k *checker) recording() {
+	if k.c.Recording.Bodies > 0 {
+		k.fault("recording.bodies", "write bodies: 0, or leave it out", "recording bodies is not available yet")
+	}
+	if k.c.Recording.Off && k.has("access_log") && k.c.AccessLog != "off" {
+		k.fault("access_log", "take recording: off out, or write access_log: off", "access_log has nothing to write: recording is off")
 	}
 }
 

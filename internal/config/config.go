@@ -20,7 +20,7 @@ type Config struct {
 	Console    string           `yaml:"console,omitempty"`         // loopback ADDR:PORT, or off; default 127.0.0.1:7443
 	Data       string           `yaml:"data,omitempty"`            // folder for the local CA, records and state; default ./fanlight-data
 	Recording  Recording        `yaml:"recording,omitempty"`       // how much is recorded, or the word off
-	AccessLog  string           `yaml:"access_log,omitempty"`      // stdout, off, or a file; default stdout
+	AccessLog  string           `yaml:"access_log,omitempty"`      // stdout, off, or a file; default stdout; ends with recording: off
 	Trusted    []Prefix         `yaml:"trusted_proxies,omitempty"` // peers whose forwarding headers are believed
 	LocalNames []string         `yaml:"local_names,omitempty"`     // further DNS suffixes the local CA may sign
 	Limits     Limits           `yaml:"limits,omitempty"`          // protection from slow and large requests
@@ -37,7 +37,7 @@ type Config struct {
 type Recording struct {
 	Off    bool `yaml:"-"`
 	Memory Size `yaml:"memory,omitempty" jsonschema:"minimum=1"` // memory for recent traffic; default 64MiB
-	Bodies Size `yaml:"bodies,omitempty" jsonschema:"minimum=0"` // bytes of each body kept; default 0
+	Bodies Size `yaml:"bodies,omitempty" jsonschema:"minimum=0"` // bytes of each body kept; default 0; more is not available yet
 }
 
 // Limits protect the door from slow and large requests. In a struct made in
