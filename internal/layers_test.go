@@ -60,7 +60,8 @@ func layers() []layer {
 
 		{rank: 4, path: "httpconn", may: list("flow httpwire")},
 		{rank: 4, path: "bind", may: list("flow tap machine")},
-		{rank: 4, path: "cert", may: list("flow")},
+		// tlswire: docs/design/0001-the-import-table.md
+		{rank: 4, path: "cert", may: list("flow tlswire")},
 		{rank: 4, path: "files", may: list("flow httpwire")},
 		{rank: 4, path: "site", may: list("flow bind cert")},
 		{rank: 4, path: "origin", may: list("flow tap cert httpwire httpconn authwire")},
@@ -76,7 +77,6 @@ func layers() []layer {
 		{rank: 5, path: "web"},
 
 		{rank: 6, path: "console", may: list("flow store explain explain/compare report web")},
-		// bind and site: docs/design/0001-the-import-table.md
 		{rank: 8, path: "cli", may: list("app config flow", offline)},
 		{rank: 9, path: "cmd/fanlight", may: list("cli")},
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/tlswire"
 )
 
 // verdict is what an error of TLS means.
@@ -133,7 +134,7 @@ func judgeAlert(err error, _ []*x509.Certificate) (verdict, bool) {
 	if !ok {
 		return verdict{}, false
 	}
-	name := AlertName(code)
+	name := tlswire.AlertName(code)
 	v := verdict{fault: flow.FaultAlert, reason: fmt.Sprintf("the peer refused with the alert %s (%d)", name, code)}
 	if sent {
 		v = verdict{reason: fmt.Sprintf("the handshake was given up with the alert %s (%d)", name, code)}

@@ -184,7 +184,7 @@ func refuses(t *testing.T, version uint16, keys *TicketKeys) {
 	d.set("a.test", RefusalConfig())
 	for what, offered := range map[string]*oneTicket{"with a ticket": tickets, "without": {}} {
 		_, _, err := d.visit("a.test", version, offered)
-		if code, sent, ok := alertOf(err); !ok || sent || AlertName(code) != "unrecognized_name" {
+		if code, sent, ok := alertOf(err); !ok || sent || tls.AlertError(code).Error() != "tls: unrecognized name" {
 			t.Errorf("%s: client saw %v", what, err)
 		}
 		d.mu.Lock()
@@ -199,7 +199,7 @@ func refuses(t *testing.T, version uint16, keys *TicketKeys) {
 func TestRefusalReachesOldClients(t *testing.T) {
 	d := newDoor(t, map[string]*tls.Config{"a.test": RefusalConfig()})
 	_, _, err := d.visit("a.test", tls.VersionTLS10, &oneTicket{})
-	if code, _, ok := alertOf(err); !ok || AlertName(code) != "unrecognized_name" {
+	if code, _, ok := alertOf(err); !ok || tls.AlertError(code).Error() != "tls: unrecognized name" {
 		t.Errorf("a TLS 1.0 client saw %v", err)
 	}
 }
