@@ -144,6 +144,32 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+func TestJSONReadsBack(t *testing.T) {
+	raw, err := json.Marshal(sample(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Finding
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(got)
+	if err != nil || string(again) != string(raw) {
+		t.Errorf("%v: got %s, want %s", err, again, raw)
+	}
+	var before, after bytes.Buffer
+	sample(t).Text(&before)
+	got.Text(&after)
+	if diff := cmp.Diff(before.String(), after.String()); diff != "" {
+		t.Errorf("its text (-before +after):\n%s", diff)
+	}
+	for was, now := range map[string]string{`"error"`: `"fatal"`, `"likely"`: `"sure"`, `"c3"`: `"x3"`, `"x1"`: `"x"`} {
+		if err := json.Unmarshal([]byte(strings.Replace(string(raw), was, now, 1)), &got); err == nil {
+			t.Errorf("%s in place of %s was read", now, was)
+		}
+	}
+}
+
 func TestText(t *testing.T) {
 	var b bytes.Buffer
 	sample(t).Text(&b)

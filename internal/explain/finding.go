@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"encoding/json"
 	"time"
 
 	"fanlight/internal/flow"
@@ -54,73 +53,4 @@ func About(c *flow.Conn, text string) Evidence {
 // Fact is evidence from outside any connection.
 func Fact(text string) Evidence {
 	return Evidence{Ref: flow.Ref{Event: -1}, Text: text}
-}
-
-type jsonFix struct {
-	Side    string `json:"side"`
-	Product string `json:"product,omitempty"`
-	Text    string `json:"text"`
-	Command string `json:"command,omitempty"`
-}
-
-type jsonEvidence struct {
-	Conn     string   `json:"conn,omitempty"`
-	Exchange string   `json:"exchange,omitempty"`
-	AtMS     *float64 `json:"at_ms,omitempty"`
-	Packet   int      `json:"packet,omitempty"`
-	Text     string   `json:"text"`
-}
-
-type jsonFinding struct {
-	Type       string         `json:"type"`
-	ID         string         `json:"id"`
-	Severity   string         `json:"severity"`
-	Confidence string         `json:"confidence"`
-	Title      string         `json:"title"`
-	Cause      string         `json:"cause"`
-	Fixes      []jsonFix      `json:"fixes"`
-	Conns      []string       `json:"conns"`
-	Exchanges  []string       `json:"exchanges"`
-	Evidence   []jsonEvidence `json:"evidence"`
-	Missing    []string       `json:"missing"`
-	Undecided  bool           `json:"undecided,omitempty"`
-}
-
-// MarshalJSON gives the finding object of the JSON lines. Lists are never null.
-func (f Finding) MarshalJSON() ([]byte, error) {
-	out := jsonFinding{
-		Type: "finding", ID: f.ID,
-		Severity: f.Severity.String(), Confidence: f.Confidence.String(),
-		Title: f.Title, Cause: f.Cause,
-		Fixes: []jsonFix{}, Conns: []string{}, Exchanges: []string{}, Evidence: []jsonEvidence{},
-		Missing: append([]string{}, f.Missing...), Undecided: f.Undecided,
-	}
-	for _, x := range f.Fixes {
-		out.Fixes = append(out.Fixes, jsonFix(x))
-	}
-	for _, id := range f.Conns {
-		out.Conns = append(out.Conns, id.String())
-	}
-	for _, id := range f.Exchanges {
-		out.Exchanges = append(out.Exchanges, id.String())
-	}
-	for _, e := range f.Evidence {
-		out.Evidence = append(out.Evidence, e.json())
-	}
-	return json.Marshal(out)
-}
-
-func (e Evidence) json() jsonEvidence {
-	j := jsonEvidence{Packet: e.Packet, Text: e.Text}
-	if e.Ref.Conn != 0 {
-		j.Conn = e.Ref.Conn.String()
-	}
-	if e.Ref.Exchange != 0 {
-		j.Exchange = e.Ref.Exchange.String()
-	}
-	if e.AtKnown {
-		ms := float64(e.At) / float64(time.Millisecond)
-		j.AtMS = &ms
-	}
-	return j
 }
