@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"fanlight/internal/explain"
 )
 
 func whyCommand(s streams) *cobra.Command {
@@ -45,6 +46,8 @@ id is in the page and in the header Fanlight-Incident of the response.`,
 	return c
 }
 
+// whyItem is what is printed of the door's answer; the raw object is kept for
+// JSON.
 type whyItem struct {
 	Incident struct {
 		ID     string `json:"id"`
@@ -53,30 +56,8 @@ type whyItem struct {
 		Status int    `json:"status"`
 		Cause  string `json:"cause"`
 	} `json:"incident"`
-	Notation string        `json:"notation"`
-	Findings []whyFindings `json:"findings"`
-}
-
-// whyFindings is a finding as the door sends it.
-type whyFindings struct {
-	ID         string `json:"id"`
-	Severity   string `json:"severity"`
-	Confidence string `json:"confidence"`
-	Title      string `json:"title"`
-	Cause      string `json:"cause"`
-	Fixes      []struct {
-		Side    string `json:"side"`
-		Product string `json:"product"`
-		Text    string `json:"text"`
-		Command string `json:"command"`
-	} `json:"fixes"`
-	Evidence []struct {
-		Conn string   `json:"conn"`
-		AtMS *float64 `json:"at_ms"`
-		Text string   `json:"text"`
-	} `json:"evidence"`
-	Missing   []string `json:"missing"`
-	Undecided bool     `json:"undecided"`
+	Notation string            `json:"notation"`
+	Findings []explain.Finding `json:"findings"`
 }
 
 func printWhy(w io.Writer, raw []json.RawMessage) error {
@@ -86,13 +67,17 @@ func printWhy(w io.Writer, raw []json.RawMessage) error {
 			return fmt.Errorf("read the door's answer: %w", err)
 		}
 		in := item.Incident
-		fmt.Fprintf(w, "incident %s  %s  status %d", in.ID, in.Time, in.Status)
+		fmt.Fprintf(w, "incident %s  %s", in.ID, in.Time)
+		if in.Status != 0 {
+			fmt.Fprintf(w, "  status %d", in.Status)
+		}
 		if in.Site != "" {
 			fmt.Fprintf(w, "  site %s", in.Site)
 		}
 		fmt.Fprintf(w, "\ncause: %s\n", in.Cause)
 		for _, f := range item.Findings {
-			printWhyFinding(w, f)
+			fmt.Fprintln(w)
+			f.Text(w)
 		}
 		if item.Notation == "" {
 			fmt.Fprintln(w, "\nThe record of the connection is gone, or recording is off.")
@@ -101,29 +86,4 @@ func printWhy(w io.Writer, raw []json.RawMessage) error {
 		fmt.Fprintf(w, "\nwhat was recorded:\n%s", item.Notation)
 	}
 	return nil
-}
-
-func printWhyFinding(w io.Writer, f whyFindings) {
-	fmt.Fprintf(w, "\n%s [%s, %s]  %s\n", f.Title, f.Severity, f.Confidence, f.ID)
-	fmt.Fprintf(w, "  %s\n", f.Cause)
-	for _, e := range f.Evidence {
-		at := ""
-		if e.AtMS != nil {
-			at = fmt.Sprintf(" +%.3fs", *e.AtMS/1000)
-		}
-		fmt.Fprintf(w, "  - %s\n", strings.TrimSpace(e.Conn+at+"  "+e.Text))
-	}
-	for _, x := range f.Fixes {
-		side := x.Side
-		if x.Product != "" {
-			side += ", " + x.Product
-		}
-		fmt.Fprintf(w, "  fix (%s): %s\n", side, x.Text)
-		if x.Command != "" {
-			fmt.Fprintf(w, "      %s\n", strings.ReplaceAll(x.Command, "\n", "\n      "))
-		}
-	}
-	for _, m := range f.Missing {
-		fmt.Fprintf(w, "  would be certain with: %s\n", m)
-	}
 }
