@@ -139,7 +139,7 @@ func carryFlaky(ctx context.Context, nc net.Conn, to string) {
 		return
 	}
 	defer up.Close()
-	life := time.Duration(20+rand.IntN(400)) * time.Millisecond
+	life := time.Duration(10+rand.IntN(200)) * time.Millisecond
 	timer := time.AfterFunc(life, func() { nc.Close(); up.Close() })
 	defer timer.Stop()
 	defer context.AfterFunc(ctx, func() { nc.Close(); up.Close() })()
@@ -161,7 +161,7 @@ func TestSignInsNeverMix(t *testing.T) {
 	for i := range 24 {
 		users.Go(func() {
 			user := fmt.Sprintf("user%d", i)
-			for n := 0; asked.Load() < 3000 && n < 400; n++ {
+			for n := 0; asked.Load() < 6000 && n < 1000; n++ {
 				if err := visit(d, user, &asked, &served); err != nil {
 					t.Error(err)
 					return
@@ -173,7 +173,7 @@ func TestSignInsNeverMix(t *testing.T) {
 	if n := peer.Count(testnet.Leaked); n != 0 {
 		t.Errorf("%d requests came on another user's connection", n)
 	}
-	if asked.Load() < 2000 || served.Load() < asked.Load()/4 {
+	if asked.Load() < 2000 || served.Load() < 300 {
 		t.Errorf("%d requests, %d answered: too few to show anything", asked.Load(), served.Load())
 	}
 	t.Logf("%d requests, %d answered signed in, %d sign-ins", asked.Load(), served.Load(), peer.Count(testnet.Authenticated))
@@ -194,6 +194,10 @@ func visit(d *door, user string, asked, served *atomic.Int64) error {
 	}
 	for range rand.IntN(20) {
 		asked.Add(1)
+		if rand.IntN(20) == 0 { // the client leaves with a request under way
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: app.test\r\nX-Client: "+user+"\r\n\r\n")
+			return nil
+		}
 		res, err := c.ask("X-Client: " + user + "\r\n")
 		if err != nil || res.StatusCode != 200 {
 			return nil
