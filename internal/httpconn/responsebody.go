@@ -65,7 +65,19 @@ func (c *Client) readBody(p []byte, wait time.Duration) (int, error) {
 		}
 		return n, err
 	}
-	return c.readSome(p, wait) // until close: the end is io.EOF
+	n, err := c.readSome(p, wait)
+	if errors.Is(err, io.EOF) && CutShort(c.nc) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// CutShort reports that the peer's end of a TLS connection came without the
+// close_notify that protects it: a message that the end of the connection ends
+// is then incomplete (RFC 9112 section 9.8). It is asked after io.EOF.
+func CutShort(t Transport) bool {
+	s, ok := t.(interface{ CutShort() bool })
+	return ok && s.CutShort()
 }
 
 func (c *Client) readSome(p []byte, wait time.Duration) (int, error) {

@@ -61,10 +61,16 @@ func (c *Conn) Rest() { c.idleSince = time.Now() }
 // Gone reports whether the origin has closed, without reading.
 func (c *Conn) Gone() bool { return c.tap.Poll() }
 
+// End is that of the Client, and sees also what came after the response and
+// waits inside TLS: it would be taken for the response to the next request.
+func (c *Conn) End() (reusable bool) {
+	return c.Client.End() && (c.secure == nil || c.secure.Settled())
+}
+
 // Close ends the connection; why is kept in its record.
 func (c *Conn) Close(why string) {
 	c.tap.SetWhy(why)
-	c.End()
+	c.Client.End()
 	_ = c.Transport().Close() // the connection is over either way
 }
 

@@ -27,6 +27,9 @@ func (l *leash) SetDeadline(t time.Time) error      { return l.set(l.Transport.S
 func (l *leash) SetReadDeadline(t time.Time) error  { return l.set(l.Transport.SetReadDeadline, t) }
 func (l *leash) SetWriteDeadline(t time.Time) error { return l.set(l.Transport.SetWriteDeadline, t) }
 
+// CutShort is that of the transport.
+func (l *leash) CutShort() bool { return httpconn.CutShort(l.Transport) }
+
 func (l *leash) set(deadline func(time.Time) error, t time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

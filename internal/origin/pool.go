@@ -46,20 +46,24 @@ func (o *Origin) keep(name string, conns []*Conn) {
 	o.idle[name] = conns
 }
 
-// checkAfter is how long a connection may have been idle before it is looked
-// at: a look costs a system call, and a peer's close needs time to arrive.
-const checkAfter = 20 * time.Millisecond
-
-// stale says why an idle connection must not be used, empty if it may.
+// stale says why an idle connection must not be used, empty if it may. What an
+// origin said after its response would go to whoever asks next, so the look is
+// worth its system call however short the idle time was.
 func (c *Conn) stale() string {
-	idle := time.Since(c.idleSince)
-	switch {
-	case c.origin.Timeouts.Idle > 0 && idle > c.origin.Timeouts.Idle:
+	if limit := c.origin.Timeouts.Idle; limit > 0 && time.Since(c.idleSince) > limit {
 		return "idle timeout"
-	case idle > checkAfter && c.tap.Poll():
+	}
+	return c.unquiet()
+}
+
+func (c *Conn) unquiet() string {
+	switch {
+	case c.tap.Quiet():
+		return ""
+	case c.tap.PeerGone():
 		return closedIdle
 	}
-	return ""
+	return spokeIdle
 }
 
 // Put gives a connection back after its exchange ended cleanly; a connection
@@ -121,10 +125,10 @@ func (c *Conn) worn(now time.Time) string {
 		return ""
 	}
 	c.polled = now
-	if c.tap.Poll() {
-		return closedIdle
-	}
-	return ""
+	return c.unquiet()
 }
 
-const closedIdle = "closed by origin while idle"
+const (
+	closedIdle = "closed by origin while idle"
+	spokeIdle  = "origin sent bytes nobody had asked for"
+)

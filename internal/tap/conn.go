@@ -28,6 +28,8 @@ type Conn struct {
 	watch          *watch // nil: no TLS, or nothing left to see
 	received, sent atomic.Int64
 	raw            syscall.RawConn // nil: not a socket, Poll sees nothing
+	look           look
+	dry, drained   bool // the reader's: Read gives errDry; it gave io.EOF
 
 	mu         sync.Mutex
 	why        string
@@ -102,6 +104,9 @@ func (c *Conn) Remote() netip.AddrPort { return addrPort(c.Conn.RemoteAddr()) }
 func (c *Conn) Bytes() (received, sent int64) { return c.received.Load(), c.sent.Load() }
 
 func (c *Conn) Read(p []byte) (int, error) {
+	if c.dry {
+		return 0, errDry
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.received.Add(int64(n))
@@ -112,6 +117,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		}
 	}
 	if err != nil {
+		c.drained = c.drained || errors.Is(err, io.EOF)
 		c.ended(err)
 	}
 	return n, err

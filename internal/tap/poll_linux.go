@@ -1,6 +1,9 @@
 package tap
 
 import (
+	"sync"
+	"syscall"
+
 	"golang.org/x/sys/unix"
 
 	"fanlight/internal/flow"
@@ -29,10 +32,13 @@ func (c *Conn) Poll() (gone bool) {
 // sent is unread in the system's buffer: what a server says on an idle
 // connection must not be taken for the response to the next request.
 func (c *Conn) Quiet() bool {
-	if c.Poll() {
+	if c.PeerGone() {
 		return false
 	}
-	events, err := c.events(unix.POLLIN)
+	events, err := c.events(unix.POLLIN | unix.POLLRDHUP)
+	if events != 0 {
+		c.Poll() // records the end, if it is one
+	}
 	return err == nil && events == 0
 }
 
@@ -41,11 +47,31 @@ func (c *Conn) events(wanted int16) (events int16, err error) {
 	if c.raw == nil {
 		return 0, nil
 	}
-	err = c.raw.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: wanted}}
-		if n, err := unix.Poll(fds, 0); err == nil && n > 0 {
-			events = fds[0].Revents
-		}
-	})
-	return events, err
+	return c.look.events(c.raw, wanted)
+}
+
+// look is what a question about a socket needs, kept so that asking allocates
+// nothing.
+type look struct {
+	mu  sync.Mutex
+	fds [1]unix.PollFd
+	ask func(fd uintptr)
+}
+
+func (l *look) events(raw syscall.RawConn, wanted int16) (events int16, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ask == nil {
+		l.ask = l.poll
+	}
+	l.fds[0] = unix.PollFd{Events: wanted}
+	err = raw.Control(l.ask)
+	return l.fds[0].Revents, err
+}
+
+func (l *look) poll(fd uintptr) {
+	l.fds[0].Fd = int32(fd)
+	if _, err := unix.Poll(l.fds[:], 0); err != nil {
+		l.fds[0].Revents = 0 // nothing was learned
+	}
 }

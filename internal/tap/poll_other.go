@@ -8,3 +8,5 @@ func (c *Conn) Poll() (gone bool) { return c.PeerGone() }
 
 // Quiet reports that the peer is not known to be gone.
 func (c *Conn) Quiet() bool { return !c.PeerGone() }
+
+type look struct{}

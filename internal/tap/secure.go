@@ -14,7 +14,9 @@ import (
 // the TCP connection.
 type Secure struct {
 	*tls.Conn
-	tap *Conn
+	tap       *Conn
+	one       [1]byte // what Settled reads into
+	over, cut bool    // the reader's: the end came; it came without close_notify
 }
 
 // Server runs the server side of a handshake, which the end of ctx ends, as a
@@ -76,10 +78,34 @@ func (s *Secure) CloseWrite() error {
 func (s *Secure) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if errors.Is(err, io.EOF) {
+		s.cut = s.cut || s.tap.drained && !s.over
+		s.over = true
 		s.tap.awaitEnd()
 	}
 	return n, err
 }
+
+// CutShort reports, after Read gave io.EOF, that the peer ended without
+// close_notify, which crypto/tls lets pass between two records.
+func (s *Secure) CutShort() bool { return s.cut }
+
+// Settled reports, without reading from the network, that nothing the peer sent
+// waits inside TLS, where Quiet does not see it. For the one who reads.
+func (s *Secure) Settled() bool {
+	s.tap.dry = true
+	defer func() { s.tap.dry = false }()
+	n, err := s.Conn.Read(s.one[:])
+	return n == 0 && errors.Is(err, errDry)
+}
+
+// errDry is temporary, so that crypto/tls goes on reading after it.
+var errDry error = dry{}
+
+type dry struct{}
+
+func (dry) Error() string   { return "nothing is read from the network now" }
+func (dry) Timeout() bool   { return true }
+func (dry) Temporary() bool { return true }
 
 // Close says close_notify and closes. A peer that does not read cannot hold it
 // up: crypto/tls bounds the alert's write.
