@@ -94,6 +94,9 @@ func (f *Follower) woken() <-chan struct{} {
 
 // read copies what is there, up to atOnce bytes of it.
 func (f *Follower) read() (entries []Entry, lost int64) {
+	if f.passPlain() {
+		return nil, 0
+	}
 	s := f.store
 	for size := 0; size < atOnce; {
 		v, ok := s.pin(&s.all, f.serial)
@@ -120,6 +123,19 @@ func (f *Follower) read() (entries []Entry, lost int64) {
 		f.serial, f.offset = f.serial+1, 0
 	}
 	return entries, lost + f.skipDropped()
+}
+
+// passPlain goes to the end without looking if nothing notable came and
+// nothing else is wanted.
+func (f *Follower) passPlain() bool {
+	s := f.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.all || s.notable > f.seq {
+		return false
+	}
+	f.seq, f.serial, f.offset = s.seq, s.all.serial, s.all.current().used
+	return true
 }
 
 // skipDropped counts batches at the end that were never kept, for which there

@@ -12,6 +12,7 @@ import (
 type Store struct {
 	mu          sync.Mutex
 	seq         uint64 // of the next batch
+	notable     uint64 // of the batch after the latest notable one
 	all         ring
 	heads       ring // the first batch of each connection, once more
 	facts       []flow.Batch
@@ -46,6 +47,9 @@ func (s *Store) Take(conn flow.ConnID, notable bool, b flow.Batch) {
 	defer s.mu.Unlock()
 	h := header{notable: notable, conn: conn, seq: s.seq}
 	s.seq++
+	if notable {
+		s.notable = s.seq
+	}
 	if !s.all.fits(len(b)) {
 		s.tooLarge++
 		return

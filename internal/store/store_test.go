@@ -372,3 +372,27 @@ func BenchmarkRelated(b *testing.B) {
 		s.Related(id)
 	}
 }
+
+// TestFollowNotable overwrites the store with plain batches, which a follower
+// of notable ones neither gets nor misses.
+func TestFollowNotable(t *testing.T) {
+	s := New(leastSize)
+	f := s.FollowNotable()
+	plain := make(flow.Batch, 16<<10)
+	for range 3 * leastSize / len(plain) {
+		s.Take(1, false, plain)
+	}
+	if entries, lost := f.read(); len(entries) != 0 || lost != 0 {
+		t.Errorf("plain batches only: %d entries, %d lost", len(entries), lost)
+	}
+	s.Take(2, true, plain)
+	s.Take(1, false, plain)
+	if entries, lost := f.read(); len(entries) != 1 || entries[0].Conn != 2 || lost != 0 {
+		t.Errorf("one that is notable: %d entries, %d lost", len(entries), lost)
+	}
+	s.Take(2, true, make(flow.Batch, 2*leastSize)) // is never kept
+	s.Take(1, false, plain)
+	if entries, lost := f.read(); len(entries) != 0 || lost != 1 {
+		t.Errorf("one that was dropped: %d entries, %d lost", len(entries), lost)
+	}
+}
