@@ -27,29 +27,35 @@ type normaliser struct {
 
 // record writes a trace in normal form.
 func (d *door) record(trace *flow.Trace) string {
+	n := d.normaliser(trace)
+	out := &flow.Trace{Facts: n.events(trace.Facts)}
+	for _, c := range trace.Sorted().Conns {
+		out.Conns = append(out.Conns, flow.Fold(n.events(settled(c))).Conns...)
+	}
+	return out.String()
+}
+
+// normaliser numbers connections, exchanges and ports in the order of a trace.
+func (d *door) normaliser(trace *flow.Trace) *normaliser {
 	n := &normaliser{conns: map[flow.ConnID]flow.ConnID{}, exchanges: map[flow.ExchangeID]flow.ExchangeID{},
-		ports: map[netip.AddrPort]uint16{}, texts: map[string]string{filepath.Dir(d.path): "DIR"}}
+		ports: map[netip.AddrPort]uint16{}, texts: map[string]string{filepath.Dir(d.path): "DIR", ":" + d.port: ":443"}}
 	for addr, name := range d.peer {
 		n.texts[addr] = name
 		n.ports[netip.MustParseAddrPort(addr)] = netip.MustParseAddrPort(name).Port()
 	}
-	trace = trace.Sorted()
-	for _, c := range trace.Conns {
+	for _, c := range trace.Sorted().Conns {
 		n.conns[c.ID] = flow.ConnID(len(n.conns) + 1)
 		n.number(c)
 		if c.Server.IsValid() && fmt.Sprint(c.Server.Port()) == d.port {
 			n.ports[c.Server] = 443
 		}
 		if c.Self != flow.Unknown && n.ports[c.Client] == 0 {
-			n.ports[c.Client] = uint16(40000 + int(n.conns[c.ID]))
+			port := uint16(40000 + int(n.conns[c.ID]))
+			n.ports[c.Client] = port
+			n.texts[c.Client.String()] = netip.AddrPortFrom(c.Client.Addr(), port).String()
 		}
 	}
-	n.texts[":"+d.port] = ":443"
-	out := &flow.Trace{Facts: n.events(trace.Facts)}
-	for _, c := range trace.Conns {
-		out.Conns = append(out.Conns, flow.Fold(n.events(settled(c))).Conns...)
-	}
-	return out.String()
+	return n
 }
 
 // settled is what happened on a connection without what is a race (whether an
@@ -141,6 +147,8 @@ var passing = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:[345]\d{4}`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`\(pid \d+\)`), "(pid PID)"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d UTC`), "TIME"},
+	{regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`), "DATE"},
 }
 
 // measured are attributes that hold sizes, durations and what is drawn at
