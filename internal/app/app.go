@@ -27,7 +27,7 @@ import (
 type Options struct {
 	Log      *slog.Logger // nil: discards
 	Access   *os.File     // where access_log: stdout writes
-	RecordTo string       // file for JSON lines of connections, exchanges and findings
+	RecordTo string       // file for JSON lines of connections, exchanges and findings; nothing with recording off
 	Secrets  bool         // write credentials in clear
 	Version  string
 }
@@ -37,9 +37,10 @@ type App struct {
 	opts Options
 	log  *slog.Logger
 
-	mu    sync.Mutex // guards cfg and state
-	cfg   *config.Config
-	state *stateFile
+	mu      sync.Mutex // guards cfg, state and records
+	cfg     *config.Config
+	state   *stateFile
+	records []*records
 
 	ca        *cert.CA
 	store     *store.Store // nil: recording is off
@@ -52,10 +53,12 @@ type App struct {
 	certs     map[string]cert.Source
 	warnings  []string
 	windows   windows
+	mask      flow.Mask  // of all that others may see
+	writers   background // of records; they end after everything that could give them more
 	background
 }
 
-// background runs what goes on beside the traffic; stop ends it and waits.
+// background runs what goes on beside the traffic.
 type background struct {
 	ctx  context.Context
 	stop context.CancelFunc
@@ -64,6 +67,12 @@ type background struct {
 
 func (b *background) run(f func(ctx context.Context)) {
 	b.wg.Go(func() { f(b.ctx) })
+}
+
+// end tells all that runs to end, and waits for it.
+func (b *background) end() {
+	b.stop()
+	b.wg.Wait()
 }
 
 // New puts the parts together. It opens the data folder and nothing else;
@@ -88,6 +97,8 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 		a.store = store.New(int64(cfg.Recording.Memory))
 		a.recorder = flow.NewRecorder(a.store)
 	}
+	a.mask = newMask(opts)
+	a.writers.ctx, a.writers.stop = context.WithCancel(context.Background())
 	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
 	a.findings = newFindings(a.store)
 	a.gateway = gateway.New(gateway.Options{
@@ -195,8 +206,8 @@ func (a *App) Shutdown(ctx context.Context) {
 	finishing.Wait()
 	a.gateway.Close()
 	a.closeWindows()
-	a.background.stop()
-	a.background.wg.Wait()
+	a.background.end()
+	a.writers.end()
 }
 
 // CA is the local certificate authority.

@@ -28,10 +28,7 @@ func (a *App) ConsoleURL() string { return a.windows.url }
 // openWindows opens the control socket and the console.
 func (a *App) openWindows() error {
 	o := console.Options{
-		Control: control{a}, Findings: a.findings, Store: a.store, Metrics: a.metricsHandler(), Version: a.opts.Version,
-	}
-	if a.opts.Secrets {
-		o.Mask = func(_, value string) string { return value }
+		Control: control{a}, Findings: a.findings, Store: a.store, Metrics: a.metricsHandler(), Version: a.opts.Version, Mask: a.mask,
 	}
 	if err := a.openControl(o); err != nil {
 		return err

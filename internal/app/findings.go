@@ -16,14 +16,18 @@ import (
 // findings explains what the store tells is notable, off the traffic's path.
 // A finding is derived from the record and forgotten with it.
 type findings struct {
-	store *store.Store
-	rules []explain.Rule
+	store    *store.Store
+	follower *store.Follower // of run alone
+	rules    []explain.Rule
 
 	mu     sync.Mutex
 	recent []explain.Finding // oldest first
 	counts map[string]int64  // findings by id since the start
 	lost   int64             // batches that came faster than they were read
-	heard  func(explain.Finding)
+
+	// heard are told of every finding; known: it was there before, and is told as
+	// it is known now. Set before the first one.
+	heard []func(found explain.Finding, known bool)
 }
 
 const (
@@ -36,7 +40,11 @@ const (
 )
 
 func newFindings(s *store.Store) *findings {
-	return &findings{store: s, rules: rules.All(), counts: map[string]int64{}, heard: func(explain.Finding) {}}
+	f := &findings{store: s, rules: rules.All(), counts: map[string]int64{}}
+	if s != nil {
+		f.follower = s.FollowNotable() // now: what happens at the start must not be missed
+	}
+	return f
 }
 
 // Of explains a trace.
@@ -63,31 +71,43 @@ func (f *findings) Counts() (byID map[string]int64, lost int64) {
 	return out, f.lost
 }
 
-// run follows the store until ctx ends. Notable connections are gathered for a
-// moment, and looked at together with those just before them: some causes show
-// only over several connections.
+// run follows the store until ctx ends, and then looks at the rest. Notable
+// connections are gathered for a moment, and looked at together with those just
+// before them: some causes show only over several connections.
 func (f *findings) run(ctx context.Context) {
 	if f.store == nil {
 		return
 	}
-	follower := f.store.FollowNotable()
+	follower := f.follower
 	var recent []flow.ConnID
 	for {
 		entries, lost, err := follower.Next(ctx)
-		if err != nil {
-			return
-		}
 		recent = gather(recent, entries)
 		f.mu.Lock()
 		f.lost += lost
 		f.mu.Unlock()
-		if !pause(ctx, settle) { // the other leg's record comes a moment later
+		if err != nil || !pause(ctx, settle) { // the other leg's record comes a moment later
+			f.rest(follower, recent)
 			return
 		}
 		spread := newSpread(ctx)
 		f.look(recent, spread.rest)
 		spread.rest()
 	}
+}
+
+// rest looks at what nobody waits for any more; ctx of run has ended.
+func (f *findings) rest(follower *store.Follower, recent []flow.ConnID) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for {
+		entries, _, err := follower.Next(over)
+		recent = gather(recent, entries)
+		if err != nil {
+			break
+		}
+	}
+	f.look(recent, func() {})
 }
 
 // spread makes long work take a small part of a core at any time: bursts of it
@@ -143,22 +163,26 @@ func (f *findings) look(ids []flow.ConnID, rest func()) {
 // keep adds a finding that is new; one that was known is replaced by what is
 // known of it now.
 func (f *findings) keep(found explain.Finding) {
-	key := keyOf(found)
+	known := f.remember(found)
+	for _, tell := range f.heard {
+		tell(found, known)
+	}
+}
+
+func (f *findings) remember(found explain.Finding) (known bool) {
 	f.mu.Lock()
-	i := slices.IndexFunc(f.recent, func(old explain.Finding) bool { return keyOf(old) == key })
-	if i >= 0 {
+	defer f.mu.Unlock()
+	key := keyOf(found)
+	if i := slices.IndexFunc(f.recent, func(old explain.Finding) bool { return keyOf(old) == key }); i >= 0 {
 		f.recent[i] = found
-		f.mu.Unlock()
-		return
+		return true
 	}
 	f.recent = append(f.recent, found)
 	f.counts[found.ID]++
 	if len(f.recent) > keptFindings {
 		f.recent = slices.Delete(f.recent, 0, len(f.recent)-keptFindings)
 	}
-	heard := f.heard
-	f.mu.Unlock()
-	heard(found)
+	return false
 }
 
 // keyOf tells findings apart: by cause and by the first exchange or connection

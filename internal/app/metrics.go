@@ -31,6 +31,7 @@ var (
 	descOrigins     = desc("origin_connections_total", "Connections opened to origins.")
 	descFindings    = desc("findings_total", "Findings by id.", "id")
 	descUnread      = desc("recorder_unread_total", "Notable batches that came faster than they were explained.")
+	descUnwritten   = desc("recorder_unwritten_total", "Batches and lines that the access log and the record file did not get.")
 	descOverwritten = desc("recorder_overwritten_total", "Batches given up in memory for newer ones.")
 	descTooLarge    = desc("recorder_too_large_total", "Batches too large to be kept.")
 	descKept        = desc("recorder_bytes", "Bytes of records kept in memory.")
@@ -87,6 +88,7 @@ func (m metrics) collectStore(count func(*prometheus.Desc, int64, ...string), ga
 	s := m.a.store.Stats()
 	count(descOverwritten, s.Overwritten)
 	count(descTooLarge, int64(s.TooLarge))
+	count(descUnwritten, m.a.unwritten())
 	gauge(descKept, float64(s.Bytes))
 }
 

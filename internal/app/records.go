@@ -1,14 +1,12 @@
 package app
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -16,135 +14,203 @@ import (
 )
 
 // records writes ended exchanges and connections, and findings, as the JSON
-// lines of the contract.
+// lines of the contract: a connection after its exchanges, a finding after all
+// that it names, a summary at the end.
 type records struct {
-	mu   sync.Mutex
-	w    *bufio.Writer
-	f    io.Closer // nil: not ours to close
-	mask flow.Mask
-	conn bool // connections and findings too, not only exchanges
-	lost int64
+	store   *store.Store
+	mask    flow.Mask
+	whole   bool // connections, findings and a summary too, not only clients' exchanges
+	started time.Time
+
+	mu      sync.Mutex // guards what follows
+	out     *jsonLines
+	folder  *flow.Folder
+	open    map[flow.ConnID]bool
+	read    uint64         // batches of the store that were read or lost
+	heard   []heardFinding // to be written once what they name has been
+	summary flow.SummaryRecord
 }
+
+// heardFinding waits for the batches that were there before it, and for the end
+// of the connections that it names.
+type heardFinding struct {
+	explain.Finding
+	after uint64
+}
+
+// foldLimit bounds what is kept of a connection while it is followed.
+const foldLimit = 200
 
 // startRecords opens the access log and the record file.
 func (a *App) startRecords() error {
 	if a.store == nil {
 		return nil
 	}
-	mask := flow.NewMask(maskKey())
-	if a.opts.Secrets {
-		mask = nil
-	}
-	var all []*records
 	switch name := a.cfg.AccessLog; name {
 	case "off":
 	case "", "stdout":
 		if a.opts.Access != nil {
-			all = append(all, &records{w: bufio.NewWriter(a.opts.Access), mask: mask})
+			a.addRecords(newJSONLines(a.opts.Access, "stdout", a.log), false)
 		}
 	default:
-		r, err := openRecords(a.resolve(name), mask)
+		out, err := openJSONLines(a.resolve(name), a.log)
 		if err != nil {
 			return fmt.Errorf("open access log: %w", err)
 		}
-		all = append(all, r)
+		a.addRecords(out, false)
 	}
 	if a.opts.RecordTo != "" {
-		r, err := openRecords(a.opts.RecordTo, mask)
+		out, err := openJSONLines(a.opts.RecordTo, a.log)
 		if err != nil {
 			return fmt.Errorf("open record file: %w", err)
 		}
-		r.conn = true
-		all = append(all, r)
-	}
-	for _, r := range all {
-		follower := a.store.Follow()
-		a.run(func(ctx context.Context) { r.run(ctx, follower) })
-	}
-	a.findings.heard = func(found explain.Finding) {
-		for _, r := range all {
-			if r.conn {
-				r.write(found)
-			}
-		}
+		a.addRecords(out, true)
 	}
 	return nil
 }
 
-func openRecords(path string, mask flow.Mask) (*records, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
+func (a *App) addRecords(out *jsonLines, whole bool) {
+	r := &records{
+		store: a.store, mask: a.mask, whole: whole, started: time.Now(),
+		out: out, folder: flow.NewFolder(foldLimit), open: map[flow.ConnID]bool{},
+		read: a.store.Stats().Taken, summary: flow.SummaryRecord{Type: "summary"},
 	}
-	return &records{w: bufio.NewWriter(f), f: f, mask: mask}, nil
+	a.mu.Lock()
+	a.records = append(a.records, r)
+	a.mu.Unlock()
+	if whole {
+		a.findings.heard = append(a.findings.heard, r.hear)
+	}
+	follower := a.store.Follow()
+	a.writers.run(func(ctx context.Context) { r.run(ctx, follower) })
 }
 
-// maskKey is new at each start: tokens are equal within one run only.
-func maskKey() []byte {
+// unwritten counts what the access log and the record file did not get.
+func (a *App) unwritten() (n int64) {
+	a.mu.Lock()
+	all := a.records
+	a.mu.Unlock()
+	for _, r := range all {
+		n += r.unwritten()
+	}
+	return n
+}
+
+// newMask has a new key at each start: tokens are equal within one run only.
+func newMask(opts Options) flow.Mask {
+	if opts.Secrets {
+		return func(_, value string) string { return value }
+	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
-	return key
+	return flow.NewMask(key)
 }
 
-// foldLimit bounds what is kept of a connection while it is followed.
-const foldLimit = 200
-
 func (r *records) run(ctx context.Context, follower *store.Follower) {
-	folder := flow.NewFolder(foldLimit)
 	ending := false
 	for {
 		entries, lost, err := follower.Next(ctx)
-		r.mu.Lock()
-		r.lost += lost
-		r.mu.Unlock()
-		for _, e := range entries {
-			for event := range e.Batch.Events {
-				r.fold(folder, event)
-			}
-		}
-		r.flush()
+		r.take(entries, lost)
 		if err != nil && ending {
-			r.close()
+			r.end()
 			return
 		}
 		ending = err != nil // once more: what came while the end was told
 	}
 }
 
-func (r *records) fold(folder *flow.Folder, e flow.Event) {
-	c, x := folder.Add(e)
-	switch {
-	case e.Kind == flow.ExchangeDone && x != nil && (r.conn || c.Self == flow.Server):
-		r.write(flow.ExchangeJSON(x, r.mask))
-	case c != nil && (e.Kind == flow.Closed || e.Kind == flow.ConnectFailed):
-		if r.conn {
-			r.write(flow.ConnJSON(c, r.mask))
+func (r *records) take(entries []store.Entry, lost int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range entries {
+		for event := range e.Batch.Events {
+			r.fold(event)
 		}
-		folder.Forget(c.ID)
 	}
+	r.read += uint64(lost) + uint64(len(entries))
+	r.summary.Lost += lost
+	r.tell(false)
+	r.summary.Lost += r.out.flush()
 }
 
-// write adds one line; a line that cannot be written is the reader's loss, not
-// the door's.
-func (r *records) write(v any) {
-	line, err := json.Marshal(v)
-	if err != nil {
+// unwritten counts the batches that were not read in time and the lines that
+// could not be written.
+func (r *records) unwritten() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.summary.Lost
+}
+
+func (r *records) fold(e flow.Event) {
+	c, x := r.folder.Add(e)
+	if c == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, _ = r.w.Write(append(line, '\n')) // the next flush reports what the disk says
-}
-
-func (r *records) flush() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_ = r.w.Flush() // a full disk or a closed pipe must not stop the door
-}
-
-func (r *records) close() {
-	r.flush()
-	if r.f != nil {
-		_ = r.f.Close() // everything was flushed
+	r.open[c.ID] = true
+	switch {
+	case e.Kind == flow.ExchangeDone && x != nil && (r.whole || c.Self == flow.Server):
+		r.out.write(flow.ExchangeJSON(x, r.mask))
+		r.summary.Exchanges++
+	case e.Kind == flow.Closed || e.Kind == flow.ConnectFailed:
+		if r.whole {
+			r.writeConn(c)
+		}
+		r.folder.Forget(c.ID)
+		delete(r.open, c.ID)
 	}
+}
+
+func (r *records) writeConn(c *flow.Conn) {
+	record := flow.ConnJSON(c, r.mask)
+	r.out.write(record)
+	r.summary.Connections++
+	if record.Bytes != nil {
+		r.summary.Bytes += record.Bytes.Client + record.Bytes.Server
+	}
+}
+
+// hear takes a finding to write. One that was known before is written as it is
+// known now, or not again. It may be called concurrently.
+func (r *records) hear(found explain.Finding, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.heard, func(h heardFinding) bool { return keyOf(h.Finding) == keyOf(found) })
+	switch {
+	case i >= 0:
+		r.heard[i].Finding = found
+	case !known:
+		r.heard = append(r.heard, heardFinding{found, r.store.Stats().Taken})
+	}
+	r.tell(false)
+	r.summary.Lost += r.out.flush()
+}
+
+// tell writes the findings whose time has come, all of them at the end, and
+// those that would wait among too many.
+func (r *records) tell(ending bool) {
+	tooMany := len(r.heard) - keptFindings
+	waiting := r.heard[:0]
+	for i, h := range r.heard {
+		waits := h.after > r.read || slices.ContainsFunc(h.Conns, func(id flow.ConnID) bool { return r.open[id] })
+		if waits && !ending && i >= tooMany {
+			waiting = append(waiting, h)
+			continue
+		}
+		r.out.write(h.Finding)
+		r.summary.Findings++
+	}
+	clear(r.heard[len(waiting):])
+	r.heard = waiting
+}
+
+func (r *records) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell(true)
+	r.summary.Lost += r.out.flush()
+	if r.whole {
+		r.summary.ElapsedMS = float64(time.Since(r.started)) / float64(time.Millisecond)
+		r.out.write(r.summary)
+	}
+	r.summary.Lost += r.out.close()
 }

@@ -98,6 +98,19 @@ type ExchangeRecord struct {
 	Tunnel            string      `json:"tunnel,omitempty"`
 }
 
+// SummaryRecord is the last JSON object: what was written before it.
+type SummaryRecord struct {
+	Type        string  `json:"type"` // summary
+	Connections int     `json:"connections"`
+	Exchanges   int     `json:"exchanges"`
+	Findings    int     `json:"findings"`
+	Packets     *int    `json:"packets"` // null: not from packets
+	Bytes       int64   `json:"bytes"`   // on the wire, of both sides, where they were counted
+	Damaged     *string `json:"damaged"` // where the source could not be read; null: nowhere
+	Lost        int64   `json:"lost,omitempty"`
+	ElapsedMS   float64 `json:"elapsed_ms"`
+}
+
 // ConnJSON is a connection as the object that is written. It holds no header
 // fields, so that nothing of it needs the mask.
 func ConnJSON(c *Conn, _ Mask) ConnRecord {
