@@ -37,12 +37,13 @@ func NewClient(socket string) *Client {
 }
 
 // Get asks for a document of the API and decodes its items into out, a pointer
-// to a slice.
+// to a slice. The error is a *Refused if the door does not grant it.
 func (c *Client) Get(ctx context.Context, path string, out any) error {
 	return c.do(ctx, http.MethodGet, path, nil, out)
 }
 
-// Change sends a change and decodes the items of the answer.
+// Change sends a change and decodes the items of the answer. The error is a
+// *Refused if the door does not make it.
 func (c *Client) Change(ctx context.Context, method, path string, body, out any) error {
 	return c.do(ctx, method, path, body, out)
 }
@@ -78,16 +79,28 @@ func (c *Client) do(ctx context.Context, method, path string, body, out any) err
 	return decodeAnswer(res.StatusCode, raw, out)
 }
 
+// Refused is a request that the running door answered, but did not grant.
+type Refused struct {
+	Status  int    // of HTTP
+	Kind    string // a console.RefusalKind; empty: not a change
+	Message string
+	WaysOut []string
+}
+
+func (r *Refused) Error() string { return r.Message }
+
 func decodeAnswer(status int, raw []byte, out any) error {
 	var doc struct {
-		Error string          `json:"error"`
-		Items json.RawMessage `json:"items"`
+		Error   string          `json:"error"`
+		Kind    string          `json:"kind"`
+		WaysOut []string        `json:"ways_out"`
+		Items   json.RawMessage `json:"items"`
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return fmt.Errorf("read the door's answer (status %d): %w", status, err)
 	}
 	if doc.Error != "" {
-		return errors.New(doc.Error)
+		return &Refused{status, doc.Kind, doc.Error, doc.WaysOut}
 	}
 	if out == nil {
 		return nil

@@ -2,14 +2,17 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 
 	"fanlight/internal/config"
 	"fanlight/internal/console"
 	"fanlight/internal/gateway"
+	"fanlight/internal/machine"
 	"fanlight/internal/site"
 )
 
@@ -74,7 +77,8 @@ func (c control) find(name string) (*site.Site, error) {
 	if s := c.a.table.Get(name); s != nil {
 		return s, nil
 	}
-	return nil, fmt.Errorf("site %q is %w (sites are: %v)", name, console.ErrUnknown, c.a.cfg.SiteNames())
+	return nil, &console.Refusal{Kind: console.Unknown,
+		Err: fmt.Errorf("site %q is not known (sites are: %s)", name, strings.Join(c.a.cfg.SiteNames(), ", "))}
 }
 
 func (c control) StartSite(_ context.Context, name string) error {
@@ -83,9 +87,27 @@ func (c control) StartSite(_ context.Context, name string) error {
 		return err
 	}
 	if err := c.a.start(s); err != nil {
-		return err
+		return startRefusal(err)
 	}
 	return c.a.keepState(name, "running")
+}
+
+// startRefusal says of which kind a site's failure to start is.
+func startRefusal(err error) error {
+	out := &console.Refusal{Kind: console.Conflict, Err: err}
+	switch FaultOf(err) {
+	case AddressFault:
+		out.Kind = console.Address
+	case PermissionFault:
+		out.Kind = console.Permission
+	}
+	var refused *machine.BindError
+	if errors.As(err, &refused) {
+		for _, fix := range refused.Fixes {
+			out.WaysOut = append(out.WaysOut, fix.String())
+		}
+	}
+	return out
 }
 
 func (c control) StopSite(_ context.Context, name string) error {
@@ -115,11 +137,11 @@ func (c control) SaveSite(name string) error {
 	if err != nil {
 		return err
 	}
-	state := "running"
-	if s.State() == site.Stopped {
-		state = "stopped"
-	}
 	a := c.a
+	state := "stopped"
+	if a.wantsRunning(s.Name) { // and not what it is: a site that failed is still wanted
+		state = "running"
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	err = edit(a.cfg.SiteFile(name), func(src []byte) ([]byte, error) { return config.SetSiteState(src, name, state) })
@@ -170,7 +192,8 @@ func (c control) RemoveAddress(address string) error {
 		return err
 	}
 	if !slices.Contains(c.a.allowed(), addr) {
-		return fmt.Errorf("address %s is %w (addresses are: %v)", addr, console.ErrUnknown, c.Addresses())
+		return &console.Refusal{Kind: console.Unknown,
+			Err: fmt.Errorf("address %s is not in the list (addresses are: %s)", addr, strings.Join(c.Addresses(), ", "))}
 	}
 	for _, s := range c.a.table.All() {
 		bound := slices.ContainsFunc(s.Bindings, func(b site.Binding) bool { return b.Addr.Addr() == addr })
@@ -184,7 +207,8 @@ func (c control) RemoveAddress(address string) error {
 func parseAddress(address string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
-		return addr, fmt.Errorf("read address %q: expected an IP address such as 127.0.0.2", address)
+		return addr, &console.Refusal{Kind: console.Malformed,
+			Err: fmt.Errorf("read address %q: expected an IP address such as 127.0.0.2", address)}
 	}
 	return addr.Unmap(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"fanlight/internal/app"
 	"fanlight/internal/machine"
 )
 
@@ -15,14 +16,26 @@ func (e *withFixes) Error() string {
 	var lines []string
 	for _, err := range flatten(e.err) {
 		lines = append(lines, err.Error())
-		var refused *machine.BindError
-		if errors.As(err, &refused) {
-			for _, fix := range refused.Fixes {
-				lines = append(lines, "  way out: "+fix.String())
-			}
+		for _, way := range waysOut(err) {
+			lines = append(lines, "  way out: "+way)
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// waysOut are those of a listener that was refused here or to a running door.
+func waysOut(err error) (ways []string) {
+	var here *machine.BindError
+	if errors.As(err, &here) {
+		for _, fix := range here.Fixes {
+			ways = append(ways, fix.String())
+		}
+	}
+	var there *app.Refused
+	if errors.As(err, &there) {
+		ways = append(ways, there.WaysOut...)
+	}
+	return ways
 }
 
 func (e *withFixes) Unwrap() error { return e.err }

@@ -11,7 +11,8 @@ import (
 
 func checkCommand(s streams) *cobra.Command {
 	var path string
-	var schema, asJSON, asJSONL bool
+	var schema bool
+	var output outputFlags
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check a configuration",
@@ -29,17 +30,16 @@ site only.`,
 				fmt.Fprintln(s.out, string(raw))
 				return nil
 			}
-			return check(s, path, asJSON, asJSONL)
+			return check(s, path, output)
 		},
 	}
 	c.Flags().StringVarP(&path, "config", "c", defaultConfig, "configuration `file`")
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of configurations")
-	c.Flags().BoolVar(&asJSON, "json", false, "print the faults as one JSON document")
-	c.Flags().BoolVar(&asJSONL, "jsonl", false, "print the faults as JSON lines")
+	output.add(c)
 	return c
 }
 
-func check(s streams, path string, asJSON, asJSONL bool) error {
+func check(s streams, path string, output outputFlags) error {
 	cfg, err := config.Load(path)
 	var faults []config.Fault
 	switch f := asFaults(err); {
@@ -51,8 +51,8 @@ func check(s streams, path string, asJSON, asJSONL bool) error {
 		faults = cfg.Faults
 		warn(s.err, cfg)
 	}
-	if asJSON || asJSONL {
-		printItems(s.out, asJSONL, faultItems(faults))
+	if output.asked() {
+		printItems(s.out, output.jsonl, faultItems(faults))
 	} else {
 		for i := range faults {
 			fmt.Fprintln(s.out, faults[i].Report())

@@ -62,9 +62,12 @@ func Main(args []string) int {
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitFine
+	}
+	if codeOf(err) == exitFine { // of cobra, which could not make sense of the command line
+		err = failWith(exitUsage, fmt.Errorf("%w (see %s --help)", err, command.CommandPath()))
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(s.err, "fanlight: "+text)
@@ -85,23 +88,30 @@ say of every connection what happened, who closed it, why, and what to change.`,
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failWith(exitUsage, fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
-	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, make := range commands {
 		c := make(s)
-		if args := c.Args; args != nil {
-			c.Args = func(cmd *cobra.Command, a []string) error {
-				if err := args(cmd, a); err != nil {
-					return failWith(exitUsage, fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
-				}
-				return nil
-			}
-		}
+		codeErrors(c)
 		root.AddCommand(c)
 	}
 	return root
+}
+
+// codeErrors gives a code to every error that a command and those under it
+// return, so that an error without one is about the command line.
+func codeErrors(c *cobra.Command) {
+	if act := c.RunE; act != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			err := act(c, args)
+			if err != nil && codeOf(err) == exitFine {
+				return failWith(exitFindings, err)
+			}
+			return err
+		}
+	}
+	for _, sub := range c.Commands() {
+		codeErrors(sub)
+	}
 }
 
 func version() string {
@@ -117,10 +127,11 @@ func version() string {
 	return info.Main.Version
 }
 
+// codeOf is the code an error was given, exitFine if none.
 func codeOf(err error) int {
 	var c *coded
 	if errors.As(err, &c) {
 		return c.code
 	}
-	return exitUsage
+	return exitFine
 }

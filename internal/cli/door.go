@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,23 @@ func doorError(err error) error {
 	if errors.Is(err, app.ErrNoDoor) {
 		return failWith(exitNoDoor, fmt.Errorf("%w (fanlight run starts it; --control SOCKET or -c FILE says where it is)", err))
 	}
-	return failWith(exitFindings, err)
+	return failWith(refusedCode(err), &withFixes{err})
+}
+
+// refusedCode is the exit code of what a running door did not grant.
+func refusedCode(err error) int {
+	var refused *app.Refused
+	switch {
+	case !errors.As(err, &refused):
+		return exitFindings
+	case refused.Kind == "address":
+		return exitAddress
+	case refused.Kind == "permission":
+		return exitPermission
+	case refused.Status == http.StatusNotFound, refused.Status == http.StatusBadRequest:
+		return exitUsage
+	}
+	return exitFindings
 }
 
 // outputFlags choose how data is printed.
@@ -47,6 +64,7 @@ type outputFlags struct{ json, jsonl bool }
 func (o *outputFlags) add(c *cobra.Command) {
 	c.PersistentFlags().BoolVar(&o.json, "json", false, "print one JSON document")
 	c.PersistentFlags().BoolVar(&o.jsonl, "jsonl", false, "print JSON lines")
+	c.MarkFlagsMutuallyExclusive("json", "jsonl")
 }
 
 func (o *outputFlags) asked() bool { return o.json || o.jsonl }

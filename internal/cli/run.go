@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,9 @@ configuration says otherwise); what else there is to say goes to stderr.`,
 			if err != nil {
 				return err
 			}
+			if cfg.Recording.Off && recordTo != "" {
+				return failWith(exitUsage, fmt.Errorf("record to %s: recording is off in %s", recordTo, path))
+			}
 			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version()})
 		},
 	}
@@ -42,6 +47,7 @@ configuration says otherwise); what else there is to say goes to stderr.`,
 }
 
 func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Options) error {
+	signal.Ignore(syscall.SIGPIPE) // a reader of the access log that ends must not end the door
 	warn(s.err, cfg)
 	for i := range cfg.Faults {
 		fmt.Fprintf(s.err, "site %s failed: %s\n", cfg.Faults[i].Site, cfg.Faults[i].Report())
@@ -64,8 +70,10 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 	}
 	printStart(s, door)
 	<-ctx.Done()
-	fmt.Fprintln(s.err, "shutting down; open exchanges may finish")
-	door.Shutdown(context.WithoutCancel(ctx))
+	fmt.Fprintln(s.err, "shutting down; open exchanges may finish (once more: end now)")
+	again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	door.Shutdown(again)
 	return nil
 }
 

@@ -60,7 +60,7 @@ func siteAction(s streams, door *doorFlags, output *outputFlags, action, short s
 			}
 			base := "/api/sites/" + url.PathEscape(args[0]) + "/"
 			if err := client.Change(c.Context(), http.MethodPost, base+action, nil, nil); err != nil {
-				return doorError(fmt.Errorf("%s %s: %w", action, args[0], err))
+				return doorError(err)
 			}
 			if save {
 				if err := client.Change(c.Context(), http.MethodPost, base+"save", nil, nil); err != nil {

@@ -123,12 +123,27 @@ func (a *api) changeSite(w http.ResponseWriter, r *http.Request) {
 	answer[Site](w, nil)
 }
 
+// refused is the answer to a change that was not made.
+type refused struct {
+	Error   string      `json:"error"`
+	Kind    RefusalKind `json:"kind"`
+	WaysOut []string    `json:"ways_out,omitempty"`
+}
+
 func failWith(w http.ResponseWriter, err error) {
-	if errors.Is(err, ErrUnknown) {
-		fail(w, http.StatusNotFound, err.Error())
-		return
+	out := refused{Error: err.Error(), Kind: Conflict}
+	var known *Refusal
+	if errors.As(err, &known) {
+		out.Kind, out.WaysOut = known.Kind, known.WaysOut
 	}
-	fail(w, http.StatusConflict, err.Error())
+	status := http.StatusConflict
+	switch out.Kind {
+	case Unknown:
+		status = http.StatusNotFound
+	case Malformed:
+		status = http.StatusBadRequest
+	}
+	writeJSON(w, status, out)
 }
 
 func (a *api) addresses(w http.ResponseWriter, _ *http.Request) { answer(w, a.Control.Addresses()) }

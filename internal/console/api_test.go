@@ -80,7 +80,7 @@ func TestSites(t *testing.T) {
 		{"POST", "/api/sites/shop/start", "", 200, `"name":"shop","state":"serving"`},
 		{"POST", "/api/sites/shop/drain", "", 200, `"differs":true`},
 		{"POST", "/api/sites/shop/save", "", 200, `"configured":"stopped","differs":false`},
-		{"POST", "/api/sites/nope/stop", "", 404, `{"error":"site nope: not known"}`},
+		{"POST", "/api/sites/nope/stop", "", 404, `{"error":"site nope is not known","kind":"unknown"}`},
 		{"POST", "/api/sites/shop/dance", "", 404, `{"error":"no such action on a site: dance"}`},
 		{"POST", "/api/sites/intranet/start", "", 409, `held by nginx (pid 812)`},
 		{"GET", "/api/sites/shop/stop", "", 404, `{"error":"no such thing in the API: GET /api/sites/shop/stop"}`},

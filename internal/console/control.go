@@ -2,19 +2,37 @@ package console
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
 )
 
-// ErrUnknown is wrapped by the errors of a Control that does not know the site
-// or address it is asked about.
-var ErrUnknown = errors.New("not known")
+// Refusal is an error of a Control that says of which kind it is. An error
+// that is none stands for a conflict with how the door is.
+type Refusal struct {
+	Kind    RefusalKind
+	Err     error
+	WaysOut []string // what to do about it, if that is known
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// RefusalKind is a kind of refusal, as the API names it.
+type RefusalKind string
+
+// The kinds of refusals.
+const (
+	Conflict   RefusalKind = "conflict"   // with how the door is
+	Unknown    RefusalKind = "unknown"    // there is no such site or address
+	Malformed  RefusalKind = "malformed"  // what was named cannot be read
+	Address    RefusalKind = "address"    // an address or port that cannot be had
+	Permission RefusalKind = "permission" // the door may not do that
+)
 
 // Control is what the console needs of the running door. Its methods are called
-// concurrently. Errors are shown to the user as they are.
+// concurrently. Errors are shown to the user as they are; a *Refusal says more.
 type Control interface {
 	Sites() []Site
 	Site(name string) (Site, bool)

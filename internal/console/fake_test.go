@@ -74,7 +74,7 @@ func (d *fakeDoor) set(name, state string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("site %s: %w", name, ErrUnknown)
+	return &Refusal{Kind: Unknown, Err: fmt.Errorf("site %s is not known", name)}
 }
 
 func (d *fakeDoor) StartSite(_ context.Context, name string) error { return d.set(name, "serving") }
@@ -90,7 +90,7 @@ func (d *fakeDoor) SaveSite(name string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("site %s: %w", name, ErrUnknown)
+	return &Refusal{Kind: Unknown, Err: fmt.Errorf("site %s is not known", name)}
 }
 
 func (d *fakeDoor) Addresses() []string {
@@ -114,7 +114,7 @@ func (d *fakeDoor) RemoveAddress(a string) error {
 	defer d.mu.Unlock()
 	i := slices.Index(d.addrs, a)
 	if i < 0 {
-		return fmt.Errorf("address %s: %w", a, ErrUnknown)
+		return &Refusal{Kind: Unknown, Err: fmt.Errorf("address %s is not known", a)}
 	}
 	d.addrs = slices.Delete(d.addrs, i, i+1)
 	return nil
