@@ -200,18 +200,5 @@ func shown(raw string) string {
 // golden compares what a client saw and what was recorded.
 func golden(t testing.TB, file, name, got, end string, d *door) {
 	t.Helper()
-	testnet.Golden(t, "testdata/"+file+"#"+name, shown(got)+end+"\n\n"+escaped(d.sink.trace().String()))
-}
-
-// escaped keeps what refused requests contain out of golden files.
-func escaped(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		if c < ' ' && c != '\n' {
-			fmt.Fprintf(&b, `\x%02x`, c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+	testnet.Golden(t, "testdata/"+file+"#"+name, shown(got)+end+"\n\n"+d.sink.trace().String())
 }

@@ -60,17 +60,6 @@ func words(c *flow.Conn) string {
 	return strings.Join(out, ", ")
 }
 
-func attr(t testing.TB, c *flow.Conn, kind flow.Kind, key string) string {
-	t.Helper()
-	for i := range c.Events {
-		if c.Events[i].Kind == kind {
-			return c.Events[i].Attr(key)
-		}
-	}
-	t.Errorf("no %s in:\n%s", kind, c)
-	return ""
-}
-
 // loopback makes a TCP connection: near is the client's end.
 func loopback(t testing.TB) (near, far *net.TCPConn) {
 	t.Helper()
