@@ -142,6 +142,9 @@ func (f *Finding) addExchange(x *flow.Exchange) {
 	}
 }
 
+// Fixes are those of the rule's catalogue page.
+func (p *Pass) Fixes() []Fix { return p.rule.Doc.Fixes }
+
 // Report adds a finding. Id, title, severity and fixes are the rule's where
 // the finding leaves them empty, and the cause begins with a capital.
 func (p *Pass) Report(f Finding) { p.ReportAs(p.rule.Severity, f) }

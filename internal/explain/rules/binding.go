@@ -124,9 +124,13 @@ func (b binding) evidence() []explain.Evidence {
 // checkBindings reports the refused bindings of one kind of failure.
 func checkBindings(p *explain.Pass, cause func(binding) string, kinds ...failure) {
 	for _, b := range refusedBindings(p.Trace) {
+		address, _ := netip.ParseAddrPort(b.address) // invalid: forPort leaves the fixes as they are
 		for _, k := range kinds {
 			if b.failure() == k {
-				p.Report(explain.Finding{Confidence: explain.Proof, Cause: cause(b), Evidence: b.evidence(), Missing: b.missing()})
+				p.Report(explain.Finding{
+					Confidence: explain.Proof, Cause: cause(b), Evidence: b.evidence(), Missing: b.missing(),
+					Fixes: forPort(p.Fixes(), address),
+				})
 			}
 		}
 	}

@@ -2,6 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +15,21 @@ import (
 // fix is a way out; the lines are a command or configuration.
 func fix(side, product, text string, lines ...string) explain.Fix {
 	return explain.Fix{Side: side, Product: product, Text: text, Command: strings.Join(lines, "\n")}
+}
+
+// forPort gives fixes whose commands that list listeners ask about the port of
+// an address, if it is known; those of the catalogue ask about 443.
+func forPort(fixes []explain.Fix, address netip.AddrPort) []explain.Fix {
+	if !address.IsValid() {
+		return fixes
+	}
+	out := slices.Clone(fixes)
+	for i := range out {
+		for _, lists := range []string{"fanlight ports :", "sport = :"} {
+			out[i].Command = strings.ReplaceAll(out[i].Command, lists+"443", lists+strconv.Itoa(int(address.Port())))
+		}
+	}
+	return out
 }
 
 // find gives the index of the first event from index from on that matches, or

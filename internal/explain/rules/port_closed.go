@@ -42,6 +42,7 @@ func checkPortClosed(p *explain.Pass) {
 			Cause: fmt.Sprintf("%s tried to connect to %s and was refused: the machine answered, but no program listens on exactly that address and port.",
 				caller(c), peer(c)),
 			Evidence: []explain.Evidence{explain.At(c, i, "connection refused")},
+			Fixes:    forPort(p.Fixes(), c.Server),
 		}, c, nil)
 	}
 }
