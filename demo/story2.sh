@@ -49,7 +49,7 @@ narrowed() {
 outside() {
 	has "$(fanlight sites show admin)" 'failed'
 	local said
-	said=$(exit_of 1 "$root/bin/fanlight" sites start admin 2>&1)
+	said=$(exit_of 4 "$root/bin/fanlight" sites start admin 2>&1)
 	has "$said" '127\.0\.0\.5'
 	exit_of 7 get https://admin.test/
 }
