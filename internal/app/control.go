@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"fanlight/internal/cert"
 	"fanlight/internal/config"
 	"fanlight/internal/console"
 	"fanlight/internal/gateway"
@@ -46,15 +48,15 @@ func (a *App) describe(s *site.Site) console.Site {
 	for _, b := range s.Bindings {
 		out.Bindings = append(out.Bindings, console.Binding{Address: b.Addr.String(), Names: append([]string{}, b.Names...), Plain: b.Plain})
 	}
-	out.Certificate = a.describeCertificate(s.Name)
+	out.Certificate = a.describeCertificate(s)
 	if len(s.Bindings) > 0 {
 		out.URL = s.Bindings[0].URL()
 	}
 	return out
 }
 
-func (a *App) describeCertificate(name string) *console.Certificate {
-	source := a.certs[name]
+func (a *App) describeCertificate(s *site.Site) *console.Certificate {
+	source := a.certs[s.Name]
 	if source == nil {
 		return nil
 	}
@@ -69,8 +71,22 @@ func (a *App) describeCertificate(name string) *console.Certificate {
 	}
 	if err := source.Err(); err != nil {
 		out.Fault = err.Error()
+	} else if names := uncovered(leaf, s.Bindings); len(names) > 0 {
+		out.Fault = "the certificate does not cover " + strings.Join(names, ", ")
 	}
 	return out
+}
+
+// uncovered are the names of a site for which clients refuse its certificate.
+func uncovered(leaf *x509.Certificate, bindings []site.Binding) (names []string) {
+	for _, b := range bindings {
+		for _, name := range b.Names {
+			if !b.Plain && !slices.Contains(names, name) && !cert.Covers(leaf, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func (c control) find(name string) (*site.Site, error) {
