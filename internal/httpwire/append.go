@@ -31,8 +31,7 @@ func AppendStatusLine(dst []byte, status int, reason string) []byte {
 }
 
 // AppendField appends a field line. Control bytes in the value become spaces,
-// so that no value can end the line (RFC 9110 5.5); the name must be a token,
-// see ValidFieldName.
+// so that no value can end the line (RFC 9110 5.5); the name must be a token.
 func AppendField(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ':', ' ')
@@ -48,26 +47,6 @@ func appendValue(dst []byte, value string) []byte {
 		}
 	}
 	return dst
-}
-
-// ValidFieldName reports whether a name may stand before the colon.
-func ValidFieldName(name string) bool {
-	for i := range len(name) {
-		if !isToken(name[i]) {
-			return false
-		}
-	}
-	return name != ""
-}
-
-// ValidFieldValue reports whether a value would be appended as it is.
-func ValidFieldValue(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; isControl(c) && c != '\t' {
-			return false
-		}
-	}
-	return true
 }
 
 // AppendChunkHead appends the line before a chunk of n > 0 bytes; the chunk's
