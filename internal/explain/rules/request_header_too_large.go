@@ -90,9 +90,8 @@ func describeHeader(size int, largest flow.Field) string {
 		return "a header larger than the limit"
 	}
 	scheme := ""
-	if strings.EqualFold(largest.Name, "Authorization") {
-		word, _, _ := strings.Cut(largest.Value, " ")
-		scheme = " (" + word + ")"
+	if word, _, spaced := strings.Cut(largest.Value, " "); spaced && strings.EqualFold(largest.Name, "Authorization") {
+		scheme = " (" + word + ")" // without a space it could be the secret itself
 	}
 	return fmt.Sprintf("a header of %d bytes, most of it %s%s with %d", size, largest.Name, scheme, len(largest.Value))
 }

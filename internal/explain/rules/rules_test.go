@@ -295,3 +295,12 @@ func TestTimers(t *testing.T) {
 		}
 	}
 }
+
+func TestTooLargeHeaderTellsNoSecret(t *testing.T) {
+	for value, want := range map[string]string{"s3cret": "Authorization with 6", "Basic s3cret": "Authorization (Basic) with 12"} {
+		got := describeHeader(9000, flow.Field{Name: "Authorization", Value: value})
+		if strings.Contains(got, "s3cret") || !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q in it", value, got, want)
+		}
+	}
+}
