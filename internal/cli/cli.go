@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		err = failWith(exitUsage, fmt.Errorf("%w (see %s --help)", err, command.CommandPath()))
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(s.err, "fanlight: "+text)
+		fmt.Fprintln(s.err, "fanlight: "+visible(text))
 	}
 	return codeOf(err)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ func (d *doorFlags) add(c *cobra.Command) {
 // client gives a client of the door; it has not connected yet.
 func (d *doorFlags) client() (*app.Client, error) {
 	if d.control != "" {
-		return app.NewClient(d.control), nil
+		return app.NewClient(strings.TrimPrefix(d.control, "unix:")), nil // as it is written in a configuration
 	}
 	cfg, err := config.Load(d.config)
 	if err != nil {

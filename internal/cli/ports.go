@@ -118,11 +118,13 @@ func portItems(rows []portItem, client *clientItem) []any {
 }
 
 func printPorts(s streams, want netip.AddrPort, rows []portItem, client *clientItem) error {
+	w := &strings.Builder{}
+	defer func() { fmt.Fprint(s.out, visible(w.String())) }()
 	if len(rows) == 0 && client == nil {
 		fmt.Fprintln(s.err, nobody(want))
 	}
 	if len(rows) > 0 {
-		if err := printPortTable(s.out, rows); err != nil {
+		if err := printPortTable(w, rows); err != nil {
 			return err
 		}
 	}
@@ -130,14 +132,14 @@ func printPorts(s streams, want netip.AddrPort, rows []portItem, client *clientI
 	for _, row := range rows {
 		wildcards = wildcards || row.Addr.Addr().IsUnspecified()
 		if row.Narrow != "" {
-			fmt.Fprintf(s.out, "\n%s takes port %d on every address. To narrow it:\n  %s\n", programOf(row), row.Addr.Port(), row.Narrow)
+			fmt.Fprintf(w, "\n%s takes port %d on every address. To narrow it:\n  %s\n", programOf(row), row.Addr.Port(), row.Narrow)
 		}
 	}
 	if wildcards && want.Port() == 0 {
 		fmt.Fprintln(s.err, "0.0.0.0 and [::] mean every address; `fanlight ports :PORT` says how to narrow such a listener")
 	}
 	if client != nil {
-		client.print(s.out)
+		client.print(w)
 	}
 	return nil
 }

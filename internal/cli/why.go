@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,7 +61,10 @@ type whyItem struct {
 	Findings []explain.Finding `json:"findings"`
 }
 
-func printWhy(w io.Writer, raw []json.RawMessage) error {
+// printWhy prints what happened; much of it is what strangers said.
+func printWhy(out io.Writer, raw []json.RawMessage) error {
+	w := &strings.Builder{}
+	defer func() { fmt.Fprint(out, visible(w.String())) }()
 	for _, r := range raw {
 		var item whyItem
 		if err := json.Unmarshal(r, &item); err != nil {
