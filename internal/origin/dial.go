@@ -23,7 +23,7 @@ func (o *Origin) Dial(ctx context.Context, host string, parent flow.ConnID) (*Co
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{tap: t, origin: o, name: o.serverName(host)}
+	c := &Conn{tap: t, origin: o, name: strings.Clone(o.serverName(host))} // host may be a view of a buffer
 	if !o.Secure {
 		return c.machine(t), nil
 	}

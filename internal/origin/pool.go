@@ -31,7 +31,7 @@ func (o *Origin) take(name string) *Conn {
 	}
 	c := conns[len(conns)-1]
 	conns[len(conns)-1] = nil
-	o.keep(name, conns[:len(conns)-1])
+	o.keep(c.name, conns[:len(conns)-1]) // not name: assigning replaces the key, and name may be a view of a buffer
 	o.count--
 	return c
 }

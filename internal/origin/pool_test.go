@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"fanlight/internal/httpconn"
 	"fanlight/internal/testnet"
@@ -83,6 +84,35 @@ func TestPoolByServerName(t *testing.T) {
 	var f *Failure
 	if _, err := o.Dial(context.Background(), "c.test", 0); !errors.As(err, &f) || f.Fault != "wrong-name" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The forwarded host is a view of a buffer that the next request overwrites;
+// what is kept under a server name must not change with it.
+func TestServerNameOutlivesRequest(t *testing.T) {
+	peer := testnet.Echo{}.Start(t)
+	o := to(t, peer, func(o *Options) { o.Secure, o.Insecure = true, true })
+	buffer := []byte("one.test")
+	host := unsafe.String(&buffer[0], len(buffer))
+	overwrite := func() { copy(buffer, "two.test") }
+
+	c := dial(t, o, host)
+	overwrite()
+	o.Put(c)
+	if o.Take("two.test") != nil {
+		t.Fatal("a connection made for one name is given for another")
+	}
+	copy(buffer, "one.test")
+	if c = o.Take(host); c == nil {
+		t.Fatal("a connection is not given for its own name")
+	}
+	overwrite()
+	o.Put(c)
+	if o.Take("two.test") != nil {
+		t.Fatal("a connection that was taken once is given for another name")
+	}
+	if name := o.base("one.test").ServerName; name != "one.test" {
+		t.Errorf("the name that is verified became %q", name)
 	}
 }
 
