@@ -107,8 +107,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	time.Sleep(time.Second)
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	storm(500)
-	until(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines+2 })
-	until(t, "files to be closed", func() bool { return openFiles(t) <= files+2 })
+	// Both ends of the four idle connections to an origin are in this process;
+	// each behaviour above was tried more often than that.
+	const idle = 2*4 + 2
+	until(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines+idle })
+	until(t, "files to be closed", func() bool { return openFiles(t) <= files+idle })
 	if out, code := d.curl("app.test", "127.0.0.2", d.url("app.test", "/files/hello.txt")); code != 0 || out != "hello\n" {
 		t.Errorf("afterwards curl ended with %d: %s", code, out)
 	}
