@@ -63,7 +63,7 @@ func (a *App) buildSite(s *site.Site, c *config.Site) (*gateway.Site, error) {
 	if s.Secure() {
 		config, err := a.serverTLS(s, c)
 		if err != nil {
-			return nil, a.place("sites."+s.Name+".certificate", err)
+			return nil, a.place(certificatePath(s.Name), err)
 		}
 		s.TLS = config
 	}
@@ -71,11 +71,15 @@ func (a *App) buildSite(s *site.Site, c *config.Site) (*gateway.Site, error) {
 	out.Routes = make([]gateway.Route, len(c.Routes))
 	for i := range c.Routes {
 		if err := a.buildRoute(&out.Routes[i], &c.Routes[i]); err != nil {
-			return nil, a.place(fmt.Sprintf("sites.%s.routes[%d]", s.Name, i), err)
+			return nil, a.place(routePath(s.Name, i), err)
 		}
 	}
 	return out, nil
 }
+
+func certificatePath(site string) string { return "sites." + site + ".certificate" }
+
+func routePath(site string, i int) string { return fmt.Sprintf("sites.%s.routes[%d]", site, i) }
 
 // place gives an error its file and line.
 func (a *App) place(path string, err error) error {
@@ -149,7 +153,7 @@ func (a *App) buildRoute(out *gateway.Route, c *config.Route) error {
 	if c.Files != "" {
 		folder, err := files.New(a.resolve(c.Files))
 		if err != nil {
-			return fmt.Errorf("open folder: %w", err)
+			return err
 		}
 		out.Folder = folder
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fanlight/internal/app"
 	"fanlight/internal/config"
 )
 
@@ -16,9 +17,9 @@ func checkCommand(s streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check a configuration",
-		Long: `Check a configuration and print every fault with its place, the line, and a
-hint. The exit code is 3 if there is a fault, also one that would fail a single
-site only.`,
+		Long: `Check a configuration and the files that it names, and print every fault with
+its place, the line, and a hint. The exit code is 3 if there is a fault, also
+one that would fail a single site only.`,
 		Example: "  fanlight check -c fanlight.yaml\n  fanlight check --schema > fanlight.schema.json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -48,7 +49,7 @@ func check(s streams, path string, output outputFlags) error {
 	case err != nil:
 		return failWith(exitConfig, fmt.Errorf("%w (-c names another file)", err))
 	default:
-		faults = cfg.Faults
+		faults = append(cfg.Faults, app.Check(cfg)...)
 		warn(s.err, cfg)
 	}
 	if output.asked() {
@@ -61,7 +62,11 @@ func check(s streams, path string, output outputFlags) error {
 	if len(faults) > 0 {
 		return failWith(exitConfig, nil)
 	}
-	fmt.Fprintf(s.err, "%s: no faults, %d sites\n", path, len(cfg.Sites))
+	sites := fmt.Sprint(len(cfg.Sites), " sites")
+	if len(cfg.Sites) == 1 {
+		sites = "1 site"
+	}
+	fmt.Fprintf(s.err, "%s: no faults, %s\n", path, sites)
 	return nil
 }
 

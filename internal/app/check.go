@@ -1,0 +1,46 @@
+package app
+
+import (
+	"log/slog"
+
+	"fanlight/internal/cert"
+	"fanlight/internal/config"
+	"fanlight/internal/gateway"
+	"fanlight/internal/httpconn"
+	"fanlight/internal/site"
+)
+
+// Check gives the faults that only show in the files that sites name, such as
+// certificates and folders: at most one of a site, and none of a site that has
+// faults already. It changes nothing and opens no socket.
+func Check(cfg *config.Config) []config.Fault {
+	a := &App{
+		cfg: cfg, log: slog.New(slog.DiscardHandler),
+		gateway: gateway.New(gateway.Options{Buffers: httpconn.NewBuffers()}),
+	}
+	var faults []config.Fault
+	for _, name := range cfg.SiteNames() {
+		if len(cfg.SiteFaults(name)) > 0 {
+			continue
+		}
+		if path, err := a.checkFiles(cfg.Sites[name]); err != nil {
+			faults = append(faults, cfg.Fault(path, err.Error(), ""))
+		}
+	}
+	return faults
+}
+
+// checkFiles gives the place in the configuration that names what is wrong.
+func (a *App) checkFiles(c *config.Site) (path string, err error) {
+	if c.Certificate != nil && !c.Certificate.Local {
+		if _, err := cert.Load(a.certSpec(&site.Site{Name: c.Name}, c.Certificate)); err != nil {
+			return certificatePath(c.Name), err
+		}
+	}
+	for i := range c.Routes {
+		if err := a.buildRoute(new(gateway.Route), &c.Routes[i]); err != nil {
+			return routePath(c.Name, i), err
+		}
+	}
+	return "", nil
+}
