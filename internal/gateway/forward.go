@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"strings"
@@ -101,6 +102,19 @@ func (s *session) appendForwarded(b []byte, req *httpconn.Request, rules *Header
 	if !rules.dropsName("Forwarded") {
 		b = s.appendKnown(append(b, "Forwarded: "...), req.Head, "Forwarded")
 		b = s.appendForwardedElement(b, req.Host)
+	}
+	return b
+}
+
+// appendTrailers writes the trailer lines of a request without those that may
+// stand in its head only: an origin that merges the two (RFC 9110 section
+// 6.5.1) would believe the client who asks, or take a sign-in that nobody saw.
+func (s *session) appendTrailers(b, lines []byte) []byte {
+	for line := range bytes.Lines(lines) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if !s.writtenAnew(name) && !signsIn(name) && !equalFold(name, "Cookie") {
+			b = append(b, line...)
+		}
 	}
 	return b
 }

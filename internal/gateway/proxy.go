@@ -257,17 +257,32 @@ func appendRequestFraming(b []byte, req *httpconn.Request) []byte {
 }
 
 // authorization ties the connection to the client when the request carries a
-// token that authenticates connections.
+// token that authenticates connections, in whichever of several fields: nobody
+// knows which one the origin takes.
 func (k *carriage) authorization(h *httpwire.Head) {
-	for _, name := range [...]string{"Authorization", "Proxy-Authorization"} {
-		value := h.Get(name)
-		if value == nil || !authwire.ConnectionBound(value) {
+	for i := range h.Fields {
+		f := h.Fields[i]
+		if !signsIn(h.Bytes(f.Name)) {
+			continue
+		}
+		value := h.Bytes(f.Value)
+		if !authwire.ConnectionBound(value) {
 			continue
 		}
 		token := authwire.ParseAuthorization(value)
 		k.token(flow.Client, token)
 		k.s.tie(k.conn, token.Scheme)
 	}
+}
+
+func signsIn(name []byte) bool {
+	switch len(name) {
+	case 13:
+		return equalFold(name, "Authorization")
+	case 19:
+		return equalFold(name, "Proxy-Authorization")
+	}
+	return false
 }
 
 // challenge does the same for a response.

@@ -85,7 +85,7 @@ func (p *pump) write(data []byte, chunked bool) {
 func (p *pump) finish(chunked bool) {
 	k := p.k
 	if p.failed == nil && chunked {
-		last := append(append([]byte("0\r\n"), k.x.Trailers()...), "\r\n"...)
+		last := append(k.s.appendTrailers([]byte("0\r\n"), k.x.Trailers()), "\r\n"...)
 		p.failed = k.conn.Write(last, 0, k.o.Timeouts.Send)
 	}
 	wait := k.o.Timeouts.FirstByte
