@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // WriteFile replaces a configuration file as one step: a reader sees the old
@@ -53,16 +52,6 @@ func likeFile(f *os.File, path string) error {
 	if err != nil {
 		return err
 	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		_ = f.Chown(int(s.Uid), int(s.Gid)) // an ordinary user may not give files away
-	}
+	keepOwner(f, info)
 	return f.Chmod(info.Mode().Perm())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
