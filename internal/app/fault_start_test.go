@@ -7,11 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"fanlight/internal/app"
 	"fanlight/internal/machine"
@@ -176,20 +173,4 @@ var ofMachine = []struct {
 	{regexp.MustCompile(`\(pid \d+\)`), "(pid PID)"},
 	{regexp.MustCompile(`; it has .*`), "; it has ..."},
 	{regexp.MustCompile(`(?m)^way out: .*(setcap|AmbientCapabilities|ListenStream).*\n`), ""},
-}
-
-// dropBindRight takes the right to open low ports from the thread of the test,
-// which ends with it.
-func dropBindRight(t *testing.T) {
-	t.Helper()
-	raw, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-	if err != nil || strings.TrimSpace(string(raw)) != "1024" {
-		t.Skip("every user may bind port 443 here, or it cannot be told")
-	}
-	runtime.LockOSThread()
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	must(t, unix.Capget(&header, &data[0]))
-	data[0].Effective &^= 1 << unix.CAP_NET_BIND_SERVICE
-	must(t, unix.Capset(&header, &data[0]))
 }
