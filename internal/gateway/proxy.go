@@ -3,15 +3,11 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"fanlight/internal/authwire"
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
-	"fanlight/internal/httpwire"
 	"fanlight/internal/origin"
 )
 
@@ -36,22 +32,42 @@ type carriage struct {
 
 // proxy carries an exchange to an origin and back.
 func (s *session) proxy(x httpconn.Exchange, does *Site, route *Route) {
-	s.carriage = carriage{s: s, x: x, does: does, route: route, o: route.next()}
+	s.carriage = carriage{s: s, x: x, does: does, route: route, o: s.originFor(route)}
 	k := &s.carriage
-	k.host = hostFor(route, k.o, x.Request().Host)
 	k.small, k.whole = x.Buffered()
-	for fresh := false; ; fresh = true {
+	fresh := false
+	for unreachable := 0; ; {
+		k.host = hostFor(route, k.o, x.Request().Host)
 		f := k.attempt(fresh)
-		if f == nil {
+		switch {
+		case f == nil:
 			return
-		}
-		if !k.mayRetry(f, fresh) {
+		case k.conn == nil && !s.gone.Load() && unreachable < len(route.Origins)-1:
+			// Nothing was sent: another origin can have any request.
+			unreachable++
+			k.o = route.after(k.o)
+		case k.mayRetry(f, fresh):
+			fresh = true
+		default:
 			k.giveUp(f)
 			return
 		}
 		s.g.Metrics.Retries.Add(1)
 		x.Log().Add(flow.Event{At: time.Now(), Exchange: x.ID(), Kind: flow.Retry, Text: f.Error()})
 	}
+}
+
+// originFor gives the origin for an exchange: the one this client has signed in
+// at, or the next in turn.
+func (s *session) originFor(route *Route) *origin.Origin {
+	if len(s.pinned) > 0 {
+		for _, o := range route.Origins {
+			if s.pinned[o] != nil {
+				return o
+			}
+		}
+	}
+	return route.next()
 }
 
 // mayRetry allows one more try of a request whose reused connection died
@@ -176,148 +192,4 @@ func (k *carriage) dial(host string) *origin.Failure {
 		return f
 	}
 	return &origin.Failure{Origin: k.o.Name, Phase: origin.PhaseConnect, Err: err, Status: 502}
-}
-
-// send writes the request head, and the body if it is here already; a longer
-// body is sent by a pump while the response is awaited, so that an early
-// response is not lost.
-func (k *carriage) send() *origin.Failure {
-	s, x, c := k.s, k.x, k.conn
-	req := x.Request()
-	s.phase.Store(phaseFirstByte)
-	buf := s.g.Buffers.Body()
-	defer s.g.Buffers.PutBody(buf)
-	b := httpwire.AppendRequestLine((*buf)[:0], req.Method, originTarget(req))
-	start := len(b)
-	b = s.appendRequestFields(b, req, k.does, k.host)
-	b = appendRequestFraming(b, req)
-	fields := b[start:]
-	c.BeginExchange()
-	c.Begin(k.id, x.ID(), req.Method, req.Target, fields, c.Idle())
-	k.authorization(req.Head)
-	b = append(b, '\r', '\n')
-	inline := k.whole && len(k.small) <= cap(b)-len(b)
-	if inline {
-		b = append(b, k.small...)
-	}
-	if err := c.Write(b, len(b)-start-len(fields)-2, k.o.Timeouts.Send); err != nil {
-		// A response may have come before the end of the request.
-		return k.early(err)
-	}
-	switch {
-	case inline:
-		c.Sent()
-	case k.whole:
-		if err := c.Write(k.small, len(k.small), k.o.Timeouts.Send); err != nil {
-			return k.early(err)
-		}
-		c.Sent()
-	default:
-		c.NoReadLimit() // one of the exchange before must not end this one's body
-		k.pump = startPump(k)
-	}
-	return nil
-}
-
-// early turns a failed write into a failure, unless the origin may have
-// answered before it closed: then receive tells more.
-func (k *carriage) early(err error) *origin.Failure {
-	if k.conn.Served() > 1 || origin.IsTimeout(err) {
-		return k.conn.Fail(k.id, origin.PhaseSend, err)
-	}
-	k.unsent = err
-	return nil
-}
-
-// originTarget is the request target for an origin: origin-form, also when the
-// client sent the absolute form.
-func originTarget(req *httpconn.Request) string {
-	t := req.Target
-	if len(t) == 0 || t[0] == '/' || t[0] == '*' {
-		return t
-	}
-	_, rest, _ := strings.Cut(t, "://")
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		if rest[i] == '?' {
-			return "/" + rest[i:]
-		}
-		return rest[i:]
-	}
-	return "/"
-}
-
-func appendRequestFraming(b []byte, req *httpconn.Request) []byte {
-	switch {
-	case req.Length < 0:
-		return append(b, "Transfer-Encoding: chunked\r\n"...)
-	case req.Length > 0 || req.Head.Has("Content-Length"):
-		return fmt.Appendf(b, "Content-Length: %d\r\n", req.Length)
-	}
-	return b
-}
-
-// authorization ties the connection to the client when the request carries a
-// token that authenticates connections, in whichever of several fields: nobody
-// knows which one the origin takes.
-func (k *carriage) authorization(h *httpwire.Head) {
-	for i := range h.Fields {
-		f := h.Fields[i]
-		if !signsIn(h.Bytes(f.Name)) {
-			continue
-		}
-		value := h.Bytes(f.Value)
-		if !authwire.ConnectionBound(value) {
-			continue
-		}
-		token := authwire.ParseAuthorization(value)
-		k.token(flow.Client, token)
-		k.s.tie(k.conn, token.Scheme)
-	}
-}
-
-func signsIn(name []byte) bool {
-	switch len(name) {
-	case 13:
-		return equalFold(name, "Authorization")
-	case 19:
-		return equalFold(name, "Proxy-Authorization")
-	}
-	return false
-}
-
-// challenge does the same for a response.
-func (k *carriage) challenge(h *httpwire.Head) {
-	if h.Status != 401 && h.Status != 407 && !h.Has("WWW-Authenticate") {
-		return
-	}
-	for i := range h.Fields {
-		f := h.Fields[i]
-		name := h.Bytes(f.Name)
-		if !equalFold(name, "WWW-Authenticate") && !equalFold(name, "Proxy-Authenticate") {
-			continue
-		}
-		value := h.Bytes(f.Value)
-		if !authwire.ConnectionBound(value) {
-			continue
-		}
-		for _, token := range authwire.ParseChallenge(value) {
-			if token.ConnectionBound {
-				k.token(flow.Server, token)
-				k.s.tie(k.conn, token.Scheme)
-			}
-		}
-	}
-}
-
-// token records an authentication step on both legs, never the token.
-func (k *carriage) token(from flow.Side, t authwire.Token) {
-	step := ""
-	if t.Step > 0 {
-		step = fmt.Sprint(t.Step)
-	}
-	e := flow.Event{At: time.Now(), Kind: flow.AuthToken, From: from, Text: t.Scheme, Attrs: flow.Attrs("mech", t.Mech, flow.KeyStep, step)}
-	e.Exchange = k.id
-	k.conn.Log().Add(e)
-	e.Exchange = k.x.ID()
-	k.x.Log().Add(e)
 }

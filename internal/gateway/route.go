@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -80,4 +81,9 @@ func (r *Route) next() *origin.Origin {
 		return r.Origins[0]
 	}
 	return r.Origins[int(r.turn.Add(1)-1)%len(r.Origins)]
+}
+
+// after is the origin that stands behind o in the list.
+func (r *Route) after(o *origin.Origin) *origin.Origin {
+	return r.Origins[(slices.Index(r.Origins, o)+1)%len(r.Origins)]
 }

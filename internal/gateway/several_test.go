@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"net"
+	"strconv"
+	"testing"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/origin"
+	"fanlight/internal/testnet"
+)
+
+// closedPort gives a loopback port nobody listens on.
+func closedPort(t testing.TB) uint16 {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	n, _ := strconv.Atoi(port)
+	return uint16(n)
+}
+
+// TestUnreachableOriginIsPassedOver has one of two origins refuse: nothing was
+// sent to it, so that the other can have every request, a POST too.
+func TestUnreachableOriginIsPassedOver(t *testing.T) {
+	d := newDoor(t)
+	alive := d.to(testnet.Echo{At: testnet.At{Plain: true}}.Start(t), nil)
+	dead := d.to(testnet.Echo{At: testnet.At{Plain: true}}.Start(t), func(o *origin.Options) { o.Port = closedPort(t) })
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{dead, alive}}}}, "app.test")
+	c := d.dial("app.test")
+	for i := range 6 {
+		c.send("POST /" + strconv.Itoa(i) + " HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\n\r\nbody")
+		res, body, err := c.receive("POST")
+		if err != nil || res.StatusCode != 200 {
+			t.Fatalf("request %d: %v %v %s", i, res, err, body)
+		}
+	}
+	c.Close()
+	d.settled(func(tr *flow.Trace) bool {
+		for _, conn := range tr.Conns {
+			if conn.Self == flow.Server && has(conn, flow.Retry, "connect to "+dead.Name+": connection refused") {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestNoOriginIsReachable tells of the last one that was tried, once each.
+func TestNoOriginIsReachable(t *testing.T) {
+	d := newDoor(t)
+	peer := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
+	refuse := func(o *origin.Options) { o.Port = closedPort(t) }
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.to(peer, refuse), d.to(peer, refuse), d.to(peer, refuse)}}}}, "app.test")
+	res, _ := d.dial("app.test").get("/")
+	if res.StatusCode != 502 {
+		t.Fatalf("status %d", res.StatusCode)
+	}
+	if retries := d.g.Metrics.Retries.Load(); retries != 2 {
+		t.Errorf("%d further tries for three origins, want 2", retries)
+	}
+}
+
+// TestSignInStaysAtItsOrigin has two origins that both want a sign-in tied to
+// the connection: all steps of one client go to the same one.
+func TestSignInStaysAtItsOrigin(t *testing.T) {
+	d := newDoor(t)
+	first, second := testnet.NTLMOrigin{}.Start(t), testnet.NTLMOrigin{}.Start(t)
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.to(first, nil), d.to(second, nil)}}}}, "app.test")
+	for _, user := range []string{"alice", "bob", "carol"} {
+		c := d.dial("app.test")
+		if err := c.signIn("NTLM", user); err != nil {
+			t.Fatalf("%s: %v", user, err)
+		}
+		for range 3 {
+			if res, err := c.ask(""); err != nil || res.Header.Get("X-User") != user {
+				t.Fatalf("%s came as %v, %v", user, res, err)
+			}
+		}
+	}
+}
