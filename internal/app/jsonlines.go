@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
+	"time"
 )
 
 // jsonLines writes one JSON object a line. What cannot be written is lost and
@@ -22,13 +24,18 @@ type jsonLines struct {
 	broken  bool  // the last flush failed
 }
 
-func newJSONLines(to io.Writer, name string, log *slog.Logger) *jsonLines {
+// readLimit is how long the reader of a pipe may make us wait.
+const readLimit = 2 * time.Second
+
+func newJSONLines(out io.Writer, name string, log *slog.Logger) *jsonLines {
+	to := newPatience(out, readLimit)
 	return &jsonLines{to: to, name: name, log: log, buffer: bufio.NewWriter(to)}
 }
 
-// openJSONLines appends to a file that only its owner may read.
+// openJSONLines appends to a file that only its owner may read. A named pipe
+// needs a reader: waiting for one would hold up the start for ever.
 func openJSONLines(path string, log *slog.Logger) (*jsonLines, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
