@@ -67,17 +67,19 @@ func (c *Client) Begin(id, parent flow.ExchangeID, method, target string, fields
 	if c.log == nil {
 		return
 	}
-	attrs := []flow.Attr{{Key: flow.KeyHTTP, Value: "1.1"}, {Key: flow.KeyReused, Value: "no"}}
+	var scratch [24]byte
+	facts := [...]flow.Attr{{Key: flow.KeyHTTP, Value: "1.1"}, {Key: flow.KeyReused, Value: "no"}, {Key: flow.KeyIdle}}
+	attrs := facts[:2]
 	if c.served > 1 {
-		attrs[1].Value = "yes"
-		attrs = append(attrs, flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)})
+		attrs = facts[:]
+		attrs[1].Value, attrs[2].Value = "yes", text(appendMilliseconds(scratch[:0], idle))
 	}
 	c.log.Add(flow.Event{At: time.Now(), Exchange: id, Parent: parent, Kind: flow.Request, From: flow.Client,
 		Text: method + " " + target, Header: fields, Attrs: attrs})
 }
 
-func milliseconds(d time.Duration) string {
-	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 3, 64)
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 3, 64)
 }
 
 // Write sends bytes of the request; body is how many of them are body. limit 0

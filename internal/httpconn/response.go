@@ -170,8 +170,9 @@ func (x *exchange) Finish(trailers []byte) error {
 		x.done(flow.Truncated)
 		return err
 	}
-	x.c.log.Add(flow.Event{At: time.Now(), Exchange: x.id, Kind: flow.ResponseDone, From: flow.Server, Bytes: x.sent})
-	x.done(flow.Complete)
+	now := time.Now()
+	x.c.log.Add(flow.Event{At: now, Exchange: x.id, Kind: flow.ResponseDone, From: flow.Server, Bytes: x.sent})
+	x.doneAt(now, flow.Complete)
 	return nil
 }
 

@@ -38,10 +38,10 @@ type Conn struct {
 	handler Handler
 	closing func() bool // reports that no further request may be read
 
-	first      [1]byte // an idle connection waits with this instead of a buffer
-	buf        *[]byte // read buffer; nil while idle
-	r, w       int     // unread bytes are buf[r:w]
-	out        *[]byte // write buffer; nil while nothing is pending
+	first      [512]byte // an idle connection waits with this instead of a buffer; most heads fit
+	buf        *[]byte   // read buffer; nil while idle
+	r, w       int       // unread bytes are buf[r:w]
+	out        *[]byte   // write buffer; nil while nothing is pending
 	outN       int
 	head       httpwire.Head
 	headEnd    int // where the head in use ends in buf
@@ -149,8 +149,7 @@ func (c *Conn) awaitRequest() bool {
 		return false
 	}
 	c.buf = c.srv.Buffers.head.get()
-	(*c.buf)[0] = c.first[0]
-	c.r, c.w = 0, 1
+	c.r, c.w = 0, copy(*c.buf, c.first[:n])
 	return true
 }
 

@@ -131,9 +131,11 @@ func minorText(minor int) string {
 	return "1.1"
 }
 
-func (x *exchange) done(outcome string) {
+func (x *exchange) done(outcome string) { x.doneAt(time.Now(), outcome) }
+
+func (x *exchange) doneAt(now time.Time, outcome string) {
 	x.finished = true
-	x.c.log.Add(flow.Event{At: time.Now(), Exchange: x.id, Kind: flow.ExchangeDone, Text: outcome})
+	x.c.log.Add(flow.Event{At: now, Exchange: x.id, Kind: flow.ExchangeDone, Text: outcome})
 }
 
 // end settles the exchange after its handler returned.
