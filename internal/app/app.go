@@ -30,6 +30,9 @@ type Options struct {
 	RecordTo string       // file for JSON lines of connections, exchanges and findings; nothing with recording off
 	Secrets  bool         // write credentials in clear
 	Version  string
+	// Ephemeral doors forget what is changed at run time, and may share their
+	// data folder with other doors.
+	Ephemeral bool
 }
 
 // App is a running door.
@@ -51,8 +54,10 @@ type App struct {
 	door      *site.Door
 	findings  *findings
 	certs     map[string]cert.Source
+	tickets   []*cert.TicketKeys
 	warnings  []string
 	windows   windows
+	unlock    func()     // gives up the data folder
 	mask      flow.Mask  // of all that others may see
 	writers   background // of records; they end after everything that could give them more
 	background
@@ -86,7 +91,8 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	var err error
-	if a.state, err = readState(filepath.Join(cfg.DataDir(), "state.json")); err != nil {
+	a.unlock = func() {}
+	if a.state, err = a.readState(); err != nil {
 		return nil, err
 	}
 	if a.ca, err = cert.OpenCA(filepath.Join(cfg.DataDir(), "ca"), cfg.LocalNames); err != nil {
@@ -156,9 +162,13 @@ func (a *App) Start() error {
 	if err := a.openWindows(); err != nil {
 		return a.startError(true, err)
 	}
+	if err := a.lockData(); err != nil {
+		return a.startError(true, err)
+	}
 	if err := a.startRecords(); err != nil {
 		return a.startError(true, err)
 	}
+	a.run(a.rotate)
 	a.run(a.gateway.Sweep)
 	a.run(a.findings.run)
 	var failed []error
@@ -208,6 +218,7 @@ func (a *App) Shutdown(ctx context.Context) {
 	a.closeWindows()
 	a.background.end()
 	a.writers.end()
+	a.unlock()
 }
 
 // CA is the local certificate authority.

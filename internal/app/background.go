@@ -5,20 +5,18 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"fanlight/internal/cert"
 )
 
-// rotate moves a site's ticket keys on until ctx ends.
-func rotate(keys *cert.TicketKeys) func(context.Context) {
-	return func(ctx context.Context) {
-		ticker := time.NewTicker(time.Hour)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case now := <-ticker.C:
+// rotate moves the ticket keys of all sites on until ctx ends.
+func (a *App) rotate(ctx context.Context) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			for _, keys := range a.tickets {
 				keys.Rotate(now)
 			}
 		}

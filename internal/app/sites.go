@@ -103,7 +103,7 @@ func (a *App) serverTLS(s *site.Site, c *config.Site) (*tls.Config, error) {
 	}
 	keys := cert.NewTicketKeys(0)
 	keys.Apply(config)
-	a.run(rotate(keys))
+	a.tickets = append(a.tickets, keys)
 	return config, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"fanlight/internal/config"
 )
@@ -13,13 +14,17 @@ import (
 // stateFile keeps what was changed at run time: sites that were stopped or
 // started otherwise than the configuration says.
 type stateFile struct {
-	path  string
+	path  string            // empty: it is not kept
 	Sites map[string]string `json:"sites"` // running or stopped
 }
 
-func readState(path string) (*stateFile, error) {
-	s := &stateFile{path: path, Sites: map[string]string{}}
-	raw, err := os.ReadFile(path)
+func (a *App) readState() (*stateFile, error) {
+	s := &stateFile{Sites: map[string]string{}}
+	if a.opts.Ephemeral {
+		return s, nil
+	}
+	s.path = filepath.Join(a.cfg.DataDir(), "state.json")
+	raw, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -27,7 +32,7 @@ func readState(path string) (*stateFile, error) {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
 	if err := json.Unmarshal(raw, s); err != nil {
-		return nil, fmt.Errorf("read state %s: %w (remove the file to forget run-time changes)", path, err)
+		return nil, fmt.Errorf("read state %s: %w (remove the file to forget run-time changes)", s.path, err)
 	}
 	if s.Sites == nil {
 		s.Sites = map[string]string{}
@@ -36,6 +41,9 @@ func readState(path string) (*stateFile, error) {
 }
 
 func (s *stateFile) write() error {
+	if s.path == "" {
+		return nil
+	}
 	raw, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)

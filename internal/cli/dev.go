@@ -94,7 +94,7 @@ func dev(ctx context.Context, s streams, o devOptions, args []string) (err error
 		}
 	}()
 	printDev(s, o, sites, ca)
-	return runDoor(ctx, s, cfg, app.Options{Version: version()})
+	return runDoor(ctx, s, cfg, app.Options{Version: version(), Ephemeral: true})
 }
 
 // devData is the data folder of development, the same for every project, so

@@ -111,9 +111,9 @@ type SummaryRecord struct {
 	ElapsedMS   float64 `json:"elapsed_ms"`
 }
 
-// ConnJSON is a connection as the object that is written. It holds no header
-// fields, so that nothing of it needs the mask.
-func ConnJSON(c *Conn, _ Mask) ConnRecord {
+// ConnJSON is a connection as the object that is written; mask may be nil.
+func ConnJSON(c *Conn, mask Mask) ConnRecord {
+	c = mask.Conn(c)
 	out := ConnRecord{
 		Type: "connection", ID: c.ID.String(), Source: c.Source, Scheme: c.Scheme,
 		Started: timestamp(c.Started), Site: c.Site, Origin: c.Origin,
@@ -196,7 +196,7 @@ func eventRecord(c *Conn, e *Event) EventRecord {
 func ExchangeJSON(x *Exchange, mask Mask) ExchangeRecord {
 	out := ExchangeRecord{
 		Type: "exchange", ID: x.ID.String(), Conn: x.Conn.String(), HTTP: x.HTTP, Stream: x.Stream,
-		Method: x.Method, Scheme: x.Scheme, Host: x.Host, Target: x.Target,
+		Method: x.Method, Scheme: x.Scheme, Host: x.Host, Target: mask.target(x.Target),
 		Status: x.Status, Reason: x.Reason,
 		RequestHeaders: mask.pairs(x.RequestHeader), ResponseHeaders: mask.pairs(x.ResponseHeader),
 		ResponseSHA256: x.ResponseSHA256, Started: timestamp(x.Started), Outcome: x.Outcome,

@@ -11,9 +11,14 @@ import (
 // shows everything.
 type Mask func(name, value string) string
 
+// TargetField is the name under which a Mask is given a request target.
+const TargetField = ":target"
+
 // NewMask makes a Mask that puts a token in place of the secrets of
-// Authorization, Proxy-Authorization, Cookie and Set-Cookie; schemes and cookie
-// names stay readable. Under one key, equal secrets give equal tokens.
+// Authorization, Proxy-Authorization, Cookie, Set-Cookie and fields with API
+// keys, and of passwords and tokens in the queries of targets and references;
+// schemes and names stay readable. Under one key, equal secrets give equal
+// tokens.
 func NewMask(key []byte) Mask {
 	m := masker{append([]byte(nil), key...)}
 	return m.field
@@ -34,10 +39,56 @@ func (m masker) field(name, value string) string {
 			attributes = ";" + attributes
 		}
 		return m.cookie(pair) + attributes
+	case "x-api-key", "api-key", "x-auth-token", "x-csrf-token":
+		return m.token(value)
+	case TargetField, "referer", "location", "content-location":
+		return m.reference(value)
 	case "":
 		return m.noField(value)
 	}
 	return value
+}
+
+// reference masks the user information and the secret parameters of a URL or
+// of a part of one.
+func (m masker) reference(ref string) string {
+	if scheme, rest, found := strings.Cut(ref, "://"); found {
+		end := strings.IndexAny(rest, "/?#")
+		if end < 0 {
+			end = len(rest)
+		}
+		if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
+			ref = scheme + "://" + m.token(rest[:at]) + rest[at:]
+		}
+	}
+	path, query, found := strings.Cut(ref, "?")
+	if !found {
+		return ref
+	}
+	query, fragment, hasFragment := strings.Cut(query, "#")
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if name, value, found := strings.Cut(pair, "="); found && secretName(name) {
+			pairs[i] = name + "=" + m.token(value)
+		}
+	}
+	ref = path + "?" + strings.Join(pairs, "&")
+	if hasFragment {
+		ref += "#" + fragment
+	}
+	return ref
+}
+
+// secretName reports whether a parameter of that name holds what opens
+// something.
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range [...]string{"password", "passwd", "pwd", "passphrase", "secret", "token", "api_key", "apikey", "api-key", "signature", "samlresponse"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return name == "code" || name == "sig"
 }
 
 // noField masks a line that is not a field but begins like a secret one.
@@ -102,15 +153,26 @@ func (m Mask) Conn(c *Conn) *Conn {
 		if len(e.Header) > 0 {
 			e.Header = FormatFields(m.fields(ParseFields(e.Header)))
 		}
+		if method, target, found := strings.Cut(e.Text, " "); found && e.Kind == Request {
+			e.Text = method + " " + m(TargetField, target)
+		}
 		out.Events[i] = e
 	}
 	out.Exchanges = make([]*Exchange, len(c.Exchanges))
 	for i, x := range c.Exchanges {
 		shown := *x
+		shown.Target = m(TargetField, x.Target)
 		shown.RequestHeader, shown.ResponseHeader = m.fields(x.RequestHeader), m.fields(x.ResponseHeader)
 		out.Exchanges[i] = &shown
 	}
 	return &out
+}
+
+func (m Mask) target(t string) string {
+	if m == nil {
+		return t
+	}
+	return m(TargetField, t)
 }
 
 func (m Mask) fields(fields []Field) []Field {

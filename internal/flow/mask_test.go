@@ -21,6 +21,13 @@ func TestMaskKeepsWhatIsNotSecret(t *testing.T) {
 		{"Set-Cookie", "sid=1; Path=/; HttpOnly", "sid=T; Path=/; HttpOnly"},
 		{"Set-Cookie", "sid=", "sid="},
 		{"", "Authorization Basic dXNlcg==", "T"},
+		{"X-Api-Key", "k", "T"},
+		{TargetField, "/login?user=a&Password=b&x", "/login?user=a&Password=T&x"},
+		{TargetField, "/cb?code=1&state=2#access_token=3", "/cb?code=T&state=2#access_token=3"},
+		{TargetField, "/plain", "/plain"},
+		{TargetField, "http://u:p@h/x", "http://T@h/x"},
+		{"Referer", "https://u:p@h?token=1", "https://T@h?token=T"},
+		{"Location", "/a@b?next=/c", "/a@b?next=/c"},
 		{"", "whatever", "whatever"},
 	} {
 		if got := token.ReplaceAllString(mask(test.name, test.value), "T"); got != test.want {
@@ -44,7 +51,7 @@ func TestMaskKeepsEquality(t *testing.T) {
 }
 
 func TestMaskConn(t *testing.T) {
-	trace, err := Parse("conn 1  ? -> ?\n  +0.000 > GET / x1\n    > Authorization: Basic c2VjcmV0\n    > Cookie: sid=secret\n")
+	trace, err := Parse("conn 1  ? -> ?\n  +0.000 > GET /?password=hidden x1\n    > Authorization: Basic c2VjcmV0\n    > Cookie: sid=secret\n")
 	if err != nil {
 		t.Fatal(err)
 	}

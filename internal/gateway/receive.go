@@ -8,11 +8,13 @@ import (
 	"fanlight/internal/origin"
 )
 
-// receive reads the response and carries it to the client.
+// receive reads the response and carries it to the client. The limit of the
+// wait counts once: an interim response does not give the origin more time.
 func (k *carriage) receive() *origin.Failure {
 	c := k.conn
-	for {
-		h, err := c.ReadHead(k.firstByteLimit())
+	limit := k.firstByteLimit()
+	for ; ; limit = 0 {
+		h, err := c.ReadHead(limit)
 		if err != nil {
 			return k.unanswered(err)
 		}

@@ -3,7 +3,9 @@ package gateway
 import (
 	"net"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
@@ -80,5 +82,54 @@ func TestSignInStaysAtItsOrigin(t *testing.T) {
 				t.Fatalf("%s came as %v, %v", user, res, err)
 			}
 		}
+	}
+}
+
+// TestInterimResponsesDoNotExtendTheWait has an origin that says 103 for ever:
+// the limit of the first byte still ends the exchange.
+func TestInterimResponsesDoNotExtendTheWait(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for {
+					if _, err := c.Write([]byte("HTTP/1.1 103 Early Hints\r\n\r\n")); err != nil {
+						return
+					}
+					time.Sleep(20 * time.Millisecond)
+				}
+			}()
+		}
+	}()
+	d := newDoor(t)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	n, _ := strconv.Atoi(port)
+	o := d.to(testnet.Echo{At: testnet.At{Plain: true}}.Start(t), func(o *origin.Options) {
+		o.Port, o.Timeouts.FirstByte = uint16(n), 300*time.Millisecond
+	})
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
+	c := d.dial("app.test")
+	c.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
+	for {
+		res, _, err := c.receive("GET")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode == 103 {
+			continue
+		}
+		if res.StatusCode != 504 || !strings.Contains(d.incident(res).Cause, "no response within 300ms") {
+			t.Errorf("got %d, %s", res.StatusCode, d.incident(res).Cause)
+		}
+		return
 	}
 }

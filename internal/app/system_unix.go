@@ -19,3 +19,6 @@ func listenPrivately(path string) (net.Listener, error) {
 	}
 	return ln, os.Chmod(path, 0o600)
 }
+
+// tryLock locks a file until it is closed, or fails at once.
+func tryLock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
