@@ -17,20 +17,23 @@ import (
 
 // visitation is load on many sites: one kept connection to each, requests at a
 // steady rate whatever the answers take. Meanwhile Victim, if it has a name,
-// is stopped and started, once in every Pace.
+// is told Commands, once in every Pace.
 type visitation struct {
 	Sites   []hostedSite
 	Rate    int // requests a second in all
 	For     time.Duration
 	Control string // socket of the door
 	Victim  hostedSite
-	Pace    time.Duration
+	// Commands for the victim, stop and start; or only start, which changes
+	// nothing but takes the same way: the load's own process is as busy then.
+	Commands []string
+	Pace     time.Duration
 }
 
 // visits are what the load saw.
 type visits struct {
 	Millis  []float64 // of each request, ascending
-	Changes []float64 // milliseconds of each stop and start together
+	Changes []float64 // milliseconds of each round of commands
 }
 
 // visit reads a visitation and writes its visits, as JSON. One failed request
@@ -162,7 +165,7 @@ func (c *visitor) ask() error {
 	return err
 }
 
-// toggle stops and starts the victim until ctx ends.
+// toggle tells the victim its commands until ctx ends.
 func (v *visitation) toggle(ctx context.Context) (millis []float64, err error) {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -178,7 +181,7 @@ func (v *visitation) toggle(ctx context.Context) (millis []float64, err error) {
 		case <-pace.C:
 		}
 		began := time.Now()
-		for _, action := range []string{"stop", "start"} {
+		for _, action := range v.Commands {
 			if err := change(client, v.Victim.Site, action); err != nil {
 				return nil, err
 			}

@@ -28,7 +28,7 @@ func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) (
 	door.Start()
 	t.Cleanup(door.Close)
 	site := hostedSite{"example", "example.com", server.Listener.Addr().String()}
-	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Victim: hostedSite{Site: "victim"}, Pace: time.Millisecond})
+	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Victim: hostedSite{Site: "victim"}, Commands: []string{"stop", "start"}, Pace: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,6 +169,7 @@ func (a *App) Start() error {
 		return a.startError(true, err)
 	}
 	a.run(a.rotate)
+	a.run(a.keepStates)
 	a.run(a.gateway.Sweep)
 	a.run(a.findings.run)
 	var failed []error

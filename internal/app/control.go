@@ -166,7 +166,7 @@ func (c control) SaveSite(name string) error {
 	}
 	a.cfg.Sites[name].State = state
 	delete(a.state.Sites, name)
-	return a.state.write()
+	return a.state.save()
 }
 
 // edit changes a configuration file in place, comments kept.

@@ -91,7 +91,11 @@ func (f *findings) run(ctx context.Context) {
 			return
 		}
 		spread := newSpread(ctx)
-		f.look(recent, spread.rest)
+		if aboutConns(entries) {
+			f.look(recent, spread.rest)
+		} else {
+			f.look(nil, spread.rest) // a fact alone sheds no new light on connections
+		}
 		spread.rest()
 	}
 }
@@ -132,6 +136,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
+}
+
+func aboutConns(entries []store.Entry) bool {
+	return slices.ContainsFunc(entries, func(e store.Entry) bool { return e.Conn != 0 })
 }
 
 func gather(recent []flow.ConnID, entries []store.Entry) []flow.ConnID {
