@@ -111,16 +111,21 @@ type rootItem struct {
 	Trusted  bool   `json:"system_trusts"`
 }
 
+// noCA prints that there is nothing to print.
+func (o trustOptions) noCA(s streams, dir, what string) {
+	if o.output.asked() {
+		printItems(s.out, o.output.jsonl, nil)
+	}
+	fmt.Fprintf(s.err, "there is no local CA in %s%s\n", dir, what)
+}
+
 func showTrust(s streams, o trustOptions) error {
 	ca, dir, err := o.openCA(false)
 	if err != nil {
 		return err
 	}
 	if ca == nil {
-		if o.output.asked() {
-			printItems(s.out, o.output.jsonl, nil)
-		}
-		fmt.Fprintf(s.err, "there is no local CA in %s yet; `fanlight run` and `fanlight trust install` make it\n", dir)
+		o.noCA(s, dir, " yet; `fanlight run` and `fanlight trust install` make it")
 		return nil
 	}
 	root := ca.Root()

@@ -28,10 +28,7 @@ func uninstallTrust(s streams, o trustOptions) error {
 		return err
 	}
 	if ca == nil {
-		if o.output.asked() {
-			printItems(s.out, o.output.jsonl, nil)
-		}
-		fmt.Fprintf(s.err, "there is no local CA in %s: nothing to take out\n", dir)
+		o.noCA(s, dir, ": nothing to take out")
 		return nil
 	}
 	return reportStores(s, o.output, "removed", machine.UninstallTrust(ca.RootPath()))
