@@ -47,7 +47,6 @@ func startCaddy(b *bench, program string, r route) (*process, error) {
 	conf, err := b.write(r.name+".caddyfile", `{
   admin off
   auto_https off
-  skip_install_trust
   persist_config off
   log {
     level ERROR
@@ -70,7 +69,9 @@ https://%[1]s, https://%[2]s:%[3]s {
 		return nil, err
 	}
 	home := filepath.Join(b.dir, r.name)
-	env := append([]string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}, oneThread...)
+	// Whatever its options say, it puts the root of a CA nobody asked for into
+	// the system's store; without a PATH it finds no tool to do it with.
+	env := append([]string{"PATH=" + home, "HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}, oneThread...)
 	return b.start(r.name, serverCPU, env, program, "run", "--config", conf, "--adapter", "caddyfile")
 }
 
