@@ -6,4 +6,4 @@ import "net"
 
 // drain does nothing here: the connections in the queue are reset when the
 // socket is closed.
-func drain(*net.TCPListener, func(net.Conn)) {}
+func drain(_ *net.TCPListener, borrowed, quiet bool, _ func(net.Conn)) {}

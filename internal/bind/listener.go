@@ -6,12 +6,14 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	firstBackOff = 5 * time.Millisecond
 	lastBackOff  = time.Second
+	quietAfter   = time.Second
 )
 
 // listener is one listening socket and who wants it.
@@ -21,6 +23,7 @@ type listener struct {
 	shutdown func()        // makes a socket that others hold too refuse connections; nil for our own
 	closing  chan struct{} // closed when the socket is about to be
 	done     chan struct{} // closed when the accept loop has ended
+	lastCame atomic.Int64  // unix nanoseconds, of the last connection
 
 	mu   sync.Mutex
 	refs []*Ref // oldest first; guarded by mu, changed under Listeners.mu too
@@ -55,6 +58,7 @@ func (l *listener) remove(r *Ref) (last bool) {
 }
 
 func (l *listener) hand(c net.Conn) {
+	l.lastCame.Store(time.Now().UnixNano())
 	l.mu.Lock()
 	serve := l.last
 	l.mu.Unlock()
@@ -105,7 +109,8 @@ func (l *listener) isClosing() bool {
 func (l *listener) close() {
 	close(l.closing)
 	if s, ok := l.socket.(*net.TCPListener); ok {
-		drain(s, l.hand)
+		quiet := time.Since(time.Unix(0, l.lastCame.Load())) > quietAfter
+		drain(s, l.shutdown != nil, quiet, l.hand)
 	}
 	if l.shutdown != nil {
 		l.shutdown()
