@@ -23,6 +23,9 @@ const (
 	// manyPace is how often a site is stopped and started: 200 times in the
 	// usual 4 s.
 	manyPace = 20 * time.Millisecond
+	manyTurn = 250 * time.Millisecond
+	// manyTimes the usual length is measured: one request of a hundred decides.
+	manyTimes = 3
 )
 
 var manyColumns = []column{
@@ -74,22 +77,41 @@ func manySites(b *bench) ([]subject, error) {
 		return nil, err
 	}
 	shared, others := sites[75], append(sites[:75:75], sites[76:]...)
-	subjects := []subject{
-		{name: "told to start while it serves"},
-		{name: "one stops, 9 others on its address"},
-		{name: "one stops, alone on its address"},
-	}
-	for i, victim := range []hostedSite{shared, shared, alone} {
-		v := visitation{Sites: others, Rate: manyRate, For: b.duration, Pace: manyPace, Control: b.controlSocket(), Victim: victim, Commands: []string{"stop", "start"}}
+	v := visitation{Sites: others, Rate: manyRate, Control: b.controlSocket(), Turn: manyTurn, Pace: manyPace, Tasks: []task{
+		{shared.Site, []string{"start", "start"}},
+		{shared.Site, []string{"stop", "start"}},
+		{alone.Site, []string{"stop", "start"}},
+	}}
+	v.For = manyTimes * b.duration * time.Duration(len(v.Tasks))
+	together := &together{measure: func(ctx context.Context) ([][]float64, error) { return v.run(ctx, proc) }}
+	warm := v
+	warm.For = time.Duration(len(v.Tasks)) * manyTurn
+	return []subject{
+		{name: "told to start while it serves", own: true, version: version, measure: together.of(0)},
+		{name: "one stops, 9 others on its address", own: true, measure: together.of(1)},
+		{name: "one stops, alone on its address", own: true, measure: together.of(2)},
+	}, warm.untilServed(b.ctx, proc)
+}
+
+// together measures several subjects in one run.
+type together struct {
+	measure func(ctx context.Context) ([][]float64, error) // by subject
+	values  [][]float64
+	err     error
+}
+
+// of gives the measure of one subject; that of the first, which is asked first
+// in each round, makes the run.
+func (t *together) of(i int) func(context.Context) ([]float64, error) {
+	return func(ctx context.Context) ([]float64, error) {
 		if i == 0 {
-			v.Commands = []string{"start", "start"}
+			t.values, t.err = t.measure(ctx)
 		}
-		subjects[i].own, subjects[i].version = true, version
-		subjects[i].measure = func(ctx context.Context) ([]float64, error) { return v.run(ctx, proc) }
+		if t.err != nil {
+			return nil, t.err
+		}
+		return t.values[i], nil
 	}
-	subjects[1].version, subjects[2].version = "", ""
-	warm := visitation{Sites: others, Rate: manyRate, For: time.Second, Control: b.controlSocket()}
-	return subjects, warm.untilServed(b.ctx, proc)
 }
 
 // layOut gives the sites their names and addresses.
@@ -120,8 +142,8 @@ func manyConfiguration(b *bench, sites []hostedSite, origin string) string {
 }
 
 // run measures from a process of its own, on the load's core, and gives the
-// values of manyColumns.
-func (v visitation) run(ctx context.Context, server *process) ([]float64, error) {
+// values of manyColumns for each task.
+func (v visitation) run(ctx context.Context, server *process) ([][]float64, error) {
 	task, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -144,16 +166,25 @@ func (v visitation) run(ctx context.Context, server *process) ([]float64, error)
 	if err := server.ended(); err != nil {
 		return nil, err
 	}
-	var seen visits
+	var seen []visits
 	if err := json.Unmarshal(answer, &seen); err != nil {
 		return nil, fmt.Errorf("read load's report: %w", err)
 	}
-	change := math.NaN()
-	if len(seen.Changes) > 0 {
-		change = median(seen.Changes)
+	values := make([][]float64, len(seen))
+	for i := range seen {
+		values[i] = seen[i].values(v.For / time.Duration(len(seen)))
 	}
-	return []float64{seen.part(0.99), seen.part(0.5), seen.part(1),
-		float64(len(seen.Millis)) / v.For.Seconds(), float64(len(seen.Changes)), change}, nil
+	return values, nil
+}
+
+// values are those of manyColumns for turns that took so long in all.
+func (s *visits) values(all time.Duration) []float64 {
+	change := math.NaN()
+	if len(s.Changes) > 0 {
+		change = median(s.Changes)
+	}
+	return []float64{s.part(0.99), s.part(0.5), s.part(1),
+		float64(len(s.Millis)) / all.Seconds(), float64(len(s.Changes)), change}
 }
 
 // untilServed waits for the door, and warms it up.

@@ -16,28 +16,33 @@ import (
 )
 
 // visitation is load on many sites: one kept connection to each, requests at a
-// steady rate whatever the answers take. Meanwhile Victim, if it has a name,
-// is told Commands, once in every Pace.
+// steady rate whatever the answers take. Meanwhile one of Tasks is told to the
+// door, once in every Pace, and every Turn it is the next one's turn: what
+// troubles the machine for a while troubles all of them.
 type visitation struct {
-	Sites   []hostedSite
-	Rate    int // requests a second in all
-	For     time.Duration
-	Control string // socket of the door
-	Victim  hostedSite
-	// Commands for the victim, stop and start; or only start, which changes
-	// nothing but takes the same way: the load's own process is as busy then.
-	Commands []string
-	Pace     time.Duration
+	Sites      []hostedSite
+	Rate       int // requests a second in all
+	For        time.Duration
+	Control    string // socket of the door
+	Tasks      []task
+	Turn, Pace time.Duration
 }
 
-// visits are what the load saw.
+// task is commands for one site: stop and start; or only start, which changes
+// nothing but takes the same way, so that load and door are as busy with it.
+type task struct {
+	Site     string
+	Commands []string
+}
+
+// visits are what the load saw in the turns of one task.
 type visits struct {
 	Millis  []float64 // of each request, ascending
 	Changes []float64 // milliseconds of each round of commands
 }
 
-// visit reads a visitation and writes its visits, as JSON. One failed request
-// makes it worthless and ends it with an error.
+// visit reads a visitation and writes a list of visits, one for each task, as
+// JSON. One failed request makes it worthless and ends it with an error.
 func visit(ctx context.Context, in io.Reader, out io.Writer) error {
 	var v visitation
 	if err := json.NewDecoder(in).Decode(&v); err != nil {
@@ -59,12 +64,12 @@ func visit(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(seen)
 }
 
-func (v *visitation) visitAll(ctx context.Context, conns []*visitor) (*visits, error) {
+func (v *visitation) visitAll(ctx context.Context, conns []*visitor) ([]visits, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	defer time.AfterFunc(v.For, func() { end(errVisited) }).Stop()
 	every := time.Duration(len(conns)) * time.Second / time.Duration(v.Rate)
-	seen := &visits{}
+	changes := make([][]float64, len(v.Tasks))
 	var all sync.WaitGroup
 	began := time.Now()
 	for i, c := range conns {
@@ -74,23 +79,39 @@ func (v *visitation) visitAll(ctx context.Context, conns []*visitor) (*visits, e
 			}
 		})
 	}
-	if v.Victim.Site != "" {
-		all.Go(func() {
-			var err error
-			if seen.Changes, err = v.toggle(ctx); err != nil {
-				end(err)
-			}
-		})
-	}
+	all.Go(func() {
+		if err := v.command(ctx, began, changes); err != nil {
+			end(err)
+		}
+	})
 	all.Wait()
-	for _, c := range conns {
-		seen.Millis = append(seen.Millis, c.millis...)
-	}
-	slices.Sort(seen.Millis)
 	if err := context.Cause(ctx); !errors.Is(err, errVisited) {
 		return nil, err
 	}
-	return seen, nil
+	return v.sort(began, conns, changes), nil
+}
+
+// turn tells whose turn it is.
+func (v *visitation) turn(began, now time.Time) int {
+	return int(now.Sub(began)/v.Turn) % len(v.Tasks)
+}
+
+// sort gives each task the requests that were made in its turns.
+func (v *visitation) sort(began time.Time, conns []*visitor, changes [][]float64) []visits {
+	seen := make([]visits, len(v.Tasks))
+	for i := range seen {
+		seen[i].Changes = changes[i]
+	}
+	for _, c := range conns {
+		for _, a := range c.asked {
+			s := &seen[v.turn(began, a.at)]
+			s.Millis = append(s.Millis, a.took.Seconds()*1e3)
+		}
+	}
+	for _, s := range seen {
+		slices.Sort(s.Millis)
+	}
+	return seen
 }
 
 var errVisited = errors.New("the time of the load is over")
@@ -100,7 +121,12 @@ type visitor struct {
 	*tls.Conn
 	r       *bufio.Reader
 	request string
-	millis  []float64
+	asked   []asked
+}
+
+type asked struct {
+	at   time.Time
+	took time.Duration
 }
 
 func dialVisitor(ctx context.Context, s hostedSite) (*visitor, error) {
@@ -143,7 +169,7 @@ func (c *visitor) visit(ctx context.Context, due time.Time, every time.Duration)
 		if err := c.ask(); err != nil {
 			return err
 		}
-		c.millis = append(c.millis, time.Since(began).Seconds()*1e3)
+		c.asked = append(c.asked, asked{began, time.Since(began)})
 		due = due.Add(every)
 	}
 }
@@ -165,8 +191,9 @@ func (c *visitor) ask() error {
 	return err
 }
 
-// toggle tells the victim its commands until ctx ends.
-func (v *visitation) toggle(ctx context.Context) (millis []float64, err error) {
+// command tells the door the tasks in their turns until ctx ends, and adds to
+// each one's changes how long its commands took, in milliseconds.
+func (v *visitation) command(ctx context.Context, began time.Time, changes [][]float64) error {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", v.Control)
@@ -177,16 +204,17 @@ func (v *visitation) toggle(ctx context.Context) (millis []float64, err error) {
 	for {
 		select {
 		case <-ctx.Done():
-			return millis, nil
+			return nil
 		case <-pace.C:
 		}
-		began := time.Now()
-		for _, action := range v.Commands {
-			if err := change(client, v.Victim.Site, action); err != nil {
-				return nil, err
+		told := time.Now()
+		turn := v.turn(began, told)
+		for _, command := range v.Tasks[turn].Commands {
+			if err := change(client, v.Tasks[turn].Site, command); err != nil {
+				return err
 			}
 		}
-		millis = append(millis, time.Since(began).Seconds()*1e3)
+		changes[turn] = append(changes[turn], time.Since(told).Seconds()*1e3)
 	}
 }
 

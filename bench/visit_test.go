@@ -15,7 +15,7 @@ import (
 )
 
 // visitFor runs a short load on a server, with a door's control beside it.
-func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) (*visits, error) {
+func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) ([]visits, error) {
 	t.Helper()
 	server := httptest.NewTLSServer(answer)
 	t.Cleanup(server.Close)
@@ -28,7 +28,8 @@ func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) (
 	door.Start()
 	t.Cleanup(door.Close)
 	site := hostedSite{"example", "example.com", server.Listener.Addr().String()}
-	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Victim: hostedSite{Site: "victim"}, Commands: []string{"stop", "start"}, Pace: time.Millisecond})
+	task, err := json.Marshal(visitation{Sites: []hostedSite{site, site}, Rate: 500, For: 200 * time.Millisecond, Control: socket, Pace: time.Millisecond, Turn: 20 * time.Millisecond,
+		Tasks: []task{{"victim", []string{"stop", "start"}}, {"other", []string{"start"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +37,8 @@ func visitFor(t *testing.T, answer http.HandlerFunc, control http.HandlerFunc) (
 	if err := visit(t.Context(), bytes.NewReader(task), &out); err != nil {
 		return nil, err
 	}
-	var seen visits
-	return &seen, json.Unmarshal(out.Bytes(), &seen)
+	var seen []visits
+	return seen, json.Unmarshal(out.Bytes(), &seen)
 }
 
 func body(w http.ResponseWriter, _ *http.Request) {
@@ -45,20 +46,27 @@ func body(w http.ResponseWriter, _ *http.Request) {
 }
 
 func TestVisit(t *testing.T) {
-	var stops, starts atomic.Int64
+	var stops, starts, others atomic.Int64
 	seen, err := visitFor(t, body, func(_ http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/api/sites/victim/stop":
 			stops.Add(1)
 		case "/api/sites/victim/start":
 			starts.Add(1)
+		case "/api/sites/other/start":
+			others.Add(1)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(seen.Millis) == 0 || len(seen.Changes) == 0 || stops.Load() != int64(len(seen.Changes)) || starts.Load() != stops.Load() {
-		t.Errorf("%d requests, %d stops seen, %d stops and %d starts made", len(seen.Millis), len(seen.Changes), stops.Load(), starts.Load())
+	for i, told := range []int64{stops.Load(), others.Load()} {
+		if len(seen[i].Millis) == 0 || len(seen[i].Changes) == 0 || told != int64(len(seen[i].Changes)) {
+			t.Errorf("task %d: %d requests seen, %d rounds of commands, %d arrived", i, len(seen[i].Millis), len(seen[i].Changes), told)
+		}
+	}
+	if starts.Load() != stops.Load() {
+		t.Errorf("%d stops and %d starts", stops.Load(), starts.Load())
 	}
 }
 
