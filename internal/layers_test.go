@@ -23,7 +23,7 @@ type layer struct {
 }
 
 const (
-	decoders = "packet pcap reassembly tlswire httpwire authwire"
+	decoders = "packet pcap reassembly tlswire quicwire httpwire authwire"
 	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/compare report machine cert"
 	// door is what serves traffic: it must not know of its observers.
 	door = "httpconn bind cert files site origin filter waf signin script gateway intercept probe"
@@ -41,6 +41,7 @@ func layers() []layer {
 		{rank: 1, path: "pcap"},
 		{rank: 1, path: "reassembly", may: list("packet")},
 		{rank: 1, path: "tlswire"},
+		{rank: 1, path: "quicwire"},
 		{rank: 1, path: "httpwire"},
 		{rank: 1, path: "authwire"},
 
@@ -85,6 +86,7 @@ func layers() []layer {
 		{rank: 9, path: "scripts/runtests"},
 
 		{rank: testRank, path: "testnet", may: list("flow tap tlswire")},
+		{rank: testRank, path: "oracle", may: list("flow", decoders, "dissect")},
 		{rank: testRank, path: "internal"},
 	}
 	app := layer{rank: 7, path: "app"}
@@ -116,7 +118,7 @@ func directions() []direction {
 			"a rule that needs the live world cannot run on a customer's capture; let the source record a fact instead"},
 		{in(door), in("store explain explain/rules explain/compare report console web"), "the door must work with the window shut"},
 		{in("store"), under("explain"), "a finding is derived from what is stored, and never stored as truth"},
-		{anything, in("testnet internal"), "it is for tests only"},
+		{anything, in("testnet oracle internal"), "it is for tests only"},
 		{except(anything, "console"), in("web"), "the pages belong to the console"},
 	}
 }
