@@ -57,29 +57,35 @@ func (f *Folder) Add(e Event) (*Conn, *Exchange) {
 		f.conns[e.Conn] = c
 		f.trace.Conns = append(f.trace.Conns, c)
 	}
-	f.keep(c, e)
-	if e.Packet != 0 {
-		c.Packets = max(c.Packets, e.Packet)
-	}
+	return c, c.Fold(e, f.limit)
+}
+
+// Fold adds one event of this connection and gives the exchange it belongs to,
+// nil if none. With a limit above 0 it keeps at most so many events and
+// exchanges, dropping the oldest.
+func (c *Conn) Fold(e Event, limit int) *Exchange {
+	c.keep(e, limit)
 	c.foldConn(&e)
 	if e.Exchange == 0 {
-		return c, nil
+		return nil
 	}
 	x := c.exchange(e.Exchange)
 	x.fold(&e)
-	return c, x
+	return x
 }
 
-func (f *Folder) keep(c *Conn, e Event) {
+func (c *Conn) keep(e Event, limit int) {
 	c.Events = append(c.Events, e)
-	if f.limit == 0 {
+	if limit == 0 {
 		return
 	}
-	if len(c.Events) > f.limit {
-		c.Events = slices.Delete(c.Events, 0, len(c.Events)-f.limit)
+	// Some more are kept for a while: to move all for each new one is slow.
+	if spare := limit / 4; len(c.Events) > limit+spare {
+		c.Events = slices.Delete(c.Events, 0, len(c.Events)-limit)
 	}
-	if len(c.Exchanges) > f.limit {
-		c.Exchanges = slices.Delete(c.Exchanges, 0, len(c.Exchanges)-f.limit)
+	if spare := limit / 4; len(c.Exchanges) > limit+spare {
+		c.Forgotten += len(c.Exchanges) - limit
+		c.Exchanges = slices.Delete(c.Exchanges, 0, len(c.Exchanges)-limit)
 	}
 }
 
@@ -160,6 +166,9 @@ func (c *Conn) foldCount(e *Event) {
 	if err1 == nil && err2 == nil {
 		c.ClientBytes, c.ServerBytes, c.Counted = client, server, true
 	}
+	if n, err := strconv.Atoi(e.Attr(KeyPackets)); err == nil {
+		c.Packets = n
+	}
 }
 
 func (c *Conn) foldTLS(e *Event) {
@@ -221,6 +230,7 @@ func (x *Exchange) fold(e *Event) {
 		x.foldRequest(e)
 	case RequestDone:
 		x.RequestDone, x.RequestBodyBytes = e.At, e.Bytes
+		setIf(&x.RequestSHA256, e.Attr(KeySHA256))
 	case Response:
 		x.Responded, x.Status, x.Reason = e.At, e.Status, e.Text
 		x.ResponseHeader = ParseFields(e.Header)

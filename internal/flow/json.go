@@ -84,6 +84,7 @@ type ExchangeRecord struct {
 	ResponseHeaders   [][2]string `json:"response_headers,omitempty"`
 	RequestBodyBytes  *int64      `json:"request_body_bytes,omitempty"`
 	ResponseBodyBytes *int64      `json:"response_body_bytes,omitempty"`
+	RequestSHA256     string      `json:"request_body_sha256,omitempty"`
 	ResponseSHA256    string      `json:"response_body_sha256,omitempty"`
 	Started           string      `json:"started,omitempty"`
 	WaitMS            *float64    `json:"wait_ms,omitempty"`
@@ -118,7 +119,7 @@ func ConnJSON(c *Conn, mask Mask) ConnRecord {
 		Type: "connection", ID: c.ID.String(), Source: c.Source, Scheme: c.Scheme,
 		Started: timestamp(c.Started), Site: c.Site, Origin: c.Origin,
 		TLS: tlsRecord(c), Self: "none", Close: closeRecord(c),
-		Packets: c.Packets, Exchanges: len(c.Exchanges),
+		Packets: c.Packets, Exchanges: c.Forgotten + len(c.Exchanges),
 	}
 	if c.Parent != 0 {
 		out.Parent = c.Parent.String()
@@ -199,7 +200,7 @@ func ExchangeJSON(x *Exchange, mask Mask) ExchangeRecord {
 		Method: x.Method, Scheme: x.Scheme, Host: x.Host, Target: mask.target(x.Target),
 		Status: x.Status, Reason: x.Reason,
 		RequestHeaders: mask.pairs(x.RequestHeader), ResponseHeaders: mask.pairs(x.ResponseHeader),
-		ResponseSHA256: x.ResponseSHA256, Started: timestamp(x.Started), Outcome: x.Outcome,
+		RequestSHA256: x.RequestSHA256, ResponseSHA256: x.ResponseSHA256, Started: timestamp(x.Started), Outcome: x.Outcome,
 		WaitMS: ms(x.Wait()), ReceiveMS: ms(x.Receive()), TotalMS: ms(x.Total()),
 		Incident: x.Incident, Cause: x.Cause, Reused: yesNo(x.Reused), Tunnel: x.Tunnel,
 	}

@@ -17,7 +17,19 @@ const (
 	ConnectFailed // it failed; Text: refused, timeout, unreachable, or the system's words
 	FIN           // From ended its sending direction
 	RST           // From reset the connection
-	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes
+	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes, packets
+
+	// TCP as only packets show it. From is the sender of the bytes.
+
+	MidStream      // the record begins in the middle: no SYN was seen
+	Retransmission // bytes came again; Bytes
+	OutOfOrder     // bytes came before those in front of them; Bytes
+	Overlap        // bytes came again and were others; Bytes; the first ones count
+	Gap            // bytes passed that were not captured; Bytes
+	BufferFull     // bytes were dropped by us to bound memory; Bytes
+	KeepAlive      // a probe of an idle connection
+	ZeroWindow     // From takes no more bytes for now
+	WindowOpen     // From takes bytes again
 
 	// TLS. Attrs carry the facts, see the Key constants.
 
@@ -32,6 +44,8 @@ const (
 	Renegotiating      // the client began the renegotiation it was asked for
 	Renegotiated       // the renegotiation is complete
 	EarlyData          // the client sent 0-RTT data
+	HelloRetry         // the server asked for another ClientHello (TLS 1.3)
+	KeyUpdate          // From changed its keys (TLS 1.3)
 
 	// HTTP. Exchange is set.
 
@@ -45,6 +59,8 @@ const (
 	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes
 	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset
 	AuthToken    // an authentication token passed; Text: scheme; Attrs: step
+	StreamReset  // From ended an HTTP/2 stream before its end; Text: error
+	GoAway       // From takes no more HTTP/2 streams; Text: error; Attrs: stream, the last one
 
 	// What only the door knows.
 
@@ -65,6 +81,9 @@ const (
 
 var kindNames = [...]string{
 	KindUnknown: "unknown", Open: "open",
+	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
+	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
+	HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
 	ClientHello: "client-hello", ServerHello: "server-hello",
@@ -138,6 +157,7 @@ const (
 	KeyOffset      = "offset"       // byte offset in the message
 	KeyClientBytes = "client_bytes" // bytes the client sent on the wire
 	KeyServerBytes = "server_bytes" // bytes the server sent on the wire
+	KeyPackets     = "packets"      // of the connection
 	KeyReused      = "reused"       // yes: an exchange on a pooled connection that had served before
 	KeyIdle        = "idle_ms"      // how long that connection had been idle
 	KeySite        = "site"

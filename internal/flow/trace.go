@@ -53,8 +53,9 @@ type Conn struct {
 	TLS            *TLS   // nil: no TLS was seen
 	Events         []Event
 	Exchanges      []*Exchange
+	Forgotten      int // exchanges that were dropped from the list to bound it
 	Close          Close
-	Packets        int
+	Packets        int   // 0: not from packets
 	ClientBytes    int64 // on the wire, valid if Counted
 	ServerBytes    int64
 	Counted        bool
@@ -90,6 +91,7 @@ type Exchange struct {
 	Ended             time.Time
 	RequestBodyBytes  int64
 	ResponseBodyBytes int64
+	RequestSHA256     string
 	ResponseSHA256    string
 	Outcome           string // empty: not over
 	Incident          string
