@@ -1,0 +1,45 @@
+package dissect
+
+import (
+	"fanlight/internal/flow"
+	"fanlight/internal/reassembly"
+)
+
+// Directions, as the decoders have them.
+const (
+	fromClient = 0
+	fromServer = 1
+)
+
+func side(dir int) flow.Side { return flow.Client + flow.Side(dir) }
+
+// speaker reads one protocol from the two byte streams of a connection, and
+// emits what it sees. The mark tells when the bytes were there, and in which
+// packet.
+type speaker interface {
+	// bytes takes the next bytes of a direction; p may be used only in the call.
+	bytes(dir int, p []byte, m reassembly.Mark)
+	// skip tells that the next n bytes of a direction are missing; -1: nobody
+	// knows how many.
+	skip(dir int, n int64, m reassembly.Mark)
+	// end tells that a direction ends here; clean: as its protocol below has it
+	// (FIN, under TLS a close_notify).
+	end(dir int, clean bool, m reassembly.Mark)
+	// over tells that nothing more will come: what is open stays so. A speaker
+	// emits the end of its exchanges.
+	over(m reassembly.Mark)
+}
+
+// recorder is what a speaker emits to.
+type recorder interface {
+	// emit adds an event at the mark. The event's strings and header are kept:
+	// they must not be changed afterwards.
+	emit(m reassembly.Mark, e flow.Event)
+	// newExchange gives the next exchange of the connection.
+	newExchange() flow.ExchangeID
+	// hashing tells whether hashes of bodies are wanted.
+	hashing() bool
+	// tunnel makes the bytes from here on be read as a protocol of their own.
+	// What is left of the piece in hand is for the speaker to pass on.
+	tunnel(protocol string) speaker
+}
