@@ -18,16 +18,19 @@ const (
 
 // ASN.1 tags.
 const (
-	tagOctets   = 0x04
-	tagOID      = 0x06
-	tagSequence = 0x30
-	tagGSS      = 0x60 // [APPLICATION 0], RFC 2743, section 3.1
-	tagAPReq    = 0x6e // [APPLICATION 14], RFC 4120
-	tagAPRep    = 0x6f // [APPLICATION 15]
-	tagKrbError = 0x7e // [APPLICATION 30]
-	tagContext0 = 0xa0
-	tagContext1 = 0xa1
-	tagContext2 = 0xa2
+	tagOctets     = 0x04
+	tagOID        = 0x06
+	tagEnumerated = 0x0a
+	tagSequence   = 0x30
+	tagGSS        = 0x60 // [APPLICATION 0], RFC 2743, section 3.1
+	tagAPReq      = 0x6e // [APPLICATION 14], RFC 4120
+	tagAPRep      = 0x6f // [APPLICATION 15]
+	tagKrbError   = 0x7e // [APPLICATION 30]
+	tagContext0   = 0xa0
+	tagContext1   = 0xa1
+	tagContext2   = 0xa2
+	tagContext3   = 0xa3
+	tagContext4   = 0xa4
 )
 
 // recognise notes what a decoded token is.
@@ -63,10 +66,15 @@ func (t *Token) negotiation(b []byte) {
 			if len(t.Offered) > 0 {
 				chosen = t.Offered[0]
 			}
+		case tag == tagContext0 && inner == tagEnumerated:
+			t.State = negotiationState(value)
 		case tag == tagContext1 && inner == tagOID:
 			chosen = mechanismName(value)
+			t.Chosen = chosen
 		case tag == tagContext2 && inner == tagOctets:
 			t.mechanism(value)
+		case (tag == tagContext3 || tag == tagContext4) && inner == tagOctets: // [4] where [3] is what MS-SPNG adds
+			t.MIC = true
 		}
 	}
 	if t.Mech == "" && chosen != "" {
@@ -75,6 +83,15 @@ func (t *Token) negotiation(b []byte) {
 	if t.Mech == "ntlm" {
 		t.Mech = "spnego-ntlm"
 	}
+}
+
+// negotiationState is the name of a negState (RFC 4178, section 4.2.2).
+func negotiationState(value []byte) string {
+	names := [...]string{"accept-completed", "accept-incomplete", "reject", "request-mic"}
+	if len(value) != 1 || int(value[0]) >= len(names) {
+		return ""
+	}
+	return names[value[0]]
 }
 
 // mechanism recognises a token of NTLM, Kerberos or NegoEx.
@@ -89,18 +106,27 @@ func (t *Token) mechanism(raw []byte) {
 	}
 	tag, content, _ := element(raw)
 	switch tag {
-	case tagAPReq:
-		t.Mech, t.Step = "kerberos", 1
-	case tagAPRep:
-		t.Mech, t.Step = "kerberos", 2
-	case tagKrbError:
-		t.Mech, t.Step = "kerberos", 3
+	case tagAPReq, tagAPRep, tagKrbError:
+		t.Mech, t.Step, t.Kerberos = "kerberos", messageStep(tag), parseKerberos(raw)
 	case tagGSS:
 		oid, rest := take(content, tagOID)
 		if mechanismName(oid) == "kerberos" {
 			t.Mech, t.Step = "kerberos", kerberosStep(rest)
+			if t.Step > 0 {
+				t.Kerberos = parseKerberos(rest[2:])
+			}
 		}
 	}
+}
+
+func messageStep(tag byte) int {
+	switch tag {
+	case tagAPReq:
+		return 1
+	case tagAPRep:
+		return 2
+	}
+	return 3
 }
 
 // kerberosStep reads TOK_ID (RFC 4121, section 4.1).

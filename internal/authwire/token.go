@@ -31,6 +31,15 @@ type Token struct {
 	ConnectionBound bool
 	// NTLM is the NTLM message, nil if there is none.
 	NTLM *NTLM
+	// Kerberos is the Kerberos message, nil if there is none.
+	Kerberos *Kerberos
+	// State is the negState of a SPNEGO reply: "accept-completed",
+	// "accept-incomplete", "reject", "request-mic"; empty if it has none.
+	State string
+	// Chosen is the mechanism that a SPNEGO reply supports, named as in Offered.
+	Chosen string
+	// MIC says that a SPNEGO message has a mechListMIC.
+	MIC bool
 }
 
 // maxToken bounds what is decoded: a Kerberos ticket is at most 64 KiB or so.

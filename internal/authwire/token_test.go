@@ -107,7 +107,7 @@ func TestAuthorization(t *testing.T) {
 			Token{Scheme: "Negotiate", Mech: "kerberos", ConnectionBound: true, Offered: []string{"kerberos", "ntlm"}}},
 		{"Negotiate " + b64(negInit(oid(oidNegoEx)+oid(oidNTLM), "NEGOEXTS\x00")),
 			Token{Scheme: "Negotiate", Mech: "negoex", ConnectionBound: true, Offered: []string{"negoex", "ntlm"}}},
-		{"Negotiate " + b64(negResp(1, "", raw(t, type3))), Token{Scheme: "Negotiate", Mech: "spnego-ntlm", Step: 3, ConnectionBound: true, NTLM: ntlm3}},
+		{"Negotiate " + b64(negResp(1, "", raw(t, type3))), Token{Scheme: "Negotiate", Mech: "spnego-ntlm", Step: 3, ConnectionBound: true, NTLM: ntlm3, State: "accept-incomplete"}},
 		{"Nego2 " + b64(negInit(oid(oidNTLM), raw(t, type1))), Token{Scheme: "Nego2", Mech: "spnego-ntlm", Step: 1, ConnectionBound: true, Offered: []string{"ntlm"}, NTLM: ntlm1}},
 	} {
 		if diff := cmp.Diff(c.want, ParseAuthorization([]byte(c.value))); diff != "" {
@@ -134,10 +134,10 @@ func TestChallenge(t *testing.T) {
 		{`Bearer`, []Token{{Scheme: "Bearer"}}},
 		{"NTLM " + type2, []Token{{Scheme: "NTLM", Mech: "ntlm", Step: 2, ConnectionBound: true, NTLM: &NTLM{Type: 2, Flags: 0x00810201, Target: "DOMAIN"}}}},
 		{"Negotiate " + b64(negResp(1, oidNTLM, raw(t, type2))) + ", Basic realm=\"x\"", []Token{
-			{Scheme: "Negotiate", Mech: "spnego-ntlm", Step: 2, ConnectionBound: true, NTLM: &NTLM{Type: 2, Flags: 0x00810201, Target: "DOMAIN"}}, {Scheme: "Basic"}}},
-		{"Negotiate " + b64(negResp(0, oidKerberos, gssKerberos(2, der(tagAPRep, "x")))), []Token{{Scheme: "Negotiate", Mech: "kerberos", Step: 2, ConnectionBound: true}}},
-		{"Negotiate " + b64(negResp(0, "", der(tagKrbError, "x"))), []Token{{Scheme: "Negotiate", Mech: "kerberos", Step: 3, ConnectionBound: true}}},
-		{"Negotiate " + b64(negResp(1, oidNTLM, "")), []Token{{Scheme: "Negotiate", Mech: "spnego-ntlm", ConnectionBound: true}}},
+			{Scheme: "Negotiate", Mech: "spnego-ntlm", Step: 2, ConnectionBound: true, NTLM: &NTLM{Type: 2, Flags: 0x00810201, Target: "DOMAIN"}, State: "accept-incomplete", Chosen: "ntlm"}, {Scheme: "Basic"}}},
+		{"Negotiate " + b64(negResp(0, oidKerberos, gssKerberos(2, der(tagAPRep, "x")))), []Token{{Scheme: "Negotiate", Mech: "kerberos", Step: 2, ConnectionBound: true, State: "accept-completed", Chosen: "kerberos"}}},
+		{"Negotiate " + b64(negResp(0, "", der(tagKrbError, "x"))), []Token{{Scheme: "Negotiate", Mech: "kerberos", Step: 3, ConnectionBound: true, State: "accept-completed"}}},
+		{"Negotiate " + b64(negResp(1, oidNTLM, "")), []Token{{Scheme: "Negotiate", Mech: "spnego-ntlm", ConnectionBound: true, State: "accept-incomplete", Chosen: "ntlm"}}},
 	} {
 		if diff := cmp.Diff(c.want, ParseChallenge([]byte(c.value))); diff != "" {
 			t.Errorf("%.60s: %s", c.value, diff)
