@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fanlight/internal/dissect"
+	"fanlight/internal/flow"
+	"fanlight/internal/pcap"
+	"fanlight/internal/query"
+)
+
+// traceFlags are the flags of trace and capture.
+type traceFlags struct {
+	keys     dissect.KeyFiles
+	filter   string
+	ladder   bool
+	hash     bool
+	conn     []string
+	from, to string
+	failOn   string
+	output   outputFlags
+}
+
+func (f *traceFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringArrayVar(&f.keys.Logs, "keys", nil, "key log that opens TLS (SSLKEYLOGFILE)")
+	flags.StringArrayVar(&f.keys.RSA, "rsa-key", nil, "private key of the server, PEM or DER; opens RSA key exchange only")
+	flags.StringArrayVar(&f.keys.PFX, "pfx", nil, "private key of the server in a PFX file")
+	flags.StringVar(&f.keys.PasswordFile, "pfx-password-file", "", "file with the password of the PFX files")
+	flags.StringVar(&f.filter, "filter", "", "only what matches, such as 'http.response.code >= 500 && tls.sni == shop.test'; help lists the fields")
+	flags.BoolVar(&f.ladder, "ladder", false, "draw whole conversations by time")
+	flags.BoolVar(&f.hash, "hash", false, "give the SHA-256 of bodies")
+	flags.StringSliceVar(&f.conn, "conn", nil, "only these connections (c7, ...)")
+	flags.StringVar(&f.from, "from", "", "nothing that began before: RFC 3339, or a duration from the start of the capture")
+	flags.StringVar(&f.to, "to", "", "nothing that began after")
+	flags.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or above: error, warning, note")
+	f.output.add(c)
+}
+
+func traceCommand(s streams) *cobra.Command {
+	var f traceFlags
+	c := &cobra.Command{
+		Use:   "trace FILE...",
+		Short: "Say what happened in packet captures",
+		Long: `Read packet captures (pcap, pcapng, also packed with gzip or zstd; - is standard
+input; several files are merged by time) and print the exchanges and
+connections in them, decrypted where a key log, the server's private key or
+secrets inside the file allow, and what went wrong.`,
+		Example: `  fanlight trace bad.pcapng --keys sslkeys.log
+  fanlight trace waf.pcap --pfx shop.pfx --pfx-password-file pw --ladder --filter 'http.response.code == 502'
+  tcpdump -w - port 443 | fanlight trace - --jsonl`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.filter == "help" {
+				printFields(s.out)
+				return nil
+			}
+			if len(args) == 0 {
+				return failWith(exitUsage, errors.New("name a capture, or - for standard input"))
+			}
+			return f.trace(c.Context(), s, args)
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error {
+	paths, err := expand(args)
+	if err != nil {
+		return failWith(exitUsage, err)
+	}
+	view, err := f.view(s, len(paths))
+	if err != nil {
+		return failWith(exitUsage, err)
+	}
+	keys, err := dissect.LoadKeys(f.keys)
+	if err != nil {
+		return failWith(exitUsage, err)
+	}
+	if err := secretsInside(paths, keys); err != nil {
+		return failWith(exitDamaged, err)
+	}
+	src, err := pcap.Open(paths, s.in)
+	if err != nil {
+		return failWith(exitDamaged, err)
+	}
+	defer src.Close()
+	dissect.AddSecrets(src, keys)
+	name := strings.Join(paths, ",")
+	return view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash}, src.Damage)
+}
+
+// expand takes a name with * or ? that is no file for a pattern: on some
+// systems the shell leaves that to us.
+func expand(args []string) (paths []string, err error) {
+	for _, arg := range args {
+		if arg == "-" || !strings.ContainsAny(arg, "*?[") || exists(arg) {
+			paths = append(paths, arg)
+			continue
+		}
+		found, err := filepath.Glob(arg)
+		if err != nil {
+			return nil, fmt.Errorf("read pattern %q: %w", arg, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("open %q: no file matches", arg)
+		}
+		paths = append(paths, found...)
+	}
+	return paths, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// secretsInside reads the secrets in files ahead, because they may lie behind
+// the packets they open. Only pcapng has them.
+func secretsInside(paths []string, keys *dissect.Keys) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		if err := secretsOf(path, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func secretsOf(path string, keys *dissect.Keys) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var magic [4]byte
+	if _, err := f.ReadAt(magic[:], 0); err != nil || !mayHoldSecrets(magic) || !isRegular(f) {
+		return nil
+	}
+	_ = dissect.SecretsOf(f, path, keys) // what is wrong with it is said when its packets are read
+	return nil
+}
+
+// mayHoldSecrets: pcapng, gzip, zstd.
+func mayHoldSecrets(magic [4]byte) bool {
+	return magic == [4]byte{0x0a, 0x0d, 0x0d, 0x0a} || magic[0] == 0x1f && magic[1] == 0x8b ||
+		magic == [4]byte{0x28, 0xb5, 0x2f, 0xfd}
+}
+
+func isRegular(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
+// bounds are the times given by --from and --to.
+type bounds struct {
+	from, to           time.Time
+	fromAfter, toAfter time.Duration // relative to the first packet
+	relative           [2]bool
+	first              time.Time
+}
+
+func (f *traceFlags) bounds() (b bounds, err error) {
+	read := func(s string, at *time.Time, after *time.Duration, relative *bool) error {
+		if s == "" {
+			return nil
+		}
+		var err error
+		if *after, err = time.ParseDuration(s); err == nil {
+			*relative = true
+			return nil
+		}
+		if *at, err = time.Parse(time.RFC3339Nano, s); err != nil {
+			return fmt.Errorf("read time %q: expected RFC 3339 (2026-11-21T10:00:00Z) or a duration from the start (90s)", s)
+		}
+		return nil
+	}
+	return b, errors.Join(read(f.from, &b.from, &b.fromAfter, &b.relative[0]), read(f.to, &b.to, &b.toAfter, &b.relative[1]))
+}
+
+func (b *bounds) take(at time.Time) bool {
+	if b.first.IsZero() || at.Before(b.first) {
+		b.first = at
+	}
+	from, to := b.from, b.to
+	if b.relative[0] {
+		from = b.first.Add(b.fromAfter)
+	}
+	if b.relative[1] {
+		to = b.first.Add(b.toAfter)
+	}
+	return (from.IsZero() || !at.Before(from)) && (to.IsZero() || !at.After(to))
+}
+
+// selection is what of a capture is wanted.
+type selection struct {
+	filter *query.Filter // nil: all
+	conns  map[string]bool
+	bounds bounds
+}
+
+func (f *traceFlags) selection() (*selection, error) {
+	sel := &selection{}
+	var err error
+	if f.filter != "" {
+		if sel.filter, err = query.Parse(f.filter); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range f.conn {
+		if sel.conns == nil {
+			sel.conns = map[string]bool{}
+		}
+		sel.conns["c"+strings.TrimPrefix(id, "c")] = true
+	}
+	sel.bounds, err = f.bounds()
+	return sel, err
+}
+
+func (s *selection) exchange(c *flow.Conn, x *flow.Exchange) bool {
+	return s.named(c) && s.bounds.take(x.Started) && (s.filter == nil || s.filter.Exchange(c, x))
+}
+
+func (s *selection) conn(c *flow.Conn) bool {
+	return s.named(c) && s.bounds.take(c.Started) && (s.filter == nil || s.filter.Conn(c))
+}
+
+func (s *selection) named(c *flow.Conn) bool { return s.conns == nil || s.conns[c.ID.String()] }

@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"fanlight/internal/dissect"
+	"fanlight/internal/explain"
+	"fanlight/internal/explain/rules"
+	"fanlight/internal/flow"
+	"fanlight/internal/query"
+	"fanlight/internal/report"
+)
+
+// view prints what an analysis gives, and keeps what explaining needs.
+type view struct {
+	*selection
+	s        streams
+	out      *bufio.Writer
+	print    printer
+	progress *progress
+	failOn   string
+	ladder   bool
+
+	kept    flow.Trace // for the rules, bounded
+	dropped int        // connections that were not kept
+	summary flow.SummaryRecord
+}
+
+// keptConns bounds the connections that are explained together. Of more, those
+// that went well are left out first.
+const keptConns = 5000
+
+// printer is one form of output.
+type printer interface {
+	exchange(c *flow.Conn, x *flow.Exchange)
+	conn(c *flow.Conn)
+	findings(found []explain.Finding, t *flow.Trace)
+	summary(s flow.SummaryRecord)
+}
+
+func (f *traceFlags) view(s streams, files int) (*view, error) {
+	sel, err := f.selection()
+	if err != nil {
+		return nil, err
+	}
+	v := &view{selection: sel, s: s, out: bufio.NewWriterSize(s.out, 64<<10), failOn: f.failOn, ladder: f.ladder}
+	if _, err := severity(f.failOn); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.output.jsonl, f.output.json:
+		v.print = &jsonPrinter{out: v.out, lines: f.output.jsonl}
+	default:
+		v.print = newTextPrinter(v.out, s.out, f.ladder)
+	}
+	v.progress = newProgress(s.err)
+	return v, nil
+}
+
+func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, damage func() []error) error {
+	began := time.Now()
+	o.Exchange, o.Conn = v.exchange, v.conn
+	if sized, ok := src.(sizedSource); ok {
+		v.progress.follow(sized)
+	}
+	counts, err := dissect.New(o).Run(ctx, src)
+	v.progress.end()
+	faults := append(damage(), err)
+	found := explain.Run(rules.All(), &v.kept)
+	v.print.findings(found, &v.kept)
+	v.summary.Type, v.summary.Findings = "summary", len(found)
+	v.summary.Packets, v.summary.Bytes = &counts.Packets, counts.Bytes
+	v.summary.ElapsedMS = float64(time.Since(began)) / float64(time.Millisecond)
+	fault := errors.Join(faults...)
+	if fault != nil {
+		text := fault.Error()
+		v.summary.Damaged = &text
+	}
+	v.print.summary(v.summary)
+	if err := v.out.Flush(); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	if fault != nil && !errors.Is(fault, context.Canceled) {
+		return failWith(exitDamaged, fault)
+	}
+	return v.verdict(found)
+}
+
+func (v *view) exchange(c *flow.Conn, x *flow.Exchange) {
+	if v.selection.exchange(c, x) {
+		v.summary.Exchanges++
+		v.print.exchange(c, x)
+	}
+}
+
+func (v *view) conn(c *flow.Conn) {
+	if !v.selection.conn(c) {
+		return
+	}
+	v.summary.Connections++
+	v.print.conn(c)
+	if len(v.kept.Conns) >= keptConns {
+		i := slices.IndexFunc(v.kept.Conns, uneventful)
+		if i < 0 || uneventful(c) {
+			v.dropped++
+			return
+		}
+		v.kept.Conns = slices.Delete(v.kept.Conns, i, i+1)
+		v.dropped++
+	}
+	v.kept.Conns = append(v.kept.Conns, c)
+}
+
+// uneventful tells that nothing on a connection asks for an explanation.
+func uneventful(c *flow.Conn) bool {
+	for i := range c.Events {
+		if c.Events[i].Kind.Notable() {
+			return false
+		}
+	}
+	return true
+}
+
+// verdict gives the exit code of --fail-on.
+func (v *view) verdict(found []explain.Finding) error {
+	if v.failOn == "" {
+		return nil
+	}
+	least, _ := severity(v.failOn)
+	if slices.ContainsFunc(found, func(f explain.Finding) bool { return !f.Undecided && f.Severity >= least }) {
+		return failWith(exitFindings, nil)
+	}
+	return nil
+}
+
+func severity(name string) (explain.Severity, error) {
+	if name == "" {
+		return explain.Error, nil
+	}
+	if s, ok := explain.ParseSeverity(name); ok {
+		return s, nil
+	}
+	return 0, fmt.Errorf("--fail-on %s: expected error, warning or note", name)
+}
+
+// jsonPrinter writes the objects of the contract.
+type jsonPrinter struct {
+	out   *bufio.Writer
+	lines bool
+	any   bool
+}
+
+func (p *jsonPrinter) write(v any) {
+	raw := marshal(v)
+	switch {
+	case p.lines:
+		p.out.Write(raw)
+		p.out.WriteByte('\n')
+		return
+	case p.any:
+		p.out.WriteByte(',')
+	default:
+		p.out.WriteString(`{"schema":1,"items":[`)
+	}
+	p.any = true
+	p.out.WriteByte('\n')
+	p.out.Write(raw)
+}
+
+func (p *jsonPrinter) exchange(_ *flow.Conn, x *flow.Exchange) { p.write(flow.ExchangeJSON(x, nil)) }
+func (p *jsonPrinter) conn(c *flow.Conn)                       { p.write(flow.ConnJSON(c, nil)) }
+func (p *jsonPrinter) findings(found []explain.Finding, _ *flow.Trace) {
+	for _, f := range found {
+		p.write(f)
+	}
+}
+
+func (p *jsonPrinter) summary(s flow.SummaryRecord) {
+	p.write(s)
+	if !p.lines {
+		p.out.WriteString("\n]}\n")
+	}
+}
+
+// textPrinter is for people.
+type textPrinter struct {
+	out    io.Writer
+	lines  *report.Lines
+	ladder bool
+	any    bool
+}
+
+func newTextPrinter(out io.Writer, terminal io.Writer, ladder bool) *textPrinter {
+	o := report.LineOptions{Colour: colours(terminal), Width: width(terminal)}
+	return &textPrinter{out: out, lines: report.NewLines(out, o), ladder: ladder}
+}
+
+func (p *textPrinter) head() {
+	if !p.any {
+		p.lines.Head()
+	}
+	p.any = true
+}
+
+func (p *textPrinter) exchange(c *flow.Conn, x *flow.Exchange) {
+	if !p.ladder {
+		p.head()
+		p.lines.Exchange(c, x)
+	}
+}
+
+func (p *textPrinter) conn(c *flow.Conn) {
+	if !p.ladder && len(c.Exchanges) == 0 {
+		p.head()
+		p.lines.Conn(c)
+	}
+}
+
+func (p *textPrinter) findings(found []explain.Finding, t *flow.Trace) {
+	if p.ladder {
+		_ = report.Ladder(p.out, t, report.LadderOptions{Findings: found}) // the buffer keeps the error
+	}
+	if len(found) > 0 {
+		fmt.Fprintln(p.out)
+		_ = report.Findings(p.out, found) // the buffer keeps the error
+	}
+}
+
+func (p *textPrinter) summary(s flow.SummaryRecord) {
+	fmt.Fprintf(p.out, "\n%d connections, %d exchanges, %d findings in %d packets\n", s.Connections, s.Exchanges, s.Findings, *s.Packets)
+}
+
+func printFields(w io.Writer) {
+	for _, f := range query.Fields() {
+		fmt.Fprintf(w, "%-34s %s\n", f.Name, f.Doc)
+	}
+}

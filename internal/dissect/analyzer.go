@@ -1,0 +1,270 @@
+package dissect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/packet"
+	"fanlight/internal/pcap"
+	"fanlight/internal/reassembly"
+	"fanlight/internal/tlswire"
+)
+
+// Source gives packets in batches: a pcap.Reader, a pcap.Source, a live handle.
+type Source interface {
+	// NextBatch fills a batch with at least one packet, io.EOF at the end.
+	NextBatch(*pcap.Batch) error
+}
+
+// Options of an analysis.
+type Options struct {
+	Source  string        // provenance of the records: the file's name
+	Keys    *tlswire.Keys // may grow while it runs; nil: none
+	Hash    bool          // hashes of bodies are wanted
+	Workers int           // 0: one for each CPU
+	// Exchange is called for each exchange when it is over, with what is known of
+	// its connection by then (without events); Conn for each connection after
+	// its exchanges; in the order of the packets that ended them, from one
+	// goroutine. What they are given is theirs.
+	Exchange func(*flow.Conn, *flow.Exchange)
+	Conn     func(*flow.Conn)
+	// Read is told of each batch, in the reading goroutine. May be nil.
+	Read func(*pcap.Batch)
+}
+
+// Counts are of a whole capture.
+type Counts struct {
+	Packets int
+	Bytes   int64 // on the wire
+	Other   int   // packets that are neither TCP nor QUIC
+	Skipped map[string]int
+}
+
+func (c *Counts) skip(why string) {
+	if c.Skipped == nil {
+		c.Skipped = map[string]int{}
+	}
+	c.Skipped[why]++
+}
+
+func (c *Counts) add(o *Counts) {
+	c.Other += o.Other
+	for why, n := range o.Skipped {
+		if c.Skipped == nil {
+			c.Skipped = map[string]int{}
+		}
+		c.Skipped[why] += n
+	}
+}
+
+// Analyzer turns packets into records. The packets of a connection go to one
+// worker; the records of all are put into the order of the packets again, so
+// that the output does not depend on the number of workers.
+type Analyzer struct {
+	opts    Options
+	budget  *reassembly.Budget
+	workers []*worker
+	counts  Counts
+
+	nextConn     flow.ConnID // the collector's
+	nextExchange flow.ExchangeID
+}
+
+// New makes an analyzer for one run.
+func New(opts Options) *Analyzer {
+	if opts.Workers == 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	if opts.Keys == nil {
+		opts.Keys = &tlswire.Keys{}
+	}
+	a := &Analyzer{opts: opts, budget: reassembly.NewBudget(reassembly.Limits{})}
+	for range opts.Workers {
+		a.workers = append(a.workers, newWorker(a))
+	}
+	return a
+}
+
+// load is a batch on its way through the workers.
+type load struct {
+	batch pcap.Batch
+	share [][]int32  // by worker, indexes of packets
+	out   [][]output // by worker
+	left  sync.WaitGroup
+	last  bool // no packets: the workers end
+}
+
+// loadsInFlight bounds what is read ahead of the workers.
+const loadsInFlight = 6
+
+// Run analyses the source to its end, which is no error; one of the source is
+// returned after what it gave was analysed. When ctx ends, the rest is not
+// read.
+func (a *Analyzer) Run(ctx context.Context, src Source) (Counts, error) {
+	free := make(chan *load, loadsInFlight)
+	for range loadsInFlight {
+		free <- a.newLoad()
+	}
+	queues := make([]chan *load, len(a.workers))
+	var working sync.WaitGroup
+	for i, w := range a.workers {
+		queues[i] = make(chan *load, loadsInFlight)
+		working.Go(func() { w.run(i, queues[i]) })
+	}
+	ordered := make(chan *load, loadsInFlight)
+	var collecting sync.WaitGroup
+	collecting.Go(func() { a.collect(ordered, free) })
+	pass := func(l *load) {
+		l.left.Add(len(a.workers))
+		ordered <- l
+		for _, q := range queues {
+			q <- l
+		}
+	}
+	err := a.read(ctx, src, free, pass)
+	final := <-free
+	a.clear(final)
+	final.last = true
+	pass(final)
+	close(ordered)
+	for _, q := range queues {
+		close(q)
+	}
+	working.Wait()
+	collecting.Wait()
+	for _, w := range a.workers {
+		a.counts.add(&w.counts)
+	}
+	return a.counts, err
+}
+
+func (a *Analyzer) newLoad() *load {
+	return &load{share: make([][]int32, len(a.workers)), out: make([][]output, len(a.workers))}
+}
+
+func (a *Analyzer) clear(l *load) {
+	for i := range l.share {
+		l.share[i], l.out[i] = l.share[i][:0], l.out[i][:0]
+	}
+}
+
+func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *load, pass func(*load)) error {
+	for ctx.Err() == nil {
+		l := <-free
+		a.clear(l)
+		err := src.NextBatch(&l.batch)
+		if err != nil {
+			l.batch.Packets = l.batch.Packets[:0]
+		}
+		if a.opts.Read != nil {
+			a.opts.Read(&l.batch)
+		}
+		a.deal(l)
+		pass(l)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// deal gives each worker its packets.
+func (a *Analyzer) deal(l *load) {
+	n := uint32(len(a.workers))
+	for i := range l.batch.Packets {
+		p := &l.batch.Packets[i]
+		a.counts.Packets++
+		a.counts.Bytes += int64(p.Length)
+		to := uint32(0)
+		if n > 1 {
+			if hash, ok := packet.QuickKey(uint16(p.Link), p.Data); ok {
+				to = hash % n
+			}
+		}
+		l.share[to] = append(l.share[to], int32(i))
+	}
+}
+
+func (w *worker) run(i int, queue <-chan *load) {
+	for l := range queue {
+		w.out = l.out[i]
+		for _, p := range l.share[i] {
+			w.packet(&l.batch.Packets[p])
+		}
+		if l.last {
+			w.flush()
+		}
+		l.out[i] = w.out
+		l.left.Done()
+	}
+}
+
+// collect gives the records out, in order.
+func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
+	var all []output
+	for l := range ordered {
+		l.left.Wait()
+		all = all[:0]
+		for i := range l.out {
+			all = append(all, l.out[i]...)
+			clear(l.out[i])
+		}
+		slices.SortStableFunc(all, func(x, y output) int { return cmp.Compare(x.packet, y.packet) })
+		for i := range all {
+			a.give(&all[i])
+		}
+		clear(all)
+		free <- l
+	}
+}
+
+func (a *Analyzer) give(o *output) {
+	if o.ids.conn == 0 {
+		a.nextConn++
+		o.ids.conn = a.nextConn
+	}
+	if x := o.exchange; x != nil {
+		x.Conn, x.ID = o.ids.conn, a.exchangeID(o.ids, o.number)
+		o.conn.ID = x.Conn
+		if a.opts.Exchange != nil {
+			a.opts.Exchange(o.conn, x)
+		}
+		return
+	}
+	c := o.conn
+	c.ID = o.ids.conn
+	for _, x := range c.Exchanges {
+		x.Conn, x.ID = c.ID, a.exchangeID(o.ids, int(x.ID))
+	}
+	for i := range c.Events {
+		e := &c.Events[i]
+		e.Conn = c.ID
+		if e.Exchange != 0 {
+			e.Exchange = a.exchangeID(o.ids, int(e.Exchange))
+		}
+	}
+	if a.opts.Conn != nil {
+		a.opts.Conn(c)
+	}
+}
+
+// exchangeID gives an exchange of a connection its name in the output.
+func (a *Analyzer) exchangeID(ids *identity, number int) flow.ExchangeID {
+	for len(ids.exchanges) < number {
+		ids.exchanges = append(ids.exchanges, 0)
+	}
+	if ids.exchanges[number-1] == 0 {
+		a.nextExchange++
+		ids.exchanges[number-1] = a.nextExchange
+	}
+	return ids.exchanges[number-1]
+}

@@ -1,0 +1,227 @@
+package dissect
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/reassembly"
+	"fanlight/internal/tlswire"
+)
+
+// conn is one TCP connection while its packets come.
+type conn struct {
+	w       *worker
+	key     flowKey
+	flipped bool // the server is the lower of the key's addresses
+	prev    *conn
+	next    *conn
+	last    int64 // time of the last packet
+	done    bool  // both ends have ended; it lingers for what trails
+	settled bool  // its record was handed over
+
+	tcp      reassembly.Conn
+	top      speaker
+	session  *tlswire.Session
+	rec      *flow.Conn
+	opening  *flow.Opening
+	ids      *identity
+	packets  int
+	wire     [2]int64
+	syns     int
+	answered bool
+	noise    [flow.WindowOpen + 1]int
+	mark     reassembly.Mark // of the last packet
+}
+
+// identity is what a connection and its exchanges are called in the output;
+// the collector's alone.
+type identity struct {
+	conn      flow.ConnID
+	exchanges []flow.ExchangeID // by number on the connection
+	started   int               // exchanges the connection has begun; the worker's
+}
+
+const (
+	keptEvents = 400 // of a connection; the oldest are dropped
+	keptNoise  = 20  // events of each kind that packet loss makes many of
+)
+
+func (w *worker) open(key flowKey, flipped bool, client, server netip.AddrPort, m reassembly.Mark) *conn {
+	c := &conn{w: w, key: key, flipped: flipped, last: m.Time, mark: m, ids: &identity{}}
+	c.tcp.Budget = w.a.budget
+	c.opening = &flow.Opening{Source: w.source, Client: client, Server: server}
+	c.rec = &flow.Conn{}
+	c.top = &detect{choose: c.protocol}
+	c.emit(m, flow.Event{Kind: flow.Open, Open: c.opening})
+	return c
+}
+
+// protocol makes the speaker of what the first bytes look like.
+func (c *conn) protocol(name string) speaker {
+	switch name {
+	case protocolTLS:
+		if c.session == nil {
+			c.session = tlswire.NewSession(c.w.a.opts.Keys)
+		}
+		c.rec.Scheme, c.opening.Scheme = "https", "https"
+		return newSecure(c, c.session)
+	case protocolHTTP1, protocolHTTP2:
+		if c.rec.Scheme == "" {
+			c.rec.Scheme, c.opening.Scheme = "http", "http"
+		}
+		c.readable()
+		if name == protocolHTTP2 {
+			return newHTTP2(c)
+		}
+		return newHTTP1(c)
+	}
+	return opaque{}
+}
+
+// readable says of a connection without TLS that its content can be read.
+func (c *conn) readable() {
+	if c.session == nil {
+		c.opening.Keys = flow.Yes
+	}
+}
+
+func (c *conn) tunnel(protocol string) speaker {
+	switch protocol {
+	case "tls:h2", "h2c":
+		return newHTTP2(c)
+	case "tls:http/1.1", "tls:http/1.0":
+		return newHTTP1(c)
+	case "websocket", "WebSocket":
+		return newWebSocket(c)
+	}
+	return &detect{choose: c.protocol}
+}
+
+func (c *conn) hashing() bool { return c.w.a.opts.Hash }
+
+func (c *conn) newExchange() flow.ExchangeID {
+	c.ids.started++
+	return flow.ExchangeID(c.ids.started)
+}
+
+func (c *conn) emit(m reassembly.Mark, e flow.Event) {
+	if m.Time != 0 {
+		e.At = time.Unix(0, m.Time).UTC()
+	}
+	e.Packet = m.Packet
+	x := c.rec.Fold(e, keptEvents)
+	if x != nil && e.Kind == flow.ExchangeDone {
+		c.w.exchange(c, x)
+	}
+}
+
+// Bytes, Skip and Note make conn the reassembly.Handler.
+func (c *conn) Bytes(dir int, p []byte, m reassembly.Mark) {
+	c.wire[dir] += int64(len(p))
+	c.top.bytes(dir, p, m)
+}
+
+func (c *conn) Skip(dir int, n int64, m reassembly.Mark) {
+	c.wire[dir] += n
+	c.top.skip(dir, n, m)
+}
+
+func (c *conn) Note(dir int, kind reassembly.NoteKind, n int64, m reassembly.Mark) {
+	from := side(dir)
+	switch kind {
+	case reassembly.SYN:
+		c.syns++
+		c.emit(m, flow.Event{Kind: flow.SYN, From: from})
+	case reassembly.SYNACK:
+		c.answered = true
+	case reassembly.Established:
+		c.emit(m, flow.Event{Kind: flow.Established})
+	case reassembly.FIN:
+		c.emit(m, flow.Event{Kind: flow.FIN, From: from})
+		c.top.end(dir, true, m)
+	case reassembly.RST:
+		c.reset(dir, m)
+	default:
+		if k := noteKinds[kind]; k != flow.KindUnknown {
+			c.noteMany(k, from, n, m)
+		}
+	}
+}
+
+var noteKinds = map[reassembly.NoteKind]flow.Kind{
+	reassembly.Retransmission: flow.Retransmission,
+	reassembly.OutOfOrder:     flow.OutOfOrder,
+	reassembly.Overlap:        flow.Overlap,
+	reassembly.Gap:            flow.Gap,
+	reassembly.Snapped:        flow.Gap,
+	reassembly.Dropped:        flow.BufferFull,
+	reassembly.KeepAlive:      flow.KeepAlive,
+	reassembly.ZeroWindow:     flow.ZeroWindow,
+	reassembly.WindowOpen:     flow.WindowOpen,
+	reassembly.MidStream:      flow.MidStream,
+}
+
+// noteMany keeps the first of a kind of which loss makes many.
+func (c *conn) noteMany(kind flow.Kind, from flow.Side, n int64, m reassembly.Mark) {
+	if kind == flow.Retransmission && !c.answered && from == flow.Client && n == 0 {
+		c.syns++
+	}
+	if c.noise[kind]++; c.noise[kind] <= keptNoise {
+		c.emit(m, flow.Event{Kind: kind, From: from, Bytes: n})
+	}
+}
+
+func (c *conn) reset(dir int, m reassembly.Mark) {
+	refused := c.syns > 0 && !c.answered && dir == fromServer
+	c.emit(m, flow.Event{Kind: flow.RST, From: side(dir)})
+	if refused {
+		c.emit(m, flow.Event{Kind: flow.ConnectFailed, Text: "refused"})
+	}
+	c.top.end(dir, false, m)
+	c.top.end(1-dir, false, m)
+}
+
+// settle hands over the record. A connection that has not ended stays open in
+// it.
+func (c *conn) settle() {
+	if c.settled {
+		return
+	}
+	c.settled = true
+	c.tcp.Flush(c)
+	c.top.over(c.mark)
+	if c.syns > 2 && !c.answered && !c.done {
+		c.emit(c.mark, flow.Event{Kind: flow.ConnectFailed, Text: "timeout"})
+	}
+	if c.session != nil {
+		c.decrypted()
+	}
+	if c.done {
+		c.emit(c.mark, flow.Event{Kind: flow.Closed, Attrs: flow.Attrs(
+			flow.KeyClientBytes, strconv.FormatInt(c.wire[0], 10), flow.KeyServerBytes, strconv.FormatInt(c.wire[1], 10))})
+	}
+	r := c.rec
+	r.ClientBytes, r.ServerBytes, r.Counted, r.Packets = c.wire[0], c.wire[1], true, c.packets
+	r.Keys, r.WhyNot = c.opening.Keys, c.opening.WhyNot
+	for _, x := range r.Exchanges {
+		if x.Outcome == "" {
+			c.w.exchange(c, x)
+		}
+	}
+	c.w.connection(c)
+	c.top, c.session, c.rec = nil, nil, nil
+}
+
+func (c *conn) decrypted() {
+	state, why := c.session.Decrypted()
+	switch state {
+	case tlswire.Yes:
+		c.opening.Keys = flow.Yes
+	case tlswire.Partial:
+		c.opening.Keys, c.opening.WhyNot = flow.Yes, why
+	case tlswire.No:
+		c.opening.Keys, c.opening.WhyNot = flow.No, why
+	}
+}

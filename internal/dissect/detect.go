@@ -1,0 +1,130 @@
+package dissect
+
+import (
+	"bytes"
+	"strings"
+
+	"fanlight/internal/reassembly"
+)
+
+// detect finds out by its first bytes which protocol this is.
+type detect struct {
+	choose func(name string) speaker
+	held   []heldPiece // before the decision
+	inner  speaker
+}
+
+type heldPiece struct {
+	dir int
+	p   []byte
+	m   reassembly.Mark
+}
+
+const decideWith = 5 // bytes
+
+func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
+	if d.inner == nil {
+		if len(d.held) > 0 && d.held[len(d.held)-1].dir == dir {
+			p = append(d.held[len(d.held)-1].p, p...)
+			d.held = d.held[:len(d.held)-1]
+		}
+		if len(p) < decideWith && len(d.held) < decideWith {
+			d.held = append(d.held, heldPiece{dir, bytes.Clone(p), m})
+			return
+		}
+		if p = proxyHeader(dir, p); len(p) == 0 {
+			return
+		}
+		d.decide(protocolOf(dir, p))
+	}
+	d.inner.bytes(dir, p, m)
+}
+
+func (d *detect) decide(name string) {
+	d.inner = d.choose(name)
+	held := d.held
+	d.held = nil
+	for _, h := range held {
+		d.inner.bytes(h.dir, h.p, h.m)
+	}
+}
+
+func (d *detect) skip(dir int, n int64, m reassembly.Mark) {
+	if d.inner != nil {
+		d.inner.skip(dir, n, m)
+	}
+}
+
+func (d *detect) end(dir int, clean bool, m reassembly.Mark) {
+	if d.inner != nil {
+		d.inner.end(dir, clean, m)
+	}
+}
+
+func (d *detect) over(m reassembly.Mark) {
+	if d.inner == nil && len(d.held) > 0 {
+		d.decide(protocolOf(d.held[0].dir, d.held[0].p))
+	}
+	if d.inner != nil {
+		d.inner.over(m)
+	}
+}
+
+// Names of protocols as choose knows them.
+const (
+	protocolTLS   = "tls"
+	protocolHTTP1 = "http/1.1"
+	protocolHTTP2 = "h2"
+	protocolNone  = "" // not one that is read
+)
+
+func protocolOf(dir int, p []byte) string {
+	switch {
+	case len(p) >= 3 && p[0] >= 20 && p[0] <= 24 && p[1] == 3 && p[2] <= 4:
+		return protocolTLS
+	case len(p) >= 5 && p[0]&0x80 != 0 && p[2] == 1 && p[3] == 3 && p[4] <= 3: // a ClientHello of SSL 2.0 form (RFC 5246, appendix E.2)
+		return protocolTLS
+	case bytes.HasPrefix(p, []byte("PRI *")):
+		return protocolHTTP2
+	case startsMessage(dir, p), dir == fromClient && looksLikeMethod(p):
+		return protocolHTTP1
+	}
+	return protocolNone
+}
+
+// looksLikeMethod takes any upper-case word for a method.
+func looksLikeMethod(p []byte) bool {
+	word, _, found := bytes.Cut(p[:min(len(p), 24)], []byte(" "))
+	if !found && len(p) >= 24 || len(word) < 3 {
+		return false
+	}
+	return !bytes.ContainsFunc(word, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' })
+}
+
+// proxyHeader takes off what a load balancer puts in front of a connection
+// (the PROXY protocol, versions 1 and 2). One that is cut into pieces is not
+// recognised.
+func proxyHeader(dir int, p []byte) []byte {
+	if dir != fromClient {
+		return p
+	}
+	if bytes.HasPrefix(p, []byte("PROXY ")) {
+		if _, rest, found := bytes.Cut(p, []byte("\r\n")); found {
+			return rest
+		}
+	}
+	if strings.HasPrefix(string(p[:min(len(p), 12)]), "\r\n\r\n\x00\r\nQUIT\n") && len(p) >= 16 {
+		if n := 16 + int(p[14])<<8 + int(p[15]); n <= len(p) {
+			return p[n:]
+		}
+	}
+	return p
+}
+
+// opaque is a protocol that is not read.
+type opaque struct{}
+
+func (opaque) bytes(int, []byte, reassembly.Mark) {}
+func (opaque) skip(int, int64, reassembly.Mark)   {}
+func (opaque) end(int, bool, reassembly.Mark)     {}
+func (opaque) over(reassembly.Mark)               {}

@@ -1,0 +1,420 @@
+package dissect
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"slices"
+	"strconv"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpwire"
+	"fanlight/internal/reassembly"
+)
+
+// http1 reads HTTP/1.0 and 1.1. A message that cannot be read, or whose bytes
+// are missing, costs that message: it goes on at the next start line that
+// begins a piece.
+type http1 struct {
+	rec      recorder
+	req, res half
+	head     httpwire.Head
+	waiting  []*message // whose response is not over, oldest first
+	late     []*message // whose response is over and whose request is not
+	served   int
+	idleFrom int64   // when the last exchange was over
+	inner    speaker // of what the connection was upgraded to
+}
+
+// half is one direction.
+type half struct {
+	state   halfState
+	buf     []byte // the beginning of a head
+	m       *message
+	framing httpwire.Framing
+	left    int64
+	chunks  httpwire.ChunkReader
+	body    int64
+	sum     hash.Hash
+}
+
+type halfState uint8
+
+const (
+	atHead halfState = iota
+	inBody
+	lost // nobody knows where the next message begins
+)
+
+// message is an exchange that is not over.
+type message struct {
+	id       flow.ExchangeID
+	method   string
+	upgrade  string
+	began    int64
+	reqDone  bool
+	headDone bool // the final response's head was seen
+	resDone  bool
+	damaged  bool // bytes of it were not captured: its outcome is not known
+}
+
+// headLimit bounds what is kept of a head that is not complete.
+const headLimit = 256 << 10
+
+var headLimits = httpwire.Limits{HeadBytes: headLimit, TargetBytes: headLimit, Fields: 2000}
+
+func newHTTP1(rec recorder) *http1 { return &http1{rec: rec} }
+
+func (h *http1) half(dir int) *half {
+	if dir == fromClient {
+		return &h.req
+	}
+	return &h.res
+}
+
+func (h *http1) bytes(dir int, p []byte, m reassembly.Mark) {
+	d := h.half(dir)
+	for len(p) > 0 {
+		if h.inner != nil {
+			h.inner.bytes(dir, p, m)
+			return
+		}
+		switch d.state {
+		case lost:
+			if !startsMessage(dir, p) {
+				return
+			}
+			d.state = atHead
+		case atHead:
+			p = h.readHead(dir, d, p, m)
+		case inBody:
+			p = h.readBody(dir, d, p, m)
+		}
+	}
+}
+
+// startsMessage tells whether a piece begins with a start line.
+func startsMessage(dir int, p []byte) bool {
+	if dir == fromServer {
+		return bytes.HasPrefix(p, []byte("HTTP/1."))
+	}
+	return startsRequest(p)
+}
+
+var methods = []string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ",
+	"PROPFIND ", "PROPPATCH ", "MKCOL ", "COPY ", "MOVE ", "LOCK ", "UNLOCK ", "SEARCH ", "REPORT ", "RPC_IN_DATA ", "RPC_OUT_DATA ", "CCM_POST ", "BITS_POST "}
+
+func startsRequest(p []byte) bool {
+	return slices.ContainsFunc(methods, func(m string) bool { return bytes.HasPrefix(p, []byte(m)) })
+}
+
+func (h *http1) readHead(dir int, d *half, p []byte, m reassembly.Mark) (rest []byte) {
+	had, buf := len(d.buf), p
+	if had > 0 {
+		d.buf = append(d.buf, p...)
+		if bytes.IndexByte(p, '\n') < 0 && len(d.buf) <= headLimit {
+			return nil
+		}
+		buf = d.buf
+	}
+	n, err := h.parse(dir, buf)
+	switch {
+	case err != nil:
+		h.unreadable(dir, err, m)
+		return nil
+	case n == 0 && had > 0:
+		return nil
+	case n == 0:
+		d.buf = bytes.Clone(p)
+		return nil
+	}
+	d.buf = nil
+	if dir == fromClient {
+		h.requestHead(d, m)
+	} else {
+		h.responseHead(d, m)
+	}
+	return p[max(n-had, 0):]
+}
+
+func (h *http1) parse(dir int, buf []byte) (int, error) {
+	if dir == fromClient {
+		return h.head.ParseRequest(buf, headLimits)
+	}
+	return h.head.ParseResponse(buf, headLimits)
+}
+
+func (h *http1) unreadable(dir int, err error, m reassembly.Mark) {
+	e := flow.Event{Kind: flow.Irregular, From: side(dir), Text: err.Error()}
+	var syntax *httpwire.SyntaxError
+	if errors.As(err, &syntax) {
+		e.Text, e.Attrs = syntax.Name, flow.Attrs(flow.KeyOffset, strconv.Itoa(syntax.Offset))
+	}
+	if dir == fromServer && len(h.waiting) > 0 {
+		e.Exchange = h.waiting[0].id
+	}
+	h.rec.emit(m, e)
+	h.lose(dir)
+}
+
+// lose gives up the message a direction is in.
+func (h *http1) lose(dir int) {
+	d := h.half(dir)
+	d.state, d.buf = lost, nil
+	if d.m != nil {
+		d.m.damaged = true
+	} else if dir == fromServer && len(h.waiting) > 0 {
+		h.waiting[0].damaged = true
+	}
+}
+
+func (h *http1) requestHead(d *half, m reassembly.Mark) {
+	head := &h.head
+	x := &message{id: h.rec.newExchange(), method: string(head.Bytes(head.Method)), began: m.Time}
+	if head.HasToken("Connection", "upgrade") {
+		x.upgrade = string(head.Get("Upgrade"))
+	}
+	h.rec.emit(m, flow.Event{Kind: flow.Request, From: flow.Client, Exchange: x.id,
+		Text: x.method + " " + string(head.Bytes(head.Target)), Header: bytes.Clone(head.FieldLines()), Attrs: h.requestFacts(m)})
+	h.served++
+	h.irregular(fromClient, x, m)
+	h.tokens(fromClient, x, m)
+	h.waiting = append(h.waiting, x)
+	d.start(x, head.RequestFraming(), h.rec.hashing())
+	if d.framing.Kind == httpwire.UntilClose { // what follows must not be read as a request
+		d.state = lost
+	}
+	h.ends(fromClient, d, m)
+}
+
+func (h *http1) requestFacts(m reassembly.Mark) []flow.Attr {
+	facts := []flow.Attr{{Key: flow.KeyHTTP, Value: minorText(h.head.Minor)}, {Key: flow.KeyReused, Value: "no"}}
+	if h.served > 0 {
+		facts[1].Value = "yes"
+		if idle := m.Time - h.idleFrom; h.idleFrom != 0 && idle >= 0 {
+			facts = append(facts, flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)})
+		}
+	}
+	return facts
+}
+
+func milliseconds(ns int64) string {
+	return strconv.FormatFloat(float64(ns)/float64(time.Millisecond), 'f', 3, 64)
+}
+
+func minorText(minor int) string { return "1." + strconv.Itoa(minor) }
+
+func (h *http1) irregular(dir int, x *message, m reassembly.Mark) {
+	for _, irr := range h.head.Irregular {
+		h.rec.emit(m, flow.Event{Kind: flow.Irregular, From: side(dir), Exchange: x.id, Text: irr.Name,
+			Attrs: flow.Attrs(flow.KeyOffset, strconv.Itoa(irr.Offset))})
+	}
+}
+
+func (h *http1) responseHead(d *half, m reassembly.Mark) {
+	head := &h.head
+	x := h.answered(m)
+	kind := flow.Response
+	if head.Status < 200 && head.Status != 101 {
+		kind = flow.Interim
+	}
+	h.rec.emit(m, flow.Event{Kind: kind, From: flow.Server, Exchange: x.id, Status: head.Status,
+		Text: string(head.Bytes(head.Reason)), Header: bytes.Clone(head.FieldLines())})
+	h.irregular(fromServer, x, m)
+	h.tokens(fromServer, x, m)
+	if kind == flow.Interim {
+		return
+	}
+	x.headDone = true
+	if head.Status == 101 || x.method == "CONNECT" && head.Status/100 == 2 {
+		h.upgrade(x, m)
+		return
+	}
+	d.start(x, head.ResponseFraming(x.method), h.rec.hashing())
+	h.ends(fromServer, d, m)
+}
+
+// answered is the exchange that a response belongs to: one without a request
+// if none was seen. Behind lost bytes it is the last that was asked, because
+// few clients ask before they have their answer.
+func (h *http1) answered(m reassembly.Mark) *message {
+	for len(h.waiting) > 1 && h.waiting[0].damaged {
+		h.waiting = h.waiting[1:]
+	}
+	if len(h.waiting) == 0 {
+		x := &message{id: h.rec.newExchange(), reqDone: true, began: m.Time}
+		h.waiting = append(h.waiting, x)
+	}
+	return h.waiting[0]
+}
+
+func (h *http1) upgrade(x *message, m reassembly.Mark) {
+	protocol := string(h.head.Get("Upgrade"))
+	if protocol == "" {
+		protocol = x.upgrade
+	}
+	if x.method == "CONNECT" {
+		protocol = "CONNECT"
+	}
+	h.rec.emit(m, flow.Event{Kind: flow.Tunnel, Exchange: x.id, Text: protocol})
+	h.inner = h.rec.tunnel(protocol)
+	if ahead := h.req.buf; len(ahead) > 0 {
+		h.req.buf = nil
+		h.inner.bytes(fromClient, ahead, m)
+	}
+}
+
+func (d *half) start(x *message, f httpwire.Framing, hashing bool) {
+	d.state, d.m, d.framing, d.left, d.body = inBody, x, f, f.Length, 0
+	d.chunks, d.sum = httpwire.ChunkReader{}, nil
+	if hashing {
+		d.sum = sha256.New()
+	}
+}
+
+// ends ends the body if it is over.
+func (h *http1) ends(dir int, d *half, m reassembly.Mark) bool {
+	if d.state != inBody {
+		return false
+	}
+	switch d.framing.Kind {
+	case httpwire.NoBody:
+	case httpwire.ContentLength:
+		if d.left > 0 {
+			return false
+		}
+	default:
+		return false
+	}
+	h.bodyEnds(dir, d, m)
+	return true
+}
+
+func (h *http1) readBody(dir int, d *half, p []byte, m reassembly.Mark) (rest []byte) {
+	switch d.framing.Kind {
+	case httpwire.ContentLength:
+		n := int(min(d.left, int64(len(p))))
+		d.take(p[:n])
+		d.left -= int64(n)
+		h.ends(dir, d, m)
+		return p[n:]
+	case httpwire.Chunked:
+		data, n, done, err := d.chunks.Next(p)
+		d.take(data)
+		if err != nil {
+			h.unreadable(dir, err, m)
+			return nil
+		}
+		if done {
+			h.bodyEnds(dir, d, m)
+		}
+		return p[n:]
+	}
+	d.take(p)
+	return nil
+}
+
+func (d *half) take(data []byte) {
+	d.body += int64(len(data))
+	if d.sum != nil {
+		d.sum.Write(data)
+	}
+}
+
+func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
+	x := d.m
+	e := flow.Event{Kind: flow.RequestDone, From: side(dir), Exchange: x.id, Bytes: d.body}
+	if dir == fromServer {
+		e.Kind = flow.ResponseDone
+	}
+	if d.sum != nil && !x.damaged && (d.body > 0 || d.framing.Kind != httpwire.NoBody) {
+		e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(d.sum.Sum(nil)))
+	}
+	h.rec.emit(m, e)
+	d.state, d.m, d.sum = atHead, nil, nil
+	if dir == fromClient {
+		x.reqDone = true
+		h.late = slices.DeleteFunc(h.late, func(l *message) bool { return l == x })
+	} else {
+		x.resDone = true
+		h.waiting = slices.DeleteFunc(h.waiting, func(w *message) bool { return w == x })
+		if !x.reqDone {
+			h.late = append(h.late, x)
+		}
+	}
+	if x.resDone && x.reqDone {
+		h.done(x, flow.Complete, m)
+	}
+}
+
+func (h *http1) done(x *message, outcome string, m reassembly.Mark) {
+	h.rec.emit(m, flow.Event{Kind: flow.ExchangeDone, Exchange: x.id, Text: outcome})
+	h.idleFrom = m.Time
+}
+
+// skip counts missing bytes that lie inside of a body of known length; others
+// lose the direction.
+func (h *http1) skip(dir int, n int64, m reassembly.Mark) {
+	if h.inner != nil {
+		h.inner.skip(dir, n, m)
+		return
+	}
+	d := h.half(dir)
+	if d.state == inBody {
+		d.m.damaged, d.sum = true, nil
+		if d.framing.Kind == httpwire.UntilClose {
+			return
+		}
+		if d.framing.Kind == httpwire.ContentLength && n >= 0 && n <= d.left {
+			d.left -= n
+			d.body += n
+			h.ends(dir, d, m)
+			return
+		}
+	}
+	h.lose(dir)
+}
+
+// end: a response that lasts until the connection closes is complete if it
+// ended cleanly.
+func (h *http1) end(dir int, clean bool, m reassembly.Mark) {
+	if h.inner != nil {
+		h.inner.end(dir, clean, m)
+		return
+	}
+	d := h.half(dir)
+	if d.state == inBody && d.framing.Kind == httpwire.UntilClose && clean {
+		h.bodyEnds(dir, d, m)
+		d.state = lost
+	}
+}
+
+func (h *http1) over(m reassembly.Mark) {
+	if h.inner != nil {
+		h.inner.over(m)
+	}
+	for _, x := range h.late {
+		h.settle(x, flow.Complete, m)
+	}
+	for i, x := range h.waiting {
+		switch {
+		case h.inner != nil && i == 0:
+			h.settle(x, flow.Complete, m)
+		case x.headDone || h.res.state == atHead && i == 0 && len(h.res.buf) > 0:
+			h.settle(x, flow.Truncated, m)
+		default:
+			h.settle(x, flow.NoResponse, m)
+		}
+	}
+	h.waiting, h.late = nil, nil
+}
+
+// settle ends an exchange unless bytes of it were not captured.
+func (h *http1) settle(x *message, outcome string, m reassembly.Mark) {
+	if !x.damaged {
+		h.done(x, outcome, m)
+	}
+}

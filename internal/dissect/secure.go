@@ -1,0 +1,261 @@
+package dissect
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/reassembly"
+	"fanlight/internal/tlswire"
+)
+
+// secure reads TLS and what is inside of it.
+type secure struct {
+	rec     recorder
+	session *tlswire.Session
+	emit    func(*tlswire.Message)
+	mark    reassembly.Mark
+	inner   speaker // nil until something could be read
+	alpn    string
+
+	hello, done, failed bool // of the first handshake
+	early               bool
+	ahead               []byte // 0-RTT data until the server has said whether it takes it
+	asked               bool // renegotiation: the server asked, or the client began
+	closed              [2]bool
+	broken              [2]bool // not TLS from here on
+	fatal               string  // the alert that ended the handshake, and whose
+	fatalBy             flow.Side
+}
+
+func newSecure(rec recorder, session *tlswire.Session) *secure {
+	s := &secure{rec: rec, session: session}
+	s.emit = s.message // kept, so that a call allocates nothing
+	return s
+}
+
+func (s *secure) bytes(dir int, p []byte, m reassembly.Mark) {
+	if s.broken[dir] {
+		return
+	}
+	s.mark = m
+	if err := s.session.Write(dir, p, s.emit); err != nil {
+		s.broken[dir] = true
+		s.add(flow.Event{Kind: flow.Irregular, From: side(dir), Text: "not-tls: " + err.Error()})
+	}
+}
+
+func (s *secure) skip(dir int, n int64, m reassembly.Mark) {
+	s.mark = m
+	s.session.Skip(dir, n, s.emit)
+	if s.inner != nil {
+		s.inner.skip(dir, -1, m)
+	}
+}
+
+func (s *secure) end(dir int, clean bool, m reassembly.Mark) {
+	s.mark = m
+	s.session.Close(dir, s.emit)
+	if !s.done {
+		s.fail(dir)
+	}
+	if s.inner != nil {
+		s.inner.end(dir, clean && s.closed[dir], m)
+	}
+}
+
+func (s *secure) over(m reassembly.Mark) {
+	s.mark = m
+	if s.inner != nil {
+		s.inner.over(m)
+	}
+}
+
+// fail records that the first handshake came to nothing.
+func (s *secure) fail(dir int) {
+	if !s.hello || s.failed {
+		return
+	}
+	s.failed = true
+	e := flow.Event{Kind: flow.TLSFailed, From: side(dir), Text: "closed inside the handshake", Attrs: flow.Attrs(flow.KeyFault, flow.FaultReset)}
+	if s.fatal != "" {
+		e.From, e.Text, e.Attrs = s.fatalBy, "alert "+s.fatal, flow.Attrs(flow.KeyFault, flow.FaultAlert)
+	}
+	s.add(e)
+}
+
+func (s *secure) add(e flow.Event) { s.rec.emit(s.mark, e) }
+
+func (s *secure) message(msg *tlswire.Message) {
+	switch msg.Kind {
+	case tlswire.DataMsg:
+		s.data(msg)
+	case tlswire.EarlyDataMsg:
+		s.earlyData(msg)
+	case tlswire.EncryptedExtensionsMsg:
+		s.earlyAnswer(msg)
+	case tlswire.BadRecordMsg:
+		if s.inner != nil {
+			s.inner.skip(msg.Dir, -1, s.mark)
+		}
+	case tlswire.AlertMsg:
+		s.alert(msg)
+	default:
+		s.handshake(msg)
+	}
+}
+
+// aheadLimit bounds the 0-RTT data that is held; servers take less.
+const aheadLimit = 64 << 10
+
+func (s *secure) earlyData(msg *tlswire.Message) {
+	if !s.early {
+		s.early = true
+		s.add(flow.Event{Kind: flow.EarlyData, From: flow.Client})
+	}
+	if room := aheadLimit - len(s.ahead); len(msg.Data) <= room {
+		s.ahead = append(s.ahead, msg.Data...)
+	}
+}
+
+// earlyAnswer: what was refused comes again after the handshake.
+func (s *secure) earlyAnswer(msg *tlswire.Message) {
+	if msg.ALPN != "" {
+		s.alpn = msg.ALPN
+	}
+	if msg.EarlyDataAccepted && len(s.ahead) > 0 {
+		s.data(&tlswire.Message{Kind: tlswire.DataMsg, Dir: fromClient, Data: s.ahead})
+	}
+	s.ahead = nil
+}
+
+func (s *secure) data(msg *tlswire.Message) {
+	if s.inner == nil {
+		s.inner = s.rec.tunnel("tls:" + s.alpn)
+	}
+	s.inner.bytes(msg.Dir, msg.Data, s.mark)
+}
+
+func (s *secure) alert(msg *tlswire.Message) {
+	e := flow.Event{Kind: flow.Alert, From: side(msg.Dir)}
+	if !msg.Sealed {
+		e.Text = tlswire.AlertName(msg.Code)
+		e.Attrs = flow.Attrs(flow.KeyLevel, tlswire.AlertLevelName(msg.Level))
+		if e.Text == "close_notify" {
+			s.closed[msg.Dir] = true
+		} else if !s.done && s.fatal == "" {
+			s.fatal, s.fatalBy = e.Text, e.From
+		}
+	} else {
+		s.closed[msg.Dir] = true // mostly it is; nothing says that the end was not clean
+	}
+	s.add(e)
+}
+
+func (s *secure) handshake(msg *tlswire.Message) {
+	from := side(msg.Dir)
+	switch msg.Kind {
+	case tlswire.ClientHelloMsg:
+		s.clientHello(msg)
+	case tlswire.ServerHelloMsg:
+		if !s.done {
+			s.add(serverHello(msg.ServerHello))
+		}
+	case tlswire.HelloRetry:
+		s.add(flow.Event{Kind: flow.HelloRetry, From: flow.Server})
+	case tlswire.HelloRequestMsg:
+		s.asked = true
+		s.add(flow.Event{Kind: flow.HelloRequest, From: flow.Server})
+	case tlswire.CertificateMsg:
+		s.add(certificate(from, msg.Certificates))
+	case tlswire.CertificateRequestMsg:
+		e := flow.Event{Kind: flow.CertificateRequest, From: from}
+		if msg.Request != nil {
+			e.Attrs = flow.Attrs(flow.KeyCAs, strings.Join(msg.Request.Authorities, "; "))
+		}
+		s.add(e)
+	case tlswire.KeyUpdateMsg:
+		s.add(flow.Event{Kind: flow.KeyUpdate, From: from})
+	case tlswire.DoneMsg:
+		s.handshakeDone(msg)
+	}
+}
+
+func (s *secure) clientHello(msg *tlswire.Message) {
+	if s.done {
+		s.add(flow.Event{Kind: flow.Renegotiating, From: flow.Client})
+		return
+	}
+	s.hello = true
+	if msg.ClientHello != nil {
+		s.add(clientHello(msg.ClientHello))
+	}
+}
+
+func (s *secure) handshakeDone(msg *tlswire.Message) {
+	if s.done {
+		s.asked = false
+		s.add(flow.Event{Kind: flow.Renegotiated})
+		return
+	}
+	s.done = true
+	if msg.ALPN != "" {
+		s.alpn = msg.ALPN
+	}
+	resumed := flow.NotObserved
+	if msg.Resumed >= 0 {
+		resumed = flow.SeenIf(msg.Resumed == 1)
+	}
+	s.add(flow.Event{Kind: flow.TLSDone, Text: tlswire.VersionName(msg.Version), Attrs: flow.Attrs(
+		flow.KeyCipher, tlswire.CipherName(msg.Cipher), flow.KeyALPN, msg.ALPN, flow.KeyResumed, resumed.String())})
+}
+
+func clientHello(h *tlswire.ClientHello) flow.Event {
+	var versions []string
+	for _, v := range h.Versions {
+		if !tlswire.IsGREASE(v) {
+			versions = append(versions, tlswire.VersionName(v))
+		}
+	}
+	return flow.Event{Kind: flow.ClientHello, From: flow.Client, Attrs: flow.Attrs(
+		flow.KeySNI, h.SNI,
+		flow.KeyALPN, strings.Join(h.ALPN, ","),
+		flow.KeyVersions, strings.Join(versions, ","),
+		flow.KeyHelloBytes, strconv.Itoa(h.Length),
+		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String(),
+		"ja3", tlswire.JA3(h), "ja4", tlswire.JA4(h, 't'))}
+}
+
+func serverHello(h *tlswire.ServerHello) flow.Event {
+	if h == nil {
+		return flow.Event{Kind: flow.ServerHello, From: flow.Server}
+	}
+	return flow.Event{Kind: flow.ServerHello, From: flow.Server, Attrs: flow.Attrs(
+		flow.KeyVersion, tlswire.VersionName(h.Version), flow.KeyCipher, tlswire.CipherName(h.Cipher), flow.KeyALPN, h.ALPN)}
+}
+
+// certificate tells of the first of a chain.
+func certificate(from flow.Side, chain [][]byte) flow.Event {
+	e := flow.Event{Kind: flow.Certificate, From: from, Text: "none"}
+	if len(chain) == 0 {
+		return e
+	}
+	sum := sha256.Sum256(chain[0])
+	c, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		e.Text, e.Attrs = "unreadable", flow.Attrs(flow.KeySHA256, hex.EncodeToString(sum[:]))
+		return e
+	}
+	names := append([]string{}, c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	e.Text = c.Subject.String()
+	e.Attrs = flow.Attrs(flow.KeyIssuer, c.Issuer.String(), flow.KeyNames, strings.Join(names, ","),
+		flow.KeyNotAfter, c.NotAfter.UTC().Format(time.RFC3339), flow.KeySHA256, hex.EncodeToString(sum[:]))
+	return e
+}

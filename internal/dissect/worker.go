@@ -1,0 +1,231 @@
+package dissect
+
+import (
+	"net/netip"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/packet"
+	"fanlight/internal/pcap"
+	"fanlight/internal/reassembly"
+)
+
+// flowKey is the two ends of a connection, the lower first.
+type flowKey struct{ low, high netip.AddrPort }
+
+// worker follows the connections that are its share.
+type worker struct {
+	a      *Analyzer
+	source string
+	dec    packet.Decoder
+	info   packet.Info
+	flows  map[flowKey]*conn
+	oldest *conn // of a list in the order of their last packets
+	newest *conn
+	ending []*conn // done, in the order they were
+	now    int64
+	out    []output
+	number int // of the packet in hand
+	counts Counts
+}
+
+const (
+	// linger is how long a connection that is over waits for what trails.
+	linger = int64(1e9)
+	// forgetAfter is how long one that is over is remembered, so that a packet
+	// that comes late opens none anew.
+	forgetAfter = int64(60e9)
+	// openLimit is the number of connections a worker follows; a further one
+	// ends the record of the one that was idle longest.
+	openLimit = 30_000
+)
+
+func newWorker(a *Analyzer) *worker {
+	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}}
+}
+
+func (w *worker) packet(p *pcap.Packet) {
+	w.number = p.Number
+	if p.HasTime {
+		w.now = max(w.now, p.Time)
+	}
+	if !w.dec.Decode(uint16(p.Link), p.Data, p.Length, p.Time, &w.info) {
+		w.counts.skip(w.info.Skip)
+		return
+	}
+	m := reassembly.Mark{Time: p.Time, Packet: p.Number}
+	switch w.info.Proto {
+	case packet.TCP:
+		w.segment(m)
+	default:
+		w.counts.Other++
+	}
+	w.tidy()
+}
+
+func (w *worker) segment(m reassembly.Mark) {
+	in, t := &w.info, &w.info.TCP
+	key, swapped := keyOf(in.Src, in.Dst)
+	seg := reassembly.Segment{Time: m.Time, Packet: m.Packet, Seq: t.Seq, Ack: t.Ack, Window: t.Window,
+		Flags: t.Flags, WScale: t.WScale, Payload: in.Payload, Length: in.PayloadLen}
+	c := w.flows[key]
+	if c != nil && c.tcp.Reuse(c.direction(swapped), &seg) {
+		w.drop(c)
+		c = nil
+	}
+	if c == nil {
+		if len(w.flows) >= openLimit {
+			w.drop(w.oldest)
+		}
+		c = w.begin(key, swapped, m)
+	} else {
+		w.touch(c)
+	}
+	if c.settled {
+		return
+	}
+	c.last, c.mark = m.Time, m
+	c.packets++
+	c.tcp.Add(c.direction(swapped), &seg, c)
+	if !c.done && c.tcp.Done() {
+		c.done = true
+		w.ending = append(w.ending, c)
+	}
+}
+
+func keyOf(src, dst netip.AddrPort) (key flowKey, swapped bool) {
+	if src.Compare(dst) > 0 {
+		return flowKey{dst, src}, true
+	}
+	return flowKey{src, dst}, false
+}
+
+// direction is that of a packet, swapped when its source is the key's higher
+// address.
+func (c *conn) direction(swapped bool) int {
+	if swapped != c.flipped {
+		return fromServer
+	}
+	return fromClient
+}
+
+func (w *worker) begin(key flowKey, swapped bool, m reassembly.Mark) *conn {
+	in := &w.info
+	client, server := in.Src, in.Dst
+	if fromTheServer(in) {
+		client, server = server, client
+		swapped = !swapped
+	}
+	c := w.open(key, swapped, client, server, m)
+	w.flows[key] = c
+	w.append(c)
+	return c
+}
+
+// fromTheServer guesses by the first packet of a connection.
+func fromTheServer(in *packet.Info) bool {
+	switch in.TCP.Flags & (packet.SYN | packet.ACK) {
+	case packet.SYN:
+		return false
+	case packet.SYN | packet.ACK:
+		return true
+	}
+	if a, b := known(in.Src.Port()), known(in.Dst.Port()); a != b {
+		return a
+	}
+	return in.Src.Port() < in.Dst.Port()
+}
+
+func known(port uint16) bool {
+	switch port {
+	case 80, 443, 3128, 8000, 8080, 8443, 8888, 9443:
+		return true
+	}
+	return port < 1024
+}
+
+// tidy hands over what is over, and forgets what was over long ago.
+func (w *worker) tidy() {
+	for len(w.ending) > 0 && w.now-w.ending[0].last > linger {
+		w.ending[0].settle()
+		w.ending = w.ending[1:]
+	}
+	for c := w.oldest; c != nil && c.settled && w.now-c.last > forgetAfter; c = w.oldest {
+		w.drop(c)
+	}
+}
+
+// drop ends the record of a connection and forgets it.
+func (w *worker) drop(c *conn) {
+	c.settle()
+	w.remove(c)
+	if w.flows[c.key] == c {
+		delete(w.flows, c.key)
+	}
+}
+
+// flush ends all records, at the end of the capture.
+func (w *worker) flush() {
+	w.number++
+	for w.oldest != nil {
+		w.drop(w.oldest)
+	}
+	w.ending = nil
+}
+
+func (w *worker) append(c *conn) {
+	c.prev, c.next = w.newest, nil
+	if w.newest != nil {
+		w.newest.next = c
+	} else {
+		w.oldest = c
+	}
+	w.newest = c
+}
+
+func (w *worker) remove(c *conn) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		w.oldest = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	} else {
+		w.newest = c.prev
+	}
+	c.prev, c.next = nil, nil
+}
+
+func (w *worker) touch(c *conn) {
+	if w.newest != c {
+		w.remove(c)
+		w.append(c)
+	}
+}
+
+// output is one record that is ready, with the packet that made it so.
+type output struct {
+	packet   int
+	ids      *identity
+	exchange *flow.Exchange
+	number   int // of the exchange on its connection
+	conn     *flow.Conn // with an exchange: its facts so far
+}
+
+// exchange hands over a copy: the connection's own may still change.
+func (w *worker) exchange(c *conn, x *flow.Exchange) {
+	cp, facts := *x, *c.rec
+	facts.Events, facts.Exchanges = nil, nil
+	if facts.TLS != nil {
+		tls := *facts.TLS
+		facts.TLS = &tls
+	}
+	if c.session != nil {
+		facts.Keys = flow.Yes
+	}
+	w.out = append(w.out, output{packet: w.number, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
+}
+
+func (w *worker) connection(c *conn) {
+	w.out = append(w.out, output{packet: w.number, ids: c.ids, conn: c.rec})
+}
