@@ -218,7 +218,9 @@ func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
 			all = append(all, l.out[i]...)
 			clear(l.out[i])
 		}
-		slices.SortStableFunc(all, func(x, y output) int { return cmp.Compare(x.packet, y.packet) })
+		slices.SortStableFunc(all, func(x, y output) int {
+			return cmp.Or(cmp.Compare(x.packet, y.packet), cmp.Compare(x.ids.first, y.ids.first))
+		})
 		for i := range all {
 			a.give(&all[i])
 		}

@@ -39,6 +39,7 @@ type conn struct {
 // the collector's alone.
 type identity struct {
 	conn      flow.ConnID
+	first     int               // packet; the worker's
 	exchanges []flow.ExchangeID // by number on the connection
 	started   int               // exchanges the connection has begun; the worker's
 }
@@ -49,7 +50,7 @@ const (
 )
 
 func (w *worker) open(key flowKey, flipped bool, client, server netip.AddrPort, m reassembly.Mark) *conn {
-	c := &conn{w: w, key: key, flipped: flipped, last: m.Time, mark: m, ids: &identity{}}
+	c := &conn{w: w, key: key, flipped: flipped, last: m.Time, mark: m, ids: &identity{first: m.Packet}}
 	c.tcp.Budget = w.a.budget
 	c.opening = &flow.Opening{Source: w.source, Client: client, Server: server}
 	c.rec = &flow.Conn{}

@@ -25,7 +25,7 @@ type secure struct {
 	hello, done, failed bool // of the first handshake
 	early               bool
 	ahead               []byte // 0-RTT data until the server has said whether it takes it
-	asked               bool // renegotiation: the server asked, or the client began
+	asked               bool   // renegotiation: the server asked, or the client began
 	closed              [2]bool
 	broken              [2]bool // not TLS from here on
 	fatal               string  // the alert that ended the handshake, and whose

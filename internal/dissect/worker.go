@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"math"
 	"net/netip"
 
 	"fanlight/internal/flow"
@@ -19,10 +20,12 @@ type worker struct {
 	dec    packet.Decoder
 	info   packet.Info
 	flows  map[flowKey]*conn
+	quic   map[flowKey]*quicConn
 	oldest *conn // of a list in the order of their last packets
 	newest *conn
 	ending []*conn // done, in the order they were
 	now    int64
+	swept  int64 // when idle QUIC connections were looked for
 	out    []output
 	number int // of the packet in hand
 	counts Counts
@@ -40,7 +43,7 @@ const (
 )
 
 func newWorker(a *Analyzer) *worker {
-	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}}
+	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}, quic: map[flowKey]*quicConn{}}
 }
 
 func (w *worker) packet(p *pcap.Packet) {
@@ -56,6 +59,10 @@ func (w *worker) packet(p *pcap.Packet) {
 	switch w.info.Proto {
 	case packet.TCP:
 		w.segment(m)
+	case packet.UDP:
+		if !w.datagram(m) {
+			w.counts.Other++
+		}
 	default:
 		w.counts.Other++
 	}
@@ -145,6 +152,10 @@ func known(port uint16) bool {
 
 // tidy hands over what is over, and forgets what was over long ago.
 func (w *worker) tidy() {
+	if w.now-w.swept > quicIdle/4 {
+		w.swept = w.now
+		w.dropQUIC(w.now - quicIdle)
+	}
 	for len(w.ending) > 0 && w.now-w.ending[0].last > linger {
 		w.ending[0].settle()
 		w.ending = w.ending[1:]
@@ -165,11 +176,12 @@ func (w *worker) drop(c *conn) {
 
 // flush ends all records, at the end of the capture.
 func (w *worker) flush() {
-	w.number++
+	w.number = math.MaxInt
 	for w.oldest != nil {
 		w.drop(w.oldest)
 	}
 	w.ending = nil
+	w.dropQUIC(math.MaxInt64)
 }
 
 func (w *worker) append(c *conn) {
@@ -205,10 +217,10 @@ func (w *worker) touch(c *conn) {
 
 // output is one record that is ready, with the packet that made it so.
 type output struct {
-	packet   int
+	packet   int // math.MaxInt: the end of the capture
 	ids      *identity
 	exchange *flow.Exchange
-	number   int // of the exchange on its connection
+	number   int        // of the exchange on its connection
 	conn     *flow.Conn // with an exchange: its facts so far
 }
 
