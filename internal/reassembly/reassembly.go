@@ -1,8 +1,6 @@
 // Package reassembly puts the TCP segments of a connection back into its two ordered streams of bytes.
 package reassembly
 
-import "sync/atomic"
-
 // Segment is one captured TCP segment. Add reads it within the call only.
 type Segment struct {
 	Time     int64 // nanoseconds since the Unix epoch
@@ -62,6 +60,8 @@ const (
 	// Snapped is [n bytes] cut off by the capture's snap length: the reason of
 	// the Skip that follows.
 	Snapped
+	// Stray is [n bytes] too far from the stream to belong to it. They are left out.
+	Stray
 	// KeepAlive is a probe of 0 or 1 [n] bytes before the next one
 	// (RFC 9293, 3.8.4).
 	KeepAlive
@@ -84,53 +84,3 @@ type Handler interface {
 	// Note says what else happened.
 	Note(dir int, kind NoteKind, n int64, m Mark)
 }
-
-// Limits bound the bytes held out of order. A zero means the default.
-type Limits struct {
-	PerConn int64 // bytes a connection, both directions; 1 MiB
-	Total   int64 // bytes of all connections; 64 MiB
-}
-
-const (
-	defaultPerConn = 1 << 20
-	defaultTotal   = 64 << 20
-)
-
-// Budget is the bytes that connections may hold together. It is safe for
-// concurrent use.
-type Budget struct {
-	perConn, total int64
-	held           atomic.Int64
-}
-
-// NewBudget gives a budget of l.
-func NewBudget(l Limits) *Budget {
-	if l.PerConn <= 0 {
-		l.PerConn = defaultPerConn
-	}
-	if l.Total <= 0 {
-		l.Total = defaultTotal
-	}
-	return &Budget{perConn: l.PerConn, total: l.Total}
-}
-
-// Held is how many bytes the connections hold now.
-func (b *Budget) Held() int64 { return b.held.Load() }
-
-// Conn is the two streams of one connection. The zero value is ready; Budget
-// may be set before the first Add. A Conn is for one goroutine.
-type Conn struct {
-	Budget *Budget // nil: the default limit of one connection, and no share with others
-
-	half      [2]half
-	held      int64 // bytes held out of order, with what holding them costs
-	last      int64 // time of the last segment
-	rtt       int64 // nanoseconds from SYN to Established, 0 unknown
-	opened    int64 // time of the SYN
-	midStream bool
-	opening   bool // a SYN was seen and its sender has shown no answer yet
-	reset     bool
-}
-
-// MidStream reports whether the capture began after the handshake.
-func (c *Conn) MidStream() bool { return c.midStream }
