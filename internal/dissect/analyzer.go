@@ -211,6 +211,7 @@ func (w *worker) run(i int, queue <-chan *load) {
 // collect gives the records out, in order.
 func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
 	var all []output
+	j := newJoiner(a.give)
 	for l := range ordered {
 		l.left.Wait()
 		all = all[:0]
@@ -222,40 +223,68 @@ func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
 			return cmp.Or(cmp.Compare(x.packet, y.packet), cmp.Compare(x.ids.first, y.ids.first))
 		})
 		for i := range all {
-			a.give(&all[i])
+			o := all[i]
+			a.name(&o)
+			j.add(&o)
 		}
 		clear(all)
+		if n := len(l.batch.Packets); n > 0 {
+			j.passed(l.batch.Packets[n-1].Time)
+		}
 		free <- l
 	}
+	j.release(len(j.held))
 }
 
-func (a *Analyzer) give(o *output) {
+// name gives a record its ids in the output.
+func (a *Analyzer) name(o *output) {
 	if o.ids.conn == 0 {
 		a.nextConn++
 		o.ids.conn = a.nextConn
 	}
+	o.conn.ID = o.ids.conn
 	if x := o.exchange; x != nil {
 		x.Conn, x.ID = o.ids.conn, a.exchangeID(o.ids, o.number)
-		o.conn.ID = x.Conn
+	}
+}
+
+func (a *Analyzer) give(o *output) {
+	o.conn.Parent = o.ids.parent
+	if x := o.exchange; x != nil {
+		if x.Parent != 0 {
+			if len(o.ids.joined) == keptEvents { // more than the exchanges of a connection's record
+				o.ids.joined = slices.Delete(o.ids.joined, 0, keptEvents/2)
+			}
+			o.ids.joined = append(o.ids.joined, joined{x.ID, x.Parent, x.Joined})
+		}
 		if a.opts.Exchange != nil {
 			a.opts.Exchange(o.conn, x)
 		}
 		return
 	}
-	c := o.conn
-	c.ID = o.ids.conn
+	a.rename(o.conn, o.ids)
+	if a.opts.Conn != nil {
+		a.opts.Conn(o.conn)
+	}
+}
+
+// rename gives the exchanges in a connection's record the names and parents
+// they have in the output.
+func (a *Analyzer) rename(c *flow.Conn, ids *identity) {
 	for _, x := range c.Exchanges {
-		x.Conn, x.ID = c.ID, a.exchangeID(o.ids, int(x.ID))
+		x.Conn, x.ID = c.ID, a.exchangeID(ids, int(x.ID))
+		for _, j := range ids.joined {
+			if j.id == x.ID {
+				x.Parent, x.Joined = j.parent, j.how
+			}
+		}
 	}
 	for i := range c.Events {
 		e := &c.Events[i]
 		e.Conn = c.ID
 		if e.Exchange != 0 {
-			e.Exchange = a.exchangeID(o.ids, int(e.Exchange))
+			e.Exchange = a.exchangeID(ids, int(e.Exchange))
 		}
-	}
-	if a.opts.Conn != nil {
-		a.opts.Conn(c)
 	}
 }
 

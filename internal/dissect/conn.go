@@ -42,6 +42,14 @@ type identity struct {
 	first     int               // packet; the worker's
 	exchanges []flow.ExchangeID // by number on the connection
 	started   int               // exchanges the connection has begun; the worker's
+	parent    flow.ConnID       // that it was made for, as far as joining told
+	joined    []joined
+}
+
+// joined is an exchange that was made for another.
+type joined struct {
+	id, parent flow.ExchangeID
+	how        string
 }
 
 const (

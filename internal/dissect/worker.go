@@ -217,7 +217,8 @@ func (w *worker) touch(c *conn) {
 
 // output is one record that is ready, with the packet that made it so.
 type output struct {
-	packet   int // math.MaxInt: the end of the capture
+	packet   int   // math.MaxInt: the end of the capture
+	at       int64 // time of that packet
 	ids      *identity
 	exchange *flow.Exchange
 	number   int        // of the exchange on its connection
@@ -235,9 +236,9 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 	if c.session != nil {
 		facts.Keys = flow.Yes
 	}
-	w.out = append(w.out, output{packet: w.number, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
+	w.out = append(w.out, output{packet: w.number, at: w.now, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
 }
 
 func (w *worker) connection(c *conn) {
-	w.out = append(w.out, output{packet: w.number, ids: c.ids, conn: c.rec})
+	w.out = append(w.out, output{packet: w.number, at: w.now, ids: c.ids, conn: c.rec})
 }

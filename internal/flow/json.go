@@ -72,6 +72,7 @@ type ExchangeRecord struct {
 	ID                string      `json:"id"`
 	Conn              string      `json:"conn"`
 	Parent            string      `json:"parent,omitempty"`
+	Joined            string      `json:"joined,omitempty"`
 	HTTP              string      `json:"http,omitempty"`
 	Stream            int         `json:"stream,omitempty"`
 	Method            string      `json:"method,omitempty"`
@@ -196,7 +197,7 @@ func eventRecord(c *Conn, e *Event) EventRecord {
 // ExchangeJSON is an exchange as the object that is written; mask may be nil.
 func ExchangeJSON(x *Exchange, mask Mask) ExchangeRecord {
 	out := ExchangeRecord{
-		Type: "exchange", ID: x.ID.String(), Conn: x.Conn.String(), HTTP: x.HTTP, Stream: x.Stream,
+		Type: "exchange", ID: x.ID.String(), Conn: x.Conn.String(), Joined: x.Joined, HTTP: x.HTTP, Stream: x.Stream,
 		Method: x.Method, Scheme: x.Scheme, Host: x.Host, Target: mask.target(x.Target),
 		Status: x.Status, Reason: x.Reason,
 		RequestHeaders: mask.pairs(x.RequestHeader), ResponseHeaders: mask.pairs(x.ResponseHeader),

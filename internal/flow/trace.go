@@ -73,6 +73,7 @@ const (
 // bytes are valid only beside the time of the event that ended the body.
 type Exchange struct {
 	ID, Parent        ExchangeID
+	Joined            string // how sure a Parent that was found by evidence is, and why; empty: told by who made it
 	Conn              ConnID
 	HTTP              string
 	Stream            int

@@ -1,0 +1,170 @@
+package dissect
+
+import (
+	"strings"
+	"time"
+
+	"fanlight/internal/flow"
+)
+
+// joiner finds the client exchange that a proxy made an exchange with an origin
+// for, when a capture holds both: by time (the one lies inside the other), by
+// what was asked, and by what proxies write into headers. It holds records back
+// for a moment, because the client's is over last.
+type joiner struct {
+	held []*output // in the order they came; conns among them
+	asks map[string][]*output
+	give func(*output)
+}
+
+const (
+	holdTime  = int64(1e9) // of the capture
+	holdLimit = 2000
+	// joinSlack is how much later than the client's an origin's exchange may
+	// end: the capture may have swapped packets, and a proxy need not wait for
+	// the end of what it has passed on.
+	joinSlack = 5 * time.Millisecond
+)
+
+func newJoiner(give func(*output)) *joiner {
+	return &joiner{asks: map[string][]*output{}, give: give}
+}
+
+func (j *joiner) add(o *output) {
+	j.held = append(j.held, o)
+	x := o.exchange
+	if x == nil || x.Method == "" {
+		return
+	}
+	key := ask(x)
+	j.adopt(o, j.asks[key])
+	j.asks[key] = append(j.asks[key], o)
+	if len(j.held) > holdLimit {
+		j.release(1)
+	}
+}
+
+// ask is what is the same on both sides of most proxies.
+func ask(x *flow.Exchange) string { return x.Method + " " + x.Target }
+
+// adopt makes o the parent of the exchanges that were made for it.
+func (j *joiner) adopt(o *output, candidates []*output) {
+	for _, c := range candidates {
+		child := c.exchange
+		if c.ids == o.ids || child.Parent != 0 || !within(child, o.exchange) {
+			continue
+		}
+		how := evidence(o, c)
+		if how == "" {
+			continue
+		}
+		child.Parent, child.Joined = o.exchange.ID, how
+		if c.ids.parent == 0 && c.ids.conn != 0 {
+			c.ids.parent = o.ids.conn
+		}
+	}
+}
+
+func within(child, parent *flow.Exchange) bool {
+	if child.Started.Before(parent.Started) || parent.Started.IsZero() {
+		return false
+	}
+	return parent.Ended.IsZero() || child.Ended.IsZero() || !child.Ended.After(parent.Ended.Add(joinSlack))
+}
+
+// evidence says how sure it is that a proxy made child's exchange for parent's,
+// and why; empty if nothing but time and target speaks for it.
+func evidence(parent, child *output) string {
+	p, c := parent.exchange, child.exchange
+	var facts []string
+	proof, address := false, parent.conn.Server.Addr() == child.conn.Client.Addr()
+	for _, name := range []string{"traceparent", "X-Request-Id", "X-Correlation-Id", "X-Amzn-Trace-Id"} {
+		if v, found := flow.Get(p.RequestHeader, name); found && v != "" && sameValue(c, name, v) {
+			facts, proof = append(facts, "same "+name), true
+		}
+	}
+	if forwardedFor(c, parent.conn.Client.Addr().String()) {
+		facts = append(facts, "forwarded for the client's address")
+		proof = proof || address
+	}
+	if _, via := flow.Get(c.RequestHeader, "Via"); via {
+		facts = append(facts, "Via")
+	}
+	if address {
+		facts = append(facts, "sent from the address that was asked")
+	}
+	if len(facts) == 0 {
+		return ""
+	}
+	if p.ResponseSHA256 != "" && p.ResponseSHA256 == c.ResponseSHA256 {
+		facts = append(facts, "same response body")
+	} else if p.Status != 0 && p.Status == c.Status && p.ResponseBodyBytes == c.ResponseBodyBytes {
+		facts = append(facts, "same status and length")
+	}
+	sure := "possible"
+	switch {
+	case proof:
+		sure = "proof"
+	case len(facts) > 1:
+		sure = "likely"
+	}
+	return sure + ": " + strings.Join(facts, ", ")
+}
+
+func sameValue(x *flow.Exchange, name, value string) bool {
+	v, _ := flow.Get(x.RequestHeader, name)
+	if v == value {
+		return true
+	}
+	// A proxy that takes part in a trace gives its own span the same trace id
+	// (W3C Trace Context, section 3.2.2.3).
+	a, b := strings.Split(v, "-"), strings.Split(value, "-")
+	return name == "traceparent" && len(a) == 4 && len(b) == 4 && a[1] == b[1]
+}
+
+func forwardedFor(x *flow.Exchange, address string) bool {
+	for _, f := range x.RequestHeader {
+		switch strings.ToLower(f.Name) {
+		case "x-forwarded-for", "x-real-ip", "forwarded", "true-client-ip":
+			if strings.Contains(f.Value, address) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// passed gives out what was held long enough.
+func (j *joiner) passed(now int64) {
+	n := 0
+	for n < len(j.held) && now-j.held[n].at > holdTime {
+		n++
+	}
+	j.release(n)
+}
+
+func (j *joiner) release(n int) {
+	for _, o := range j.held[:n] {
+		if x := o.exchange; x != nil {
+			j.forget(ask(x), o)
+		}
+		j.give(o)
+	}
+	clear(j.held[:n])
+	j.held = j.held[n:]
+}
+
+func (j *joiner) forget(key string, o *output) {
+	list := j.asks[key]
+	for i := range list {
+		if list[i] == o {
+			list = append(list[:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(j.asks, key)
+		return
+	}
+	j.asks[key] = list
+}
