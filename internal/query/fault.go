@@ -63,7 +63,11 @@ func suggest(wrong string, known []string) string {
 	wrong = strings.ToLower(wrong)
 	best, nearest := "", max(2, len(wrong)/3)+1
 	for _, k := range known {
-		if d := distance(wrong, k); d < nearest {
+		d := distance(wrong, k)
+		if last(k) == last(wrong) {
+			d /= 3 // a field of the same name elsewhere is the likelier one
+		}
+		if d < nearest {
 			best, nearest = k, d
 		}
 	}
@@ -72,7 +76,7 @@ func suggest(wrong string, known []string) string {
 	}
 	var holding []string
 	for _, k := range known {
-		if last := wrong[strings.LastIndexByte(wrong, '.')+1:]; len(last) > 2 && strings.Contains(k, last) {
+		if len(last(wrong)) > 2 && strings.Contains(k, last(wrong)) {
 			holding = append(holding, k)
 		}
 	}
@@ -84,6 +88,9 @@ func suggest(wrong string, known []string) string {
 	}
 	return ""
 }
+
+// last is what stands behind the last point of a name.
+func last(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 // distance counts the bytes to insert, remove or change (Levenshtein). Of long
 // words only the beginning counts.

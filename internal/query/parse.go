@@ -19,7 +19,7 @@ func Parse(expr string) (*Filter, error) {
 	p := &parser{expr: expr, fields: fields()}
 	root, err := p.parse()
 	if err != nil {
-		return nil, err // never a nil *SyntaxError: parse gives an error
+		return nil, err
 	}
 	return &Filter{root: root, looksInside: p.looksInside}, nil
 }
@@ -212,9 +212,9 @@ func (p *parser) single(n *comparison) (node, error) {
 	name := p.expr[op.at : op.at+op.len]
 	switch {
 	case strings.ContainsAny(n.op, "<>") && !f.kind.ordered():
-		return nil, p.fault(op, fmt.Sprintf("%s is %s, which has no order", f.name, f.kind), "it can be compared with == != in")
+		return nil, p.fault(op, fmt.Sprintf("%s is of type %s, which has no order", f.name, f.kind), "it can be compared with == != in")
 	case (n.op == "contains" || n.op == "~") && !f.kind.searched():
-		return nil, p.fault(op, fmt.Sprintf("%s is %s, not text", f.name, f.kind), "it can be compared with == != in")
+		return nil, p.fault(op, fmt.Sprintf("%s is of type %s, not text", f.name, f.kind), "it can be compared with == != in")
 	}
 	if err := p.advance(op); err != nil {
 		return nil, err
