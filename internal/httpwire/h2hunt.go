@@ -6,11 +6,11 @@ const (
 	// h2Chain is how many frame headers in a row are believed.
 	h2Chain = 3
 	// maxH2Candidate bounds what is kept while a candidate is undecided.
-	maxH2Candidate = 256 << 10
+	maxH2Candidate = 64 << 10
 	// maxH2Hunt is how far a direction is searched before it is given up.
-	maxH2Hunt = 16 << 20
+	maxH2Hunt = 4 << 20
 	// maxH2Jump is how far beyond the highest stream seen a new one may lie.
-	maxH2Jump = 1 << 20
+	maxH2Jump = 1 << 16
 )
 
 func (h *H2) skip(s *h2Side, n int64) {
@@ -56,6 +56,9 @@ func (h *H2) skipData(s *h2Side, n int64) {
 
 // derail leaves the sequence of frames.
 func (h *H2) derail(s *h2Side, name string, lost int64) {
+	if s.state != h2InData && s.state != h2InPayload {
+		s.frame = h2Frame{offset: s.offset}
+	}
 	h.irregular(s, name, lost)
 	s.state, s.part, s.left = h2Hunting, nil, 0
 	s.block = h2Block{}
@@ -88,17 +91,23 @@ func (h *H2) hunt(s *h2Side, p []byte) (rest []byte) {
 
 // search gives the offset of the first frame header that is followed by others
 // or whose payload ends where p does. If there is none, it is the offset of
-// the first that may still prove to be one.
+// the first that may still prove to be one. One that may does not stop the
+// search: a header whose first byte is lost often looks like another that is
+// far longer.
 func (h *H2) search(s *h2Side, p []byte) (at int, found bool) {
+	first := -1
 	for ; at+h2HeadLength <= len(p); at++ {
 		switch h.chain(s, p[at:]) {
 		case believed:
 			return at, true
 		case undecided:
-			if len(p)-at <= maxH2Candidate {
-				return at, false
+			if first < 0 && len(p)-at <= maxH2Candidate {
+				first = at
 			}
 		}
+	}
+	if first >= 0 {
+		return first, false
 	}
 	return at, false
 }
@@ -142,7 +151,7 @@ func (h *H2) plausible(s *h2Side, b []byte) bool {
 	}
 	switch f.kind {
 	case h2TypeData:
-		return f.stream != 0 && f.flags&^(h2FlagEndStream|h2FlagPadded) == 0
+		return f.stream != 0 && f.flags&^(h2FlagEndStream|h2FlagPadded) == 0 && (f.length > 0 || f.has(h2FlagEndStream))
 	case h2TypeHeaders:
 		return f.stream != 0 && f.flags&^(h2FlagEndStream|h2FlagEndHeaders|h2FlagPadded|h2FlagPriority) == 0 &&
 			(s.dir == 1 || f.stream&1 == 1) && f.length > 0
