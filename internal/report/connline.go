@@ -19,6 +19,9 @@ func (l *Lines) Conn(c *flow.Conn) {
 	l.failures(c)
 	l.traffic(c)
 	l.closing(c)
+	if !c.Close.Ended {
+		l.note("end not seen", "")
+	}
 	l.write()
 }
 

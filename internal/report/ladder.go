@@ -55,33 +55,47 @@ type leg struct {
 const maxLanes = 4
 
 // families puts each connection behind the one it was made for. One whose
-// parent is not in the trace begins a family of its own.
+// parent is not in the trace begins a family of its own; so does the first of
+// those that claim to be made for each other.
 func families(t *flow.Trace) []*family {
 	children := map[flow.ConnID][]*flow.Conn{}
 	inTrace := map[flow.ConnID]bool{}
 	for _, c := range t.Conns {
+		children[c.Parent] = append(children[c.Parent], c)
 		inTrace[c.ID] = true
 	}
-	var roots []*flow.Conn
-	for _, c := range t.Conns {
-		if c.Parent != 0 && c.Parent != c.ID && inTrace[c.Parent] {
-			children[c.Parent] = append(children[c.Parent], c)
-		} else {
-			roots = append(roots, c)
+	var out []*family
+	placed := map[flow.ConnID]bool{}
+	begin := func(c *flow.Conn) {
+		if !placed[c.ID] {
+			out = append(out, gather(c, children, placed))
 		}
 	}
-	var out []*family
-	for _, c := range roots {
-		f := &family{legs: []leg{{c, 0}}}
-		for i := 0; i < len(f.legs); i++ { // grows meanwhile
-			at := f.legs[i]
-			for _, child := range children[at.conn.ID] {
+	for _, c := range t.Conns {
+		if c.Parent == 0 || !inTrace[c.Parent] {
+			begin(c)
+		}
+	}
+	for _, c := range t.Conns {
+		begin(c)
+	}
+	return out
+}
+
+// gather makes the family of a connection, of those that are in none yet.
+func gather(c *flow.Conn, children map[flow.ConnID][]*flow.Conn, placed map[flow.ConnID]bool) *family {
+	f := &family{legs: []leg{{c, 0}}}
+	placed[c.ID] = true
+	for i := 0; i < len(f.legs); i++ { // grows meanwhile
+		at := f.legs[i]
+		for _, child := range children[at.conn.ID] {
+			if !placed[child.ID] {
+				placed[child.ID] = true
 				f.legs = append(f.legs, leg{child, min(at.lane+1, maxLanes-1)})
 			}
 		}
-		out = append(out, f)
 	}
-	return out
+	return f
 }
 
 func (f *family) lanes() int {

@@ -184,7 +184,7 @@ func (l *Lines) notes(c *flow.Conn, x *flow.Exchange) {
 		l.note("unfinished", "")
 		l.closing(c)
 	default:
-		l.note(x.Outcome, "")
+		l.note("", x.Outcome)
 		l.closing(c)
 	}
 	if x.Tunnel != "" {

@@ -52,11 +52,12 @@ func legSteps(l leg, prefix string, m marks) []step {
 		if silent(e) && len(ids) == 0 {
 			continue
 		}
-		s := step{at: at, known: !e.At.IsZero(), lane: l.lane, kind: e.Kind, from: sender(e),
-			label: prefix + describe(e), bytes: e.Bytes, times: 1, packet: e.Packet, marks: ids}
+		label := describe(e)
 		if several && e.Exchange != 0 {
-			s.label += " " + e.Exchange.String()
+			label = e.Exchange.String() + " " + label
 		}
+		s := step{at: at, known: !e.At.IsZero(), lane: l.lane, kind: e.Kind, from: sender(e),
+			label: prefix + label, bytes: e.Bytes, times: 1, packet: e.Packet, marks: ids}
 		if last := len(steps) - 1; last >= 0 && steps[last].swallows(s) {
 			steps[last].times++
 			steps[last].bytes += s.bytes
