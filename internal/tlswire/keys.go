@@ -40,8 +40,12 @@ const (
 
 // labelNames are those of the NSS key log format, which is documented with
 // Mozilla's NSS; PMS_CLIENT_RANDOM is Wireshark's.
-var labelNames = [labels]string{"CLIENT_RANDOM", "PMS_CLIENT_RANDOM", "CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-	"SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"}
+func labelNames() [labels]string {
+	return [labels]string{"CLIENT_RANDOM", "PMS_CLIENT_RANDOM", "CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+		"SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"}
+}
+
+func (l label) String() string { return labelNames()[l] }
 
 // secrets are what a key log has for one client random.
 type secrets [labels][]byte
@@ -54,7 +58,7 @@ func (s *secrets) names() string {
 			if out != nil {
 				out = append(out, ", "...)
 			}
-			out = append(out, labelNames[i]...)
+			out = append(out, label(i).String()...)
 		}
 	}
 	return string(out)
@@ -95,7 +99,8 @@ func (k *Keys) addLine(line []byte) bool {
 	if string(name) == "RSA" {
 		return k.addPremaster(id, value)
 	}
-	i := slices.Index(labelNames[:], string(name))
+	names := labelNames()
+	i := slices.Index(names[:], string(name))
 	var random [32]byte
 	if i < 0 || len(id) != 2*len(random) {
 		return false
