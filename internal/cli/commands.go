@@ -7,6 +7,7 @@ var commands = []func(streams) *cobra.Command{
 	runCommand,
 	checkCommand,
 	traceCommand,
+	captureCommand,
 	portsCommand,
 	explainCommand,
 	devCommand,

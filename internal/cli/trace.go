@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,15 @@ func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error 
 	defer src.Close()
 	dissect.AddSecrets(src, keys)
 	name := strings.Join(paths, ",")
-	return view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash}, src.Damage)
+	return view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(paths)}, src.Damage)
+}
+
+// hold: the secrets in files are read ahead, those in a stream may come late.
+func hold(paths []string) int {
+	if slices.Contains(paths, "-") {
+		return liveHold
+	}
+	return 0
 }
 
 // expand takes a name with * or ? that is no file for a pattern: on some

@@ -26,6 +26,7 @@ type view struct {
 	progress *progress
 	failOn   string
 	ladder   bool
+	live     bool // what is printed is shown at once
 
 	kept    flow.Trace // for the rules, bounded
 	dropped int        // connections that were not kept
@@ -96,6 +97,13 @@ func (v *view) exchange(c *flow.Conn, x *flow.Exchange) {
 	if v.selection.exchange(c, x) {
 		v.summary.Exchanges++
 		v.print.exchange(c, x)
+		v.show()
+	}
+}
+
+func (v *view) show() {
+	if v.live {
+		_ = v.out.Flush() // the error stays, and is told at the end
 	}
 }
 
@@ -105,6 +113,7 @@ func (v *view) conn(c *flow.Conn) {
 	}
 	v.summary.Connections++
 	v.print.conn(c)
+	v.show()
 	if len(v.kept.Conns) >= keptConns {
 		i := slices.IndexFunc(v.kept.Conns, uneventful)
 		if i < 0 || uneventful(c) {

@@ -27,6 +27,7 @@ type Options struct {
 	Source  string        // provenance of the records: the file's name
 	Keys    *tlswire.Keys // may grow while it runs; nil: none
 	Hash    bool          // hashes of bodies are wanted
+	Hold    int           // bytes of a connection that wait for keys that come late
 	Workers int           // 0: one for each CPU
 	// Exchange is called for each exchange when it is over, with what is known of
 	// its connection by then (without events); Conn for each connection after

@@ -73,6 +73,7 @@ func (c *conn) protocol(name string) speaker {
 	case protocolTLS:
 		if c.session == nil {
 			c.session = tlswire.NewSession(c.w.a.opts.Keys)
+			c.session.Hold = c.w.a.opts.Hold
 		}
 		c.rec.Scheme, c.opening.Scheme = "https", "https"
 		return newSecure(c, c.session)
