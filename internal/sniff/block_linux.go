@@ -105,6 +105,9 @@ func (h *Handle) data(frame []byte) (data []byte, length int, ok bool) {
 func cook(frame []byte, start int, tagged bool) (first int) {
 	protocol := binary.BigEndian.Uint16(frame[addrProtocol:])
 	if tagged {
+		if tagFollows(frame[start:], protocol) {
+			protocol = unix.ETH_P_8021Q
+		}
 		start -= 4
 		binary.BigEndian.PutUint16(frame[start:], u16(frame, packetTCI))
 		binary.BigEndian.PutUint16(frame[start+2:], protocol)
@@ -123,6 +126,21 @@ func cook(frame []byte, start int, tagged bool) (first int) {
 	sll[11] = frame[addrLength]
 	copy(sll[12:], frame[addrBytes:addrBytes+8])
 	return first
+}
+
+// tagFollows reports whether data begins with the rest of a second VLAN tag:
+// since Linux 6.10 the protocol of a cooked packet is that behind all its tags.
+func tagFollows(data []byte, protocol uint16) bool {
+	if len(data) < 4 || binary.BigEndian.Uint16(data[2:]) != protocol {
+		return false
+	}
+	switch protocol {
+	case unix.ETH_P_IP:
+		return data[0]>>4 != 4
+	case unix.ETH_P_IPV6:
+		return data[0]>>4 != 6
+	}
+	return false
 }
 
 func putTag(b []byte, protocol, tci uint16) {

@@ -52,7 +52,7 @@ func networkLayer(cooked bool) []bpf.Instruction {
 	p := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
 	if cooked {
 		at = 0
-		p = []bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtProto}}
+		p = cookedProtocol()
 	}
 	p = append(p, bpf.LoadConstant{Dst: bpf.RegX, Val: at})
 	for range 2 {
@@ -64,6 +64,24 @@ func networkLayer(cooked bool) []bpf.Instruction {
 		at += 4
 	}
 	return p
+}
+
+// cookedProtocol puts the EtherType of a packet without a frame into A. Of what
+// leaves with a VLAN tag the kernel names the tag, but begins with IP.
+func cookedProtocol() []bpf.Instruction {
+	return []bpf.Instruction{
+		bpf.LoadExtension{Num: bpf.ExtType},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 8},
+		bpf.LoadAbsolute{Off: 0, Size: 1},
+		bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 4, SkipTrue: 2},
+		bpf.LoadConstant{Dst: bpf.RegA, Val: unix.ETH_P_IP},
+		bpf.Jump{Skip: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 6, SkipTrue: 2},
+		bpf.LoadConstant{Dst: bpf.RegA, Val: unix.ETH_P_IPV6},
+		bpf.Jump{Skip: 1},
+		bpf.LoadExtension{Num: bpf.ExtProto},
+	}
 }
 
 // transportLayer moves X to the transport layer and ends the program for what
