@@ -9,10 +9,9 @@ import (
 // The limits of what a decoder holds. Hosts wait 30 to 60 s for the rest of a
 // datagram (RFC 1122, 3.3.2; RFC 8200, 4.5).
 const (
-	maxDatagrams     = 64
-	maxFragmentBytes = 4 << 20
-	maxFragments     = 256 // of a datagram
-	fragmentTimeout  = int64(30 * time.Second)
+	maxDatagrams    = 64  // of less than 64 KiB: 4 MiB in all
+	maxFragments    = 256 // of a datagram
+	fragmentTimeout = int64(30 * time.Second)
 )
 
 // fragment is a piece of a datagram: length bytes from offset, of which data
@@ -34,7 +33,6 @@ type datagram struct {
 	since  int64
 	pieces []fragment // by offset, none overlapping
 	have   int        // bytes on the wire of all pieces
-	bytes  int        // bytes held
 	total  int        // 0 until the last piece came
 	next   uint8      // protocol, as the first piece has it
 }
@@ -48,7 +46,6 @@ type whole struct {
 // fragments are the datagrams that are not complete.
 type fragments struct {
 	open    map[datagramKey]*datagram
-	bytes   int
 	dropped int64
 	scratch []byte
 }
@@ -64,23 +61,15 @@ func (s *fragments) add(key datagramKey, f fragment, more bool, next uint8, now 
 	if f.offset == 0 {
 		g.next = next
 	}
-	if !more && g.total == 0 {
-		g.total = f.end()
-	}
-	fresh, ok := g.place(&f)
-	if !ok {
+	if !more && !g.endAt(f.end()) || !g.place(f) {
 		s.drop(key)
 		return whole{}, 0, false
 	}
-	if fresh {
-		s.bytes += len(f.data)
-		s.makeRoom()
-	}
-	if g.total == 0 || g.have < g.total || s.open[key] == nil {
+	if g.total == 0 || g.have < g.total {
 		return whole{}, 0, false
 	}
 	out := whole{data: s.join(g), next: g.next}
-	s.remove(key)
+	delete(s.open, key)
 	return out, g.total, true
 }
 
@@ -96,25 +85,34 @@ func (s *fragments) begin(key datagramKey, now int64) *datagram {
 	return g
 }
 
+// endAt takes the length that a last fragment gives. It reports false if it
+// contradicts the pieces.
+func (g *datagram) endAt(total int) bool {
+	if g.total != 0 {
+		return g.total == total
+	}
+	g.total = total
+	return len(g.pieces) == 0 || g.pieces[len(g.pieces)-1].end() <= total
+}
+
 // place puts a copy of f among the pieces, unless they have it already. It reports
 // false for a piece that contradicts them: overlaps make a datagram void
 // (RFC 5722, 4).
-func (g *datagram) place(f *fragment) (fresh, ok bool) {
+func (g *datagram) place(f fragment) bool {
 	if f.length <= 0 || f.end() > 0xffff || g.total != 0 && f.end() > g.total || len(g.pieces) >= maxFragments {
-		return false, false
+		return false
 	}
 	at, found := slices.BinarySearchFunc(g.pieces, f.offset, func(p fragment, offset int) int { return p.offset - offset })
 	if found {
-		return false, g.pieces[at].length == f.length
+		return g.pieces[at].length == f.length
 	}
 	if at > 0 && g.pieces[at-1].end() > f.offset || at < len(g.pieces) && f.end() > g.pieces[at].offset {
-		return false, false
+		return false
 	}
 	f.data = slices.Clone(f.data)
-	g.pieces = slices.Insert(g.pieces, at, *f)
+	g.pieces = slices.Insert(g.pieces, at, f)
 	g.have += f.length
-	g.bytes += len(f.data)
-	return true, true
+	return true
 }
 
 // join gives the bytes up to the first that the capture cut off.
@@ -137,12 +135,6 @@ func (s *fragments) expire(now int64) {
 	}
 }
 
-func (s *fragments) makeRoom() {
-	for s.bytes > maxFragmentBytes {
-		s.dropOldest()
-	}
-}
-
 func (s *fragments) dropOldest() {
 	var oldest *datagram
 	var at datagramKey
@@ -155,11 +147,6 @@ func (s *fragments) dropOldest() {
 }
 
 func (s *fragments) drop(key datagramKey) {
-	s.remove(key)
-	s.dropped++
-}
-
-func (s *fragments) remove(key datagramKey) {
-	s.bytes -= s.open[key].bytes
 	delete(s.open, key)
+	s.dropped++
 }
