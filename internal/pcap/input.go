@@ -3,6 +3,7 @@ package pcap
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"io"
 	"sync/atomic"
 
@@ -50,11 +51,17 @@ func newInput(raw io.Reader) (*input, error) {
 	switch {
 	case bytes.HasPrefix(head[:n], []byte{0x1f, 0x8b}): // RFC 1952, section 2.3.1
 		return in, in.gunzip(whole)
-	case bytes.Equal(head[:n], []byte{0x28, 0xb5, 0x2f, 0xfd}): // RFC 8878, section 3.1.1
+	case isZstandard(binary.LittleEndian.Uint32(head[:])):
 		return in, in.unzstd(whole)
 	}
 	in.r = whole
 	return in, nil
+}
+
+// isZstandard knows the first frame of zstd, which some writers precede by one
+// to skip (RFC 8878, sections 3.1.1 and 3.1.2).
+func isZstandard(magic uint32) bool {
+	return magic == 0xfd2fb528 || magic&^0xf == 0x184d2a50
 }
 
 func (in *input) gunzip(whole io.Reader) error {

@@ -109,6 +109,9 @@ func (r *Reader) recognise() error {
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return r.inputError(0, err)
 	}
+	if n == 0 {
+		return openError(r.name, io.EOF)
+	}
 	begin := head[:min(n, 4)]
 	if binary.LittleEndian.Uint32(head[:]) == blockSection {
 		r.format, r.tail = &ng{}, append(r.tail, head[:n]...)
