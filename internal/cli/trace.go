@@ -74,7 +74,7 @@ secrets inside the file allow, and what went wrong.`,
 }
 
 func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error {
-	paths, err := expand(args)
+	paths, err := captureFiles(args)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
@@ -107,9 +107,9 @@ func hold(paths []string) int {
 	return 0
 }
 
-// expand takes a name with * or ? that is no file for a pattern: on some
+// captureFiles takes a name with * or ? that is no file for a pattern: on some
 // systems the shell leaves that to us.
-func expand(args []string) (paths []string, err error) {
+func captureFiles(args []string) (paths []string, err error) {
 	for _, arg := range args {
 		if arg == "-" || !strings.ContainsAny(arg, "*?[") || exists(arg) {
 			paths = append(paths, arg)

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"fanlight/internal/dissect"
 	"fanlight/internal/explain"
 	"fanlight/internal/explain/rules"
 	"fanlight/internal/flow"
+	"fanlight/internal/pcap"
 	"fanlight/internal/query"
 	"fanlight/internal/report"
 )
@@ -27,6 +29,8 @@ type view struct {
 	failOn   string
 	ladder   bool
 	live     bool // what is printed is shown at once
+
+	first atomic.Int64 // time of the first packet
 
 	kept    flow.Trace // for the rules, bounded
 	dropped int        // connections that were not kept
@@ -58,7 +62,7 @@ func (f *traceFlags) view(s streams, files int) (*view, error) {
 	case f.output.jsonl, f.output.json:
 		v.print = &jsonPrinter{out: v.out, lines: f.output.jsonl}
 	default:
-		v.print = newTextPrinter(v.out, s.out, f.ladder)
+		v.print = newTextPrinter(v.out, s.out, f.ladder, &v.first)
 	}
 	v.progress = newProgress(s.err)
 	return v, nil
@@ -67,6 +71,7 @@ func (f *traceFlags) view(s streams, files int) (*view, error) {
 func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, damage func() []error) error {
 	began := time.Now()
 	o.Exchange, o.Conn = v.exchange, v.conn
+	o.Read = v.reading(o.Read)
 	if sized, ok := src.(sizedSource); ok {
 		v.progress.follow(sized)
 	}
@@ -91,6 +96,18 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 		return failWith(exitDamaged, fault)
 	}
 	return v.verdict(found)
+}
+
+// reading notes when the capture began; then, if not nil, is told of the batch.
+func (v *view) reading(then func(*pcap.Batch)) func(*pcap.Batch) {
+	return func(b *pcap.Batch) {
+		if len(b.Packets) > 0 {
+			v.first.CompareAndSwap(0, b.Packets[0].Time)
+		}
+		if then != nil {
+			then(b)
+		}
+	}
 }
 
 func (v *view) exchange(c *flow.Conn, x *flow.Exchange) {
@@ -199,22 +216,24 @@ func (p *jsonPrinter) summary(s flow.SummaryRecord) {
 
 // textPrinter is for people.
 type textPrinter struct {
-	out    io.Writer
-	lines  *report.Lines
-	ladder bool
-	any    bool
+	out     io.Writer
+	options report.LineOptions
+	first   *atomic.Int64 // time of the first packet, known when there is something to print
+	lines   *report.Lines // nil before the first line
+	ladder  bool
 }
 
-func newTextPrinter(out io.Writer, terminal io.Writer, ladder bool) *textPrinter {
-	o := report.LineOptions{Colour: colours(terminal), Width: width(terminal)}
-	return &textPrinter{out: out, lines: report.NewLines(out, o), ladder: ladder}
+func newTextPrinter(out io.Writer, terminal io.Writer, ladder bool, first *atomic.Int64) *textPrinter {
+	return &textPrinter{out: out, ladder: ladder, first: first,
+		options: report.LineOptions{Colour: colours(terminal), Width: width(terminal)}}
 }
 
 func (p *textPrinter) head() {
-	if !p.any {
+	if p.lines == nil {
+		p.options.Start = time.Unix(0, p.first.Load()).UTC()
+		p.lines = report.NewLines(p.out, p.options)
 		p.lines.Head()
 	}
-	p.any = true
 }
 
 func (p *textPrinter) exchange(c *flow.Conn, x *flow.Exchange) {
