@@ -17,7 +17,7 @@ const (
 	H2Window                        // Stream, Code: the increment
 	H2Priority                      // Stream, Priority; of RFC 9218 Stream and Text: the field value
 	H2Unknown                       // Stream, Code: the frame type, Data: its payload unless that is over 256 KiB
-	H2Irregular                     // Stream where known, Text: its name, Lost
+	H2Irregular                     // Stream, 0: any may be concerned; Text: its name; Lost
 )
 
 // Names of what is irregular in HTTP/2.

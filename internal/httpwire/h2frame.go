@@ -80,7 +80,7 @@ type h2Side struct {
 	broken bool // bytes of this payload are lost, or it is too long to keep
 	block  h2Block
 	fields hpackReader
-	hunted int64 // bytes searched in vain
+	hunt   h2Hunt
 
 	mayFrame uint32 // the longest frame that the other side allows
 }

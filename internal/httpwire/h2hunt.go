@@ -6,7 +6,8 @@ const (
 	// h2Chain is how many frame headers in a row are believed.
 	h2Chain = 3
 	// maxH2Candidate bounds what is kept while a candidate is undecided.
-	maxH2Candidate = 64 << 10
+	maxH2Candidate  = 64 << 10
+	maxH2Candidates = 64
 	// maxH2Hunt is how far a direction is searched before it is given up.
 	maxH2Hunt = 4 << 20
 	// maxH2Jump is how far beyond the highest stream seen a new one may lie.
@@ -54,62 +55,85 @@ func (h *H2) skipData(s *h2Side, n int64) {
 	}
 }
 
-// derail leaves the sequence of frames.
+// derail leaves the sequence of frames. Its event is of no stream, because any
+// may be concerned.
 func (h *H2) derail(s *h2Side, name string, lost int64) {
-	if s.state != h2InData && s.state != h2InPayload {
-		s.frame = h2Frame{offset: s.offset}
-	}
+	s.frame = h2Frame{offset: s.offset}
 	h.irregular(s, name, lost)
-	s.state, s.part, s.left = h2Hunting, nil, 0
+	s.state, s.part, s.left, s.hunt = h2Hunting, nil, 0, h2Hunt{}
 	s.block = h2Block{}
 	s.fields.lose()
+}
+
+// h2Hunt is what a search for frames remembers between pieces, as offsets in
+// what is kept of them.
+type h2Hunt struct {
+	maybe  []int // where frames may begin, in order
+	tested int   // offsets before it need not be looked at again, but for those
+	vain   int64 // bytes given up
 }
 
 // hunt looks for the first frame that others follow.
 func (h *H2) hunt(s *h2Side, p []byte) (rest []byte) {
 	s.offset += int64(len(p))
-	kept := len(s.part)
-	if kept > 0 {
+	if len(s.part) > 0 {
 		s.part = append(s.part, p...)
 		p = s.part
 	}
 	at, found := h.search(s, p)
 	rest = p[at:]
-	s.hunted += int64(at)
-	switch {
-	case found:
-		s.state, s.part, s.hunted = h2AtHead, nil, 0
+	if found {
+		s.state, s.part, s.hunt = h2AtHead, nil, h2Hunt{}
 		s.offset -= int64(len(rest))
 		return rest
-	case s.hunted > maxH2Hunt:
-		s.state, s.part = h2Dead, nil
-	case at > 0 || kept == 0:
+	}
+	if s.hunt.vain += int64(at); s.hunt.vain > maxH2Hunt {
+		s.state, s.part, s.hunt = h2Dead, nil, h2Hunt{}
+		return nil
+	}
+	if at > 0 || len(s.part) == 0 {
 		s.part = append(s.part[:0], rest...)
+		s.hunt.tested -= at
+		for i := range s.hunt.maybe {
+			s.hunt.maybe[i] -= at
+		}
 	}
 	return nil
 }
 
 // search gives the offset of the first frame header that is followed by others
-// or whose payload ends where p does. If there is none, it is the offset of
-// the first that may still prove to be one. One that may does not stop the
-// search: a header whose first byte is lost often looks like another that is
-// far longer.
+// or whose payload ends where p does. If there is none, it is the offset from
+// which p has to be kept. One that may prove to be a header does not end the
+// search: one whose first byte is lost often looks like another of a far
+// longer frame.
 func (h *H2) search(s *h2Side, p []byte) (at int, found bool) {
-	first := -1
-	for ; at+h2HeadLength <= len(p); at++ {
+	u := &s.hunt
+	still := u.maybe[:0]
+	for _, at := range u.maybe {
 		switch h.chain(s, p[at:]) {
 		case believed:
 			return at, true
 		case undecided:
-			if first < 0 && len(p)-at <= maxH2Candidate {
-				first = at
+			if len(p)-at <= maxH2Candidate {
+				still = append(still, at)
 			}
 		}
 	}
-	if first >= 0 {
-		return first, false
+	u.maybe = still
+	for ; u.tested+h2HeadLength <= len(p); u.tested++ {
+		switch h.chain(s, p[u.tested:]) {
+		case believed:
+			return u.tested, true
+		case undecided:
+			if len(u.maybe) < maxH2Candidates && len(p)-u.tested <= maxH2Candidate {
+				u.maybe = append(u.maybe, u.tested)
+			}
+		}
 	}
-	return at, false
+	if len(u.maybe) > 0 {
+		return u.maybe[0], false
+	}
+	return u.tested, false
 }
 
 type belief uint8

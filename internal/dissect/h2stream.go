@@ -1,0 +1,177 @@
+package dissect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"strconv"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpwire"
+	"fanlight/internal/reassembly"
+)
+
+// stream is an exchange of HTTP/2 that is not over.
+type stream struct {
+	message
+	number   uint32
+	protocol string // of an extended CONNECT (RFC 8441)
+	bodies   [2]streamBody
+	tunneled bool
+	inner    speaker // of what is tunneled, nil: it is only counted
+}
+
+// streamBody is the body of one direction.
+type streamBody struct {
+	seen  bool // DATA was
+	bytes int64
+	sum   hash.Hash
+}
+
+// open begins an exchange.
+func (h *http2) open(number uint32) *stream {
+	if old := h.streams[number]; old != nil {
+		h.settle(old)
+	}
+	if len(h.streams) >= maxStreams {
+		h.forget()
+	}
+	s := &stream{number: number}
+	s.id, s.began = h.rec.newExchange(), h.mark.Time
+	h.streams[number] = s
+	return s
+}
+
+// forget gives up the oldest stream.
+func (h *http2) forget() {
+	oldest := ^uint32(0)
+	for number := range h.streams {
+		oldest = min(oldest, number)
+	}
+	h.settle(h.streams[oldest])
+}
+
+func (h *http2) data(e *httpwire.H2Event) {
+	s := h.streams[e.Stream]
+	if s == nil {
+		return
+	}
+	b := &s.bodies[e.Dir]
+	b.bytes += int64(len(e.Data)) + e.Lost
+	switch {
+	case s.inner != nil && e.Lost > 0:
+		s.inner.skip(e.Dir, e.Lost, h.mark)
+	case s.inner != nil:
+		s.inner.bytes(e.Dir, e.Data, h.mark)
+	case e.Lost > 0:
+		s.damaged = true
+	case h.rec.hashing() && !s.tunneled:
+		if !b.seen {
+			b.sum = sha256.New()
+		}
+		b.sum.Write(e.Data)
+	}
+	b.seen = true
+	if e.EndStream {
+		h.ends(s, e.Dir)
+	}
+}
+
+// ends ends one direction of a stream, and the exchange with the second.
+func (h *http2) ends(s *stream, dir int) {
+	b := &s.bodies[dir]
+	done := &s.reqDone
+	kind := flow.RequestDone
+	if dir == fromServer {
+		done, kind = &s.resDone, flow.ResponseDone
+	}
+	if *done {
+		return
+	}
+	*done = true
+	if !s.tunneled {
+		e := flow.Event{Kind: kind, From: side(dir), Bytes: b.bytes}
+		if b.sum != nil && !s.damaged {
+			e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(b.sum.Sum(nil)))
+		}
+		h.emit(s, e)
+	}
+	if s.reqDone && s.resDone {
+		h.done(s, flow.Complete)
+	}
+}
+
+// done ends the exchange; without an outcome it is only let go.
+func (h *http2) done(s *stream, outcome string) {
+	if s.tunneled {
+		h.tunnelDone(s)
+	}
+	if outcome != "" {
+		h.emit(s, flow.Event{Kind: flow.ExchangeDone, Text: outcome})
+	}
+	delete(h.streams, s.number)
+	if len(h.streams) == 0 {
+		h.idleFrom = h.mark.Time
+	}
+}
+
+// settle ends an exchange that will not go on. There is no outcome to tell if
+// bytes of it were not captured.
+func (h *http2) settle(s *stream) {
+	switch {
+	case s.resDone || s.tunneled:
+		h.done(s, flow.Complete)
+	case s.damaged:
+		h.done(s, "")
+	case s.headDone:
+		h.done(s, flow.Truncated)
+	default:
+		h.done(s, flow.NoResponse)
+	}
+}
+
+// reset takes a RST_STREAM. After a complete response it only says that the
+// rest of the request is not wanted (RFC 9113, section 8.1).
+func (h *http2) reset(e *httpwire.H2Event) {
+	s := h.streams[e.Stream]
+	h.emit(s, flow.Event{Kind: flow.StreamReset, From: side(e.Dir), Text: httpwire.H2ErrorName(e.Code),
+		Attrs: flow.Attrs(flow.KeyStream, number(e.Stream))})
+	if s != nil {
+		h.settle(s)
+	}
+}
+
+// tunnel makes a stream carry another protocol from here on. Of those only
+// WebSocket is read, because the connection's own reader of TLS is in use.
+func (h *http2) tunnel(s *stream) {
+	protocol := s.protocol
+	if protocol == "" {
+		protocol = "CONNECT"
+	}
+	s.tunneled = true
+	h.emit(s, flow.Event{Kind: flow.Tunnel, Text: protocol})
+	if protocol == "websocket" {
+		s.inner = newWebSocket(ofExchange{h.rec, s.id})
+	}
+}
+
+func (h *http2) tunnelDone(s *stream) {
+	if s.inner != nil {
+		s.inner.over(h.mark)
+		return
+	}
+	h.emit(s, flow.Event{Kind: flow.TunnelDone, Attrs: flow.Attrs(
+		flow.KeyClientBytes, strconv.FormatInt(s.bodies[fromClient].bytes, 10),
+		flow.KeyServerBytes, strconv.FormatInt(s.bodies[fromServer].bytes, 10))})
+}
+
+// ofExchange puts what a speaker emits under one exchange.
+type ofExchange struct {
+	recorder
+	id flow.ExchangeID
+}
+
+func (o ofExchange) emit(m reassembly.Mark, e flow.Event) {
+	e.Exchange = o.id
+	o.recorder.emit(m, e)
+}
