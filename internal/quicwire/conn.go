@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Conn follows the QUIC connection of one pair of UDP addresses, one after
@@ -25,12 +26,12 @@ type Conn struct {
 type state struct {
 	version uint32
 	// dcid is what the Initial keys come from, nil before the first Initial.
-	dcid     []byte
-	retryCID []byte // the connection ID that a Retry asked the client to use
-	cidLen   [2]int // length of the connection IDs each side chose, plus one; 0 unknown
-	tls      handshake
-	secrets  *Secrets
-	asked    uint64
+	dcid      []byte
+	retryCIDs [][]byte // connection IDs that a Retry asked the client to use
+	cidLen    [2]int   // length of the connection IDs each side chose, plus one; 0 unknown
+	tls       handshake
+	secrets   *Secrets
+	asked     uint64
 
 	initial   [2]*keys
 	handshake [2]*keys
@@ -109,13 +110,19 @@ func (c *Conn) negotiation(dir int, list []byte, emit func(*Event)) {
 	emit(&c.event)
 }
 
+// maxRetries bounds the answers to the first datagrams of a client, of which it
+// heeds one.
+const maxRetries = 4
+
 // retry believes a Retry only if its tag shows that who sent it saw the
 // client's Initial.
 func (c *Conn) retry(dir int, p []byte, h *longHeader, emit func(*Event)) {
 	if dir == 0 || c.dcid == nil || !retryIsGenuine(h.version, p, c.dcid) {
 		return
 	}
-	c.retryCID = bytes.Clone(h.scid)
+	if len(c.retryCIDs) < maxRetries {
+		c.retryCIDs = append(c.retryCIDs, bytes.Clone(h.scid))
+	}
 	c.event = Event{Kind: Retry, Dir: dir, Version: h.version, ConnectionID: h.scid}
 	emit(&c.event)
 }
@@ -166,7 +173,7 @@ func (c *Conn) begin(p []byte, h *longHeader, emit func(*Event)) ([]byte, bool) 
 	if len(h.dcid) < shortest || bytes.Equal(h.dcid, c.dcid) {
 		return nil, false
 	}
-	again := c.retryCID != nil && bytes.Equal(h.dcid, c.retryCID)
+	again := slices.ContainsFunc(c.retryCIDs, func(id []byte) bool { return bytes.Equal(id, h.dcid) })
 	var next uint64
 	if again {
 		next = c.next[0][0]

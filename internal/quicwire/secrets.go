@@ -60,15 +60,15 @@ func (c *Conn) ready() bool {
 		c.why = whySuite
 		return false
 	}
-	c.why = whyNoSecret
 	c.asked++
-	if c.Secrets == nil || c.asked&(c.asked-1) != 0 {
-		return false
+	if c.Secrets != nil && c.asked&(c.asked-1) == 0 {
+		if s, ok := c.Secrets(random); ok {
+			c.secrets = &s
+			return true
+		}
 	}
-	if s, ok := c.Secrets(random); ok {
-		c.secrets = &s
-	}
-	return c.secrets != nil
+	c.why = whyNoSecret
+	return false
 }
 
 func (c *Conn) handshakePacket(dir int, p []byte, h *longHeader, emit func(*Event)) {
