@@ -279,6 +279,16 @@ func TestHTTP2FromTheMiddle(t *testing.T) {
 	}
 }
 
+func TestHTTP2Upgraded(t *testing.T) {
+	p := newH2Peers(false)
+	p.speaker.(*http2).upgraded(&message{id: p.log.newExchange(), method: "GET", reqDone: true})
+	p.headers(fromServer, 1, false, ":status", "200")
+	p.ask(3, true)
+	p.content(fromServer, 1, true, "answer")
+	p.check(t, "x1 response by server 200", asked(2, 3, ""), "x2 request-done by client",
+		"x1 response-done by server bytes=6", "x1 exchange-done complete", "x2 exchange-done no-response")
+}
+
 // TestHTTP2OpenStreams: a connection cannot make us keep more than some.
 func TestHTTP2OpenStreams(t *testing.T) {
 	p := newH2Peers(false)

@@ -42,6 +42,14 @@ func (h *http2) open(number uint32) *stream {
 	return s
 }
 
+// upgraded takes over the exchange that asked, over HTTP/1.1, for the upgrade
+// to h2c: its response comes on stream 1 (RFC 7540, section 3.2).
+func (h *http2) upgraded(x *message) {
+	h.wire.Upgraded()
+	h.highest, h.served = 1, 1
+	h.streams[1] = &stream{number: 1, message: message{id: x.id, method: x.method, began: x.began, reqDone: x.reqDone, damaged: x.damaged}}
+}
+
 // forget gives up the oldest stream.
 func (h *http2) forget() {
 	oldest := ^uint32(0)

@@ -180,7 +180,7 @@ func h2Server() []byte {
 	w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block[:5]})
 	w.WriteContinuation(1, false, block[5:50])
 	w.WriteContinuation(1, true, block[50:])
-	w.WriteData(1, true, bytes.Repeat([]byte("0123456789"), 1000))
+	w.WriteData(1, true, bytes.Repeat([]byte("0123456789"), 200))
 	w.headers(3, false, ":status", "103", "link", "x")
 	w.enc.SetMaxDynamicTableSize(0)
 	w.headers(3, false, ":status", "200", "x-b", "2")
@@ -215,7 +215,7 @@ var h2ServerLines = []string{
 	"1 ack",
 	"1 push 1 promised 2 :method=GET :path=/style.css",
 	"1 headers 1 :status=200 content-type=text/html x-long=" + strings.Repeat("z", 90),
-	"1 data 1 10000 bytes end",
+	"1 data 1 2000 bytes end",
 	"1 headers 3 :status=103 link=x",
 	"1 headers 3 :status=200 x-b=2",
 	`1 data 3 "" end`,
@@ -477,6 +477,23 @@ func BenchmarkH2Data(b *testing.B) {
 			h.Write(1, raw[:n], emit)
 			raw = raw[n:]
 		}
+	}
+}
+
+func BenchmarkH2Headers(b *testing.B) {
+	w := newH2Writer(false)
+	h, fields := NewH2(), 0
+	emit := func(e *H2Event) { fields += len(e.Fields) }
+	w.WriteSettings()
+	pairs := []string{":status", "200", "content-type", "text/html; charset=utf-8", "server", "nginx", "cache-control", "private, max-age=0",
+		"date", "Sat, 21 Nov 2026 14:00:00 GMT", "vary", "Accept-Encoding", "x-request-id", "0123456789abcdef", "strict-transport-security", "max-age=31536000"}
+	w.headers(1, true, pairs...)
+	h.Write(1, w.Bytes(), emit)
+	w.Reset()
+	w.headers(1, true, pairs...)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Write(1, w.Bytes(), emit)
 	}
 }
 
