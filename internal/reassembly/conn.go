@@ -67,10 +67,10 @@ func (c *Conn) Add(dir int, s *Segment, h Handler) {
 	if s.Flags&packet.ACK != 0 {
 		c.addACK(dir, s, m, h)
 	}
-	c.addPayload(dir, seq, s, m, h)
 	if s.Flags&packet.FIN != 0 {
 		c.addFIN(dir, seq+uint32(s.length()), s, m, h)
 	}
+	c.addPayload(dir, seq, s, m, h)
 }
 
 // maxLength is more than any segment has, offloaded ones included.
@@ -170,7 +170,8 @@ func (c *Conn) window(dir int) int64 {
 	return w
 }
 
-// addFIN takes a FIN with sequence number seq.
+// addFIN takes a FIN with sequence number seq. Its turn comes when the bytes before
+// it were given.
 func (c *Conn) addFIN(dir int, seq uint32, s *Segment, m Mark, h Handler) {
 	p := &c.half[dir]
 	if p.finSeen {
@@ -184,7 +185,6 @@ func (c *Conn) addFIN(dir int, seq uint32, s *Segment, m Mark, h Handler) {
 	}
 	p.finSeen, p.fin, p.finMark = true, seq, m
 	c.cutAfter(dir, seq)
-	c.drain(dir, h)
 }
 
 // Reuse reports whether a segment with SYN opens a new connection on the

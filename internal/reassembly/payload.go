@@ -24,7 +24,7 @@ func (c *Conn) addPayload(dir int, seq uint32, s *Segment, m Mark, h Handler) {
 		h.Note(dir, KeepAlive, int64(n), m)
 		return
 	}
-	if n == 0 {
+	if n == 0 && !p.finSeen {
 		return
 	}
 	b := s.Payload[:min(n, len(s.Payload))]
@@ -34,9 +34,12 @@ func (c *Conn) addPayload(dir int, seq uint32, s *Segment, m Mark, h Handler) {
 	}
 	if seq == p.next && len(p.pieces) == 0 {
 		c.give(dir, b, n, m, h)
-		return
+	} else if n > 0 {
+		c.addDisordered(dir, seq, b, n, m, h)
 	}
-	c.addDisordered(dir, seq, b, n, m, h)
+	if p.finSeen {
+		c.drain(dir, h)
+	}
 }
 
 // isKeepAlive reports whether a segment with n bytes is a probe. One byte is only that
@@ -65,6 +68,14 @@ func (c *Conn) give(dir int, b []byte, n int, m Mark, h Handler) {
 	}
 }
 
+// tally is what was found in one segment, to be noted once.
+type tally struct {
+	late     NoteKind // what filling a hole was
+	filled   int
+	repeated int
+	differ   int
+}
+
 // addDisordered takes bytes that were there before, fill a hole, leave one, or do all
 // that in turn.
 func (c *Conn) addDisordered(dir int, seq uint32, b []byte, n int, m Mark, h Handler) {
@@ -73,21 +84,23 @@ func (c *Conn) addDisordered(dir int, seq uint32, b []byte, n int, m Mark, h Han
 		h.Note(dir, Stray, int64(n), m)
 		return
 	}
+	var found tally
 	for n > 0 {
 		var k int
 		switch off := int(int32(seq - p.next)); {
 		case off < 0:
 			k = min(n, -off)
-			h.Note(dir, Retransmission, int64(k), m)
+			found.repeated += k
 		case off == 0 && len(p.pieces) == 0:
 			k = n
 			c.give(dir, b, n, m, h)
 		case off == 0 && p.pieces[0].seq != seq:
 			k = min(n, int(p.pieces[0].seq-seq))
-			h.Note(dir, c.lateness(dir, m), int64(k), m)
+			found.late = c.lateness(dir, m)
+			found.filled += k
 			c.give(dir, b[:min(k, len(b))], k, m, h)
 		default:
-			k = c.hold(dir, seq, b, n, m, h)
+			k = c.hold(dir, seq, b, n, m, &found)
 			if k == 0 {
 				c.makeRoom(dir, seq, m, h)
 			}
@@ -96,9 +109,24 @@ func (c *Conn) addDisordered(dir int, seq uint32, b []byte, n int, m Mark, h Han
 		n -= k
 		b = b[min(k, len(b)):]
 	}
+	found.note(dir, m, h)
 	c.drain(dir, h)
-	if before(p.next, p.acked) && p.hasAck {
+	if p.hasAck && before(p.next, p.acked) {
 		c.checkHole(dir, m, h)
+	}
+}
+
+func (t tally) note(dir int, m Mark, h Handler) {
+	if t.late == Retransmission {
+		t.repeated += t.filled
+	} else if t.filled > 0 {
+		h.Note(dir, t.late, int64(t.filled), m)
+	}
+	if t.repeated > 0 {
+		h.Note(dir, Retransmission, int64(t.repeated), m)
+	}
+	if t.differ > 0 {
+		h.Note(dir, Overlap, int64(t.differ), m)
 	}
 }
 
@@ -122,7 +150,7 @@ func (c *Conn) lateness(dir int, m Mark) NoteKind {
 // hold keeps a copy of the first of n bytes from seq, as many as are before the next
 // piece, or compares them with the piece that has them. It gives how many bytes it
 // dealt with: 0 if there is no room.
-func (c *Conn) hold(dir int, seq uint32, b []byte, n int, m Mark, h Handler) int {
+func (c *Conn) hold(dir int, seq uint32, b []byte, n int, m Mark, found *tally) int {
 	p := &c.half[dir]
 	at := len(p.pieces)
 	if at > 0 && before(seq, p.pieces[at-1].end()) {
@@ -133,7 +161,7 @@ func (c *Conn) hold(dir int, seq uint32, b []byte, n int, m Mark, h Handler) int
 	if at < len(p.pieces) {
 		q := &p.pieces[at]
 		if !before(seq, q.seq) {
-			return c.compare(dir, q, seq, b, n, m, h)
+			return q.compare(seq, b, n, found)
 		}
 		n = min(n, int(q.seq-seq))
 		b = b[:min(n, len(b))]
@@ -145,19 +173,16 @@ func (c *Conn) hold(dir int, seq uint32, b []byte, n int, m Mark, h Handler) int
 	return n
 }
 
-// compare notes which of the bytes from seq are in q, and how many differ.
-func (c *Conn) compare(dir int, q *piece, seq uint32, b []byte, n int, m Mark, h Handler) int {
+// compare finds which of n bytes from seq are in q, how many of them differ, and
+// gives how many they are.
+func (q *piece) compare(seq uint32, b []byte, n int, found *tally) int {
 	off := int(seq - q.seq)
 	n = min(n, q.length-off)
-	h.Note(dir, Retransmission, int64(n), m)
-	differ := 0
+	found.repeated += n
 	for i := range min(n, len(b), max(len(q.data)-off, 0)) {
 		if b[i] != q.data[off+i] {
-			differ++
+			found.differ++
 		}
-	}
-	if differ > 0 {
-		h.Note(dir, Overlap, int64(differ), m)
 	}
 	return n
 }

@@ -73,6 +73,15 @@ const (
 	MidStream
 )
 
+// String is the name of the kind.
+func (k NoteKind) String() string {
+	names := [...]string{"", "SYN", "SYN-ACK", "established", "FIN", "RST", "invalid RST", "retransmission", "out of order", "overlap", "gap", "acked unseen", "dropped", "snapped", "stray", "keep-alive", "zero window", "window open", "mid-stream"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "unknown note"
+}
+
 // Handler takes what a connection gives, in the order of each direction.
 // Direction 0 is from the client.
 type Handler interface {
