@@ -42,6 +42,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("HOME", home)
+			captures, err := filepath.Abs(filepath.Join("..", "..", "testdata", "captures"))
+			if err != nil {
+				return err
+			}
+			e.Setenv("CAPTURES", captures)
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each program waits a second at its end
 			return os.MkdirAll(home, 0o700)
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,16 +88,27 @@ func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error 
 		return failWith(exitUsage, err)
 	}
 	if err := secretsInside(paths, keys); err != nil {
-		return failWith(exitDamaged, err)
+		return openFault(err)
 	}
 	src, err := pcap.Open(paths, s.in)
 	if err != nil {
-		return failWith(exitDamaged, err)
+		return openFault(err)
 	}
 	defer src.Close()
 	dissect.AddSecrets(src, keys)
 	name := strings.Join(paths, ",")
 	return view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(paths)}, src.Damage)
+}
+
+// openFault tells a capture that cannot be opened from one that is none.
+func openFault(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return failWith(exitPermission, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return failWith(exitUsage, err)
+	}
+	return failWith(exitDamaged, err)
 }
 
 // hold: the secrets in files are read ahead, those in a stream may come late.
