@@ -274,4 +274,3 @@ func TestSessionLateKeys(t *testing.T) {
 		}
 	}
 }
-

@@ -149,6 +149,8 @@ func (r *tape) play(s *tlswire.Session, cut int) *heard {
 
 // sent is all that went in one direction.
 func (r *tape) sent(dir int) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []byte
 	for _, p := range r.pieces {
 		if p.dir == dir {
