@@ -167,5 +167,6 @@ func (c *Conn) release() {
 		c.counts[0].Packets[OneRTT] == 0 || c.counts[1].Packets[OneRTT] == 0 {
 		return
 	}
-	c.initial, c.handshake, c.opener.plain = [2]*keys{}, [2]*keys{}, nil
+	c.initial, c.handshake = [2]*keys{}, [2]*keys{}
+	c.opener.plain, c.event = nil, Event{}
 }

@@ -46,7 +46,7 @@ func (o Options) withDefaults() (Options, error) {
 
 // errorf names what was to be captured.
 func (o Options) errorf(format string, args ...any) error {
-	return fmt.Errorf("capture on "+o.Interface+": "+format, args...)
+	return fmt.Errorf("capture on %s: %w", o.Interface, fmt.Errorf(format, args...))
 }
 
 // unknownInterface lists those there are.

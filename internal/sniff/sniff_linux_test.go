@@ -407,6 +407,39 @@ func TestFilterOnTheWire(t *testing.T) {
 	}
 }
 
+// TestTsharkReadsCookedPackets has another program read the header that is made here.
+func TestTsharkReadsCookedPackets(t *testing.T) {
+	program, err := exec.LookPath("tshark")
+	if err != nil {
+		t.Skip(err)
+	}
+	send := wire(t)
+	h, stop := capture(t, Options{Ports: []uint16{443}})
+	send(frame(etherType(0x8100, 5), etherType(0x0800), ip4(6, 0, 0, append(ports(1000, 443)[:12], 0x50, 2, 0, 0, 0, 0, 0, 0))))
+	stop()
+	var file bytes.Buffer
+	w := pcap.NewWriter(&file, pcap.WriterOptions{})
+	w.AddInterface(h.Link(), DefaultSnapLen, Any)
+	for _, p := range rest(t, h) {
+		if p.Direction != pcap.Inbound {
+			continue
+		}
+		if err := w.WritePacket(0, p.Time, p.Length, p.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-n", "-r", "-", "-T", "fields", "-E", "separator=/s", "-e", "sll.pkttype", "-e", "sll.hatype",
+		"-e", "sll.halen", "-e", "sll.src.eth", "-e", "sll.etype", "-e", "vlan.id", "-e", "tcp.dstport", "-e", "tcp.flags")
+	cmd.Stdin = &file
+	out, err := cmd.Output()
+	if want := "3 1 6 02:00:00:00:00:01 0x8100 5 443 0x0002"; err != nil || strings.TrimSpace(string(out)) != want {
+		t.Errorf("%q, %v; want %q", out, err, want)
+	}
+}
+
 // uncooked is what followed the addresses of the Ethernet frame.
 func uncooked(t *testing.T, data []byte) []byte {
 	t.Helper()
@@ -435,4 +468,60 @@ func TestInterfaceGoesAway(t *testing.T) {
 	if _, err := Open(t.Context(), Options{Interface: "wire1"}); err == nil || !strings.Contains(err.Error(), "no such interface") {
 		t.Error(errors.Join(err, errors.New("opened")))
 	}
+}
+
+// BenchmarkBulk captures a transfer over the loopback interface while it runs.
+func BenchmarkBulk(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("capturing needs root")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go io.Copy(io.Discard, c)
+		}
+	}()
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
+	h, err := Open(ctx, Options{Interface: "lo", Ports: []uint16{uint16(l.Addr().(*net.TCPAddr).Port)}, RingBytes: 64 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer h.Close()
+	seen := make(chan int64)
+	go func() {
+		var batch pcap.Batch
+		var n int64
+		for h.NextBatch(&batch) == nil {
+			for i := range batch.Packets {
+				n += int64(len(batch.Packets[i].Data))
+			}
+		}
+		seen <- n
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	data := make([]byte, 1<<20)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := c.Write(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stop()
+	n := <-seen
+	packets, lost := h.Stats()
+	b.ReportMetric(float64(n)/float64(b.N)/float64(len(data)), "seen/sent")
+	b.ReportMetric(float64(lost)/float64(packets), "lost/packet")
 }

@@ -27,6 +27,8 @@ func Open(_ context.Context, o Options) (*Handle, error) {
 	return nil, o.errorf("only Linux can do that: %s", instead)
 }
 
+// The methods are those of a Handle on Linux, with nothing to give.
+
 func (h *Handle) Next(*pcap.Packet) error       { return io.EOF }
 func (h *Handle) NextBatch(*pcap.Batch) error   { return io.EOF }
 func (h *Handle) Interfaces() []pcap.Interface  { return nil }

@@ -34,8 +34,14 @@ type target struct {
 func (o Options) target() (target, error) {
 	if o.Interface == Any {
 		t := target{cooked: true}
-		if lo, err := net.InterfaceByName("lo"); err == nil {
-			t.loopback = lo.Index
+		list, err := net.Interfaces()
+		if err != nil {
+			return t, o.errorf("list the interfaces: %w", err)
+		}
+		for _, i := range list {
+			if i.Flags&net.FlagLoopback != 0 {
+				t.loopback = i.Index
+			}
 		}
 		return t, nil
 	}
