@@ -100,7 +100,7 @@ func (h *http2) irregular(e *httpwire.H2Event) {
 		s.damaged = s.damaged || e.Text == httpwire.H2Gap
 	case e.Text == httpwire.H2Gap || e.Text == httpwire.H2Desynchronised || e.Text == httpwire.H2PrefaceMissing:
 		for _, s := range h.streams {
-			s.damaged = true
+			s.damaged, s.bodies[e.Dir].uncounted = true, true
 		}
 	}
 }
@@ -183,8 +183,7 @@ func (h *http2) response(e *httpwire.H2Event, s *stream) {
 // unsure notes that fields are missing because bytes before them are.
 func (h *http2) unsure(e *httpwire.H2Event, s *stream) {
 	if e.Unsure {
-		h.emit(s, flow.Event{Kind: flow.Irregular, From: side(e.Dir), Text: "h2-fields-unknown",
-			Attrs: flow.Attrs(flow.KeyOffset, strconv.FormatInt(e.Offset, 10))})
+		h.emit(s, flow.Event{Kind: flow.Gap, From: side(e.Dir), Text: "h2-fields-unknown"})
 	}
 }
 

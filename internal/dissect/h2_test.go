@@ -257,9 +257,9 @@ func TestHTTP2Gaps(t *testing.T) {
 	p.check(t,
 		asked(1, 1, ""), "x1 request-done by client", asked(2, 3, ""), "x2 request-done by client",
 		"x1 response by server 200", "x1 response-done by server bytes=5000", "x1 exchange-done complete",
-		"x2 response-done by server bytes=4", "x2 exchange-done complete",
+		"x2 exchange-done complete", // how much of its body was lost is not known
 		asked(3, 5, " idle_ms=1.000"), "x3 request-done by client",
-		`x3 response by server 200 "x-new: 2\r\n"`, "x3 irregular by server h2-fields-unknown", "x3 response-done by server", "x3 exchange-done complete",
+		`x3 response by server 200 "x-new: 2\r\n"`, "x3 gap by server h2-fields-unknown", "x3 response-done by server", "x3 exchange-done complete",
 	)
 }
 

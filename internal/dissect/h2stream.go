@@ -23,9 +23,10 @@ type stream struct {
 
 // streamBody is the body of one direction.
 type streamBody struct {
-	seen  bool // DATA was
-	bytes int64
-	sum   hash.Hash
+	seen      bool // DATA was
+	uncounted bool // nobody knows how much of it was lost
+	bytes     int64
+	sum       hash.Hash
 }
 
 // open begins an exchange.
@@ -85,7 +86,8 @@ func (h *http2) data(e *httpwire.H2Event) {
 	}
 }
 
-// ends ends one direction of a stream, and the exchange with the second.
+// ends ends one direction of a stream, and the exchange with the second. The
+// end of a body of unknown length is not told.
 func (h *http2) ends(s *stream, dir int) {
 	b := &s.bodies[dir]
 	done := &s.reqDone
@@ -97,7 +99,7 @@ func (h *http2) ends(s *stream, dir int) {
 		return
 	}
 	*done = true
-	if !s.tunneled {
+	if !s.tunneled && !b.uncounted {
 		e := flow.Event{Kind: kind, From: side(dir), Bytes: b.bytes}
 		if b.sum != nil && !s.damaged {
 			e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(b.sum.Sum(nil)))
