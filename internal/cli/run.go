@@ -14,10 +14,12 @@ import (
 
 	"fanlight/internal/app"
 	"fanlight/internal/config"
+	"fanlight/internal/explain"
 )
 
 func runCommand(s streams) *cobra.Command {
 	var path, recordTo string
+	var capture captureOn
 	var secrets bool
 	c := &cobra.Command{
 		Use:   "run",
@@ -37,14 +39,40 @@ configuration says otherwise); what else there is to say goes to stderr.`,
 			if cfg.Recording.Off && recordTo != "" {
 				return failWith(exitUsage, fmt.Errorf("record to %s: recording is off in %s", recordTo, path))
 			}
-			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version()})
+			if cfg.Recording.Off && capture.severity != nil {
+				return failWith(exitUsage, fmt.Errorf("capture on findings: recording is off in %s, and without it there are none", path))
+			}
+			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version(), CaptureOn: capture.severity})
 		},
 	}
 	c.Flags().StringVarP(&path, "config", "c", defaultConfig, "configuration `file`")
 	c.Flags().StringVar(&recordTo, "record-to", "", "write connections, exchanges and findings as JSON lines to a `file`")
+	c.Flags().Var(&capture, "capture-on-finding", "write packets and the secrets that open them to captures in the data folder when a finding of this `severity` or above appears")
+	c.Flags().Lookup("capture-on-finding").NoOptDefVal = explain.Warning.String()
 	c.Flags().BoolVar(&secrets, "with-secrets", false, "write credentials and cookies in clear")
 	return c
 }
+
+// captureOn is the value of --capture-on-finding; nil: the flag was not given.
+type captureOn struct{ severity *explain.Severity }
+
+func (c *captureOn) Set(text string) error {
+	severity, ok := explain.ParseSeverity(text)
+	if !ok {
+		return errors.New("expected error, warning or note")
+	}
+	c.severity = &severity
+	return nil
+}
+
+func (c *captureOn) String() string {
+	if c.severity == nil {
+		return ""
+	}
+	return c.severity.String()
+}
+
+func (c *captureOn) Type() string { return "severity" }
 
 func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Options) error {
 	signal.Ignore(syscall.SIGPIPE) // a reader of the access log that ends must not end the door

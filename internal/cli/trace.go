@@ -27,6 +27,7 @@ type traceFlags struct {
 	hash     bool
 	conn     []string
 	from, to string
+	body     string
 	failOn   string
 	output   outputFlags
 }
@@ -67,10 +68,14 @@ secrets inside the file allow, and what went wrong.`,
 			if len(args) == 0 {
 				return failWith(exitUsage, errors.New("name a capture, or - for standard input"))
 			}
+			if f.body != "" {
+				return f.extract(c.Context(), s, args)
+			}
 			return f.trace(c.Context(), s, args)
 		},
 	}
 	f.add(c)
+	c.Flags().StringVar(&f.body, "body", "", "write the body of one exchange's response to stdout (x12), or its request's (x12:request)")
 	return c
 }
 

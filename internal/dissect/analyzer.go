@@ -35,8 +35,22 @@ type Options struct {
 	// goroutine. What they are given is theirs.
 	Exchange func(*flow.Conn, *flow.Exchange)
 	Conn     func(*flow.Conn)
+	// Body is a body that is wanted; nil: none.
+	Body *Body
+	// Places makes Place work, at the price of memory for each exchange.
+	Places bool
 	// Read is told of each batch, in the reading goroutine. May be nil.
 	Read func(*pcap.Batch)
+}
+
+// Place is where an exchange is in a capture, by which a further run finds it.
+type Place struct{ conn, number int }
+
+// Body asks for the body of one exchange, without transfer coding, as it passes.
+type Body struct {
+	Of      Place
+	Request bool // that of the request instead of the response's
+	To      io.Writer
 }
 
 // Counts are of a whole capture.
@@ -73,7 +87,8 @@ type Analyzer struct {
 	workers []*worker
 	counts  Counts
 
-	nextConn     flow.ConnID // the collector's
+	places       map[flow.ExchangeID]Place // the collector's, like the rest
+	nextConn     flow.ConnID
 	nextExchange flow.ExchangeID
 }
 
@@ -85,7 +100,7 @@ func New(opts Options) *Analyzer {
 	if opts.Keys == nil {
 		opts.Keys = &tlswire.Keys{}
 	}
-	a := &Analyzer{opts: opts, budget: reassembly.NewBudget(reassembly.Limits{})}
+	a := &Analyzer{opts: opts, budget: reassembly.NewBudget(reassembly.Limits{}), places: map[flow.ExchangeID]Place{}}
 	for range opts.Workers {
 		a.workers = append(a.workers, newWorker(a))
 	}
@@ -246,7 +261,16 @@ func (a *Analyzer) name(o *output) {
 	o.conn.ID = o.ids.conn
 	if x := o.exchange; x != nil {
 		x.Conn, x.ID = o.ids.conn, a.exchangeID(o.ids, o.number)
+		if a.opts.Places {
+			a.places[x.ID] = Place{o.ids.first, o.number}
+		}
 	}
+}
+
+// Place tells, after a run with Options.Places, where an exchange is.
+func (a *Analyzer) Place(id flow.ExchangeID) (p Place, found bool) {
+	p, found = a.places[id]
+	return p, found
 }
 
 func (a *Analyzer) give(o *output) {

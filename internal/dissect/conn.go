@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"io"
 	"net/netip"
 	"strconv"
 	"time"
@@ -110,6 +111,13 @@ func (c *conn) tunnel(protocol string) speaker {
 }
 
 func (c *conn) hashing() bool { return c.w.a.opts.Hash }
+
+func (c *conn) bodyTo(x flow.ExchangeID, dir int) io.Writer {
+	if b := c.w.a.opts.Body; b != nil && b.Of.conn == c.ids.first && b.Of.number == int(x) && b.Request == (dir == fromClient) {
+		return b.To
+	}
+	return nil
+}
 
 func (c *conn) newExchange() flow.ExchangeID {
 	c.ids.started++

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash"
+	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -39,6 +40,7 @@ type half struct {
 	chunks  httpwire.ChunkReader
 	body    int64
 	sum     hash.Hash
+	to      io.Writer // nil: nobody wants the body
 }
 
 type halfState uint8
@@ -184,6 +186,7 @@ func (h *http1) requestHead(d *half, m reassembly.Mark) {
 	h.tokens(fromClient, x, m)
 	h.waiting = append(h.waiting, x)
 	d.start(x, head.RequestFraming(), h.rec.hashing())
+	d.to = h.rec.bodyTo(x.id, fromClient)
 	if d.framing.Kind == httpwire.UntilClose { // what follows must not be read as a request
 		d.state = lost
 	}
@@ -234,6 +237,7 @@ func (h *http1) responseHead(d *half, m reassembly.Mark) {
 		return
 	}
 	d.start(x, head.ResponseFraming(x.method), h.rec.hashing())
+	d.to = h.rec.bodyTo(x.id, fromServer)
 	h.ends(fromServer, d, m)
 }
 
@@ -321,6 +325,9 @@ func (d *half) take(data []byte) {
 	d.body += int64(len(data))
 	if d.sum != nil {
 		d.sum.Write(data)
+	}
+	if d.to != nil {
+		_, _ = d.to.Write(data) // the one who asked keeps the error
 	}
 }
 

@@ -1,6 +1,8 @@
 package dissect
 
 import (
+	"io"
+
 	"fanlight/internal/flow"
 	"fanlight/internal/reassembly"
 )
@@ -39,6 +41,8 @@ type recorder interface {
 	newExchange() flow.ExchangeID
 	// hashing tells whether hashes of bodies are wanted.
 	hashing() bool
+	// bodyTo is where a body is wanted, mostly nil.
+	bodyTo(x flow.ExchangeID, dir int) io.Writer
 	// tunnel makes the bytes from here on be read as a protocol of their own.
 	// What is left of the piece in hand is for the speaker to pass on.
 	tunnel(protocol string) speaker

@@ -1,0 +1,9 @@
+package dissect
+
+import (
+	"io"
+
+	"fanlight/internal/flow"
+)
+
+func (r *h2Record) bodyTo(flow.ExchangeID, int) io.Writer { return nil }
