@@ -56,5 +56,17 @@ func tokenFacts(t authwire.Token) []flow.Attr {
 	if n := t.NTLM; n != nil {
 		facts = append(facts, flow.Attrs("target", n.Target, "user", n.User, "domain", n.Domain, "workstation", n.Workstation)...)
 	}
+	facts = append(facts, flow.Attrs("state", t.State, "chosen", t.Chosen)...)
+	if k := t.Kerberos; k != nil {
+		facts = append(facts, kerberosFacts(k)...)
+	}
+	return facts
+}
+
+func kerberosFacts(k *authwire.Kerberos) []flow.Attr {
+	facts := flow.Attrs("kerberos", k.Message, "realm", k.Realm, "service", k.Service, "error", k.ErrorName, "text", k.Text)
+	if k.TicketEtype != 0 {
+		facts = append(facts, flow.Attr{Key: "etype", Value: authwire.EtypeName(k.TicketEtype)})
+	}
 	return facts
 }

@@ -104,8 +104,6 @@ func (c *conn) tunnel(protocol string) speaker {
 		return newHTTP2(c)
 	case "tls:http/1.1", "tls:http/1.0":
 		return newHTTP1(c)
-	case "websocket", "WebSocket":
-		return newWebSocket(c)
 	}
 	return &detect{choose: c.protocol}
 }

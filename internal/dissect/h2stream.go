@@ -80,6 +80,9 @@ func (h *http2) data(e *httpwire.H2Event) {
 		}
 		b.sum.Write(e.Data)
 	}
+	if to := h.rec.bodyTo(s.id, e.Dir); to != nil && s.inner == nil {
+		_, _ = to.Write(e.Data) // the one who asked keeps the error
+	}
 	b.seen = true
 	if e.EndStream {
 		h.ends(s, e.Dir)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"fanlight/internal/flow"
@@ -264,7 +265,15 @@ func (h *http1) upgrade(x *message, m reassembly.Mark) {
 		protocol = "CONNECT"
 	}
 	h.rec.emit(m, flow.Event{Kind: flow.Tunnel, Exchange: x.id, Text: protocol})
-	h.inner = h.rec.tunnel(protocol)
+	if strings.EqualFold(protocol, "websocket") {
+		h.inner = newWebSocket(ofExchange{h.rec, x.id})
+	} else {
+		h.inner = h.rec.tunnel(protocol)
+	}
+	if two, is := h.inner.(*http2); is { // stream 1 is the answer (RFC 7540, section 3.2)
+		h.waiting = slices.DeleteFunc(h.waiting, func(w *message) bool { return w == x })
+		two.upgraded(x)
+	}
 	if ahead := h.req.buf; len(ahead) > 0 {
 		h.req.buf = nil
 		h.inner.bytes(fromClient, ahead, m)

@@ -31,7 +31,7 @@ func LoadKeys(files KeyFiles) (*Keys, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read key log: %w", err)
 		}
-		if keys.AddKeyLog(data) == 0 && len(bytes.TrimSpace(data)) > 0 {
+		if keys.AddKeyLog(data) == 0 && keys.Len() == 0 && len(bytes.TrimSpace(data)) > 0 {
 			return nil, fmt.Errorf("read key log %s: no line of it is a secret (SSLKEYLOGFILE format is expected: CLIENT_RANDOM <random> <secret>)", path)
 		}
 	}

@@ -16,20 +16,22 @@ import (
 // quicConn is one QUIC connection: its hellos and its close, and why there is
 // no more.
 type quicConn struct {
-	w       *worker
-	key     flowKey
-	flipped bool
-	last    int64
-	mark    reassembly.Mark
-	wire    quicwire.Conn
-	hellos  [2]tlswire.Handshakes
-	rec     *flow.Conn
-	opening *flow.Opening
-	ids     *identity
-	packets int
-	bytes   [2]int64
-	closed  bool
-	emit    func(*quicwire.Event)
+	w        *worker
+	key      flowKey
+	flipped  bool
+	last     int64
+	mark     reassembly.Mark
+	wire     quicwire.Conn
+	hellos   [2]tlswire.Handshakes
+	rec      *flow.Conn
+	opening  *flow.Opening
+	ids      *identity
+	hello    *tlswire.ServerHello
+	finished int
+	packets  int
+	bytes    [2]int64
+	closed   bool
+	emit     func(*quicwire.Event)
 }
 
 const (
@@ -53,6 +55,10 @@ func (w *worker) datagram(m reassembly.Mark) bool {
 		c.opening = &flow.Opening{Source: w.source, Client: in.Src, Server: in.Dst, Scheme: "https",
 			Keys: flow.No, WhyNot: "HTTP/3 is not read"}
 		c.emit = c.event
+		c.wire.Secrets = func(random []byte) (quicwire.Secrets, bool) {
+			t, ok := w.a.opts.Keys.Traffic(random)
+			return quicwire.Secrets(t), ok
+		}
 		w.quic[key] = c
 		c.add(m, flow.Event{Kind: flow.Open, Open: c.opening})
 	}
@@ -95,6 +101,9 @@ func (c *quicConn) event(e *quicwire.Event) {
 	from := side(e.Dir)
 	switch e.Kind {
 	case quicwire.Crypto:
+		if e.Level == quicwire.OneRTT {
+			return // session tickets
+		}
 		// A damaged message shows in what follows.
 		_ = c.hellos[e.Dir].Add(e.Data, func(typ uint8, body []byte) { c.message(typ, body) })
 	case quicwire.Retry:
@@ -114,7 +123,13 @@ func (c *quicConn) message(typ uint8, body []byte) {
 		}
 	case tlswire.TypeServerHello:
 		if h, err := tlswire.ParseServerHello(body); err == nil {
+			c.hello = h
 			c.add(c.mark, serverHello(h))
+		}
+	case tlswire.TypeFinished: // readable with secrets only
+		if c.finished++; c.finished == 2 && c.hello != nil {
+			c.add(c.mark, flow.Event{Kind: flow.TLSDone, Text: "1.3", Attrs: flow.Attrs(
+				flow.KeyCipher, tlswire.CipherName(c.hello.Cipher), flow.KeyResumed, flow.SeenIf(c.hello.PSK).String())})
 		}
 	}
 }
