@@ -3,7 +3,8 @@ package reassembly
 import "fanlight/internal/packet"
 
 // Conn is the two streams of one connection. The zero value is ready; Budget
-// may be set before the first Add. A Conn is for one goroutine.
+// may be set before the first Add, and gets back what it lent at Flush. A Conn
+// is for one goroutine.
 type Conn struct {
 	Budget *Budget // nil: the default limit of one connection, and no share with others
 
@@ -82,10 +83,7 @@ func (s *Segment) length() int { return min(max(s.Length, len(s.Payload)), maxLe
 func (c *Conn) addSYN(dir int, s *Segment, m Mark, h Handler) bool {
 	p := &c.half[dir]
 	if p.syn {
-		if s.Seq == p.isn && s.length() == 0 {
-			h.Note(dir, Retransmission, 0, m)
-		}
-		return s.Seq == p.isn
+		return c.addSYNAgain(p, dir, s, m, h)
 	}
 	p.syn, p.isn, p.scale, p.window = true, s.Seq, s.WScale, s.Window
 	if !p.started {
@@ -101,6 +99,19 @@ func (c *Conn) addSYN(dir int, s *Segment, m Mark, h Handler) bool {
 		c.opening = true
 	}
 	h.Note(dir, SYNACK, 0, m)
+	return true
+}
+
+func (c *Conn) addSYNAgain(p *half, dir int, s *Segment, m Mark, h Handler) bool {
+	if s.Seq != p.isn {
+		return false
+	}
+	if c.opening {
+		c.opened = s.Time // the round trip counts from the one that was answered
+	}
+	if s.length() == 0 {
+		h.Note(dir, Retransmission, 0, m)
+	}
 	return true
 }
 

@@ -157,6 +157,27 @@ func TestConn(t *testing.T) {
 			want: openedNotes + `
 			>4 "abc"
 			<6 FIN`},
+		{name: "the round trip is that of the SYN which was answered",
+			script: `
+			> S 99 -
+			> S 99 - t=1000
+			< SA 299 100 t=1005
+			> A 100 300 t=1006
+			> A 103 300 "def"
+			> A 100 300 "abc" t=1012
+			> A 109 300 "jkl"
+			> A 106 300 "ghi" t=1040`,
+			want: `
+			>1 SYN
+			>2 retransmission
+			<3 SYN-ACK
+			>4 established
+			>6 "abc"
+			>6 out of order 3
+			>5 "def"
+			>8 "ghi"
+			>8 retransmission 3
+			>7 "jkl"`},
 		{name: "sequence numbers wrap around",
 			script: `
 			> S 4294967293 - ws=0

@@ -14,6 +14,10 @@ type piece struct {
 	length int // on the wire
 }
 
+// maxPieces is how many of them a direction has at most, for each that comes
+// before the others moves them all.
+const maxPieces = 4096
+
 func (p *piece) end() uint32 { return p.seq + uint32(p.length) }
 
 // addPayload takes the bytes of a segment that begin at seq.
@@ -166,7 +170,7 @@ func (c *Conn) hold(dir int, seq uint32, b []byte, n int, m Mark, found *tally) 
 		n = min(n, int(q.seq-seq))
 		b = b[:min(n, len(b))]
 	}
-	if !c.reserve(cost(b)) {
+	if len(p.pieces) >= maxPieces || !c.reserve(cost(b)) {
 		return 0
 	}
 	p.pieces = slices.Insert(p.pieces, at, piece{mark: m, data: slices.Clone(b), seq: seq, length: n})
