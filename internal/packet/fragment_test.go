@@ -148,3 +148,28 @@ func (s *fragments) held() (bytes, open int) {
 	}
 	return bytes, len(s.open)
 }
+
+// TestFragmentsOfATunnel: a mirrored frame is longer than the path takes, so the
+// tunnel comes in fragments.
+func TestFragmentsOfATunnel(t *testing.T) {
+	payload := strings.Repeat("x", 1460)
+	inner := ethernet(etherIPv4, ipv4(hostA, hostB, TCP, segment(40000, 443, 1, 2, ACK, []byte(payload))))
+	outer := join(be16(0x1000), be16(etherERSPAN), make([]byte, 12), inner)
+	parts := [][]byte{
+		ipv4Place("192.0.2.1", "192.0.2.2", protoGRE, 8, 0x2000, outer[:1480]),
+		ipv4Place("192.0.2.1", "192.0.2.2", protoGRE, 8, 1480/8, outer[1480:]),
+	}
+	var d Decoder
+	var got Info
+	for i, part := range parts {
+		if key, ok := QuickKey(LinkRaw, part); key != 0 || !ok {
+			t.Errorf("part %d: key %x %v", i, key, ok)
+		}
+		if ok := d.Decode(LinkRaw, part, len(part), 1, &got); ok != (i == 1) {
+			t.Fatalf("part %d: %v %s", i, ok, got.Skip)
+		}
+	}
+	if string(got.Payload) != payload || got.Tunnel != "erspan" || !got.Fragment || got.Src.Port() != 40000 {
+		t.Errorf("%d bytes, tunnel %q, from %v", len(got.Payload), got.Tunnel, got.Src)
+	}
+}
