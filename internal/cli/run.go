@@ -28,8 +28,14 @@ func runCommand(s streams) *cobra.Command {
 open exchanges may finish then.
 
 Ended exchanges are printed to stdout as JSON lines (access_log in the
-configuration says otherwise); what else there is to say goes to stderr.`,
-		Example: "  fanlight run\n  fanlight run -c fanlight.yaml --record-to records.jsonl",
+configuration says otherwise); what else there is to say goes to stderr.
+
+With --capture-on-finding the last 30 seconds of packets (at most 64 MiB) stay
+in memory, and the TLS secrets of the door's own handshakes with them. When a
+finding appears, its connections go into a file in captures below the data
+folder, which trace and Wireshark can decrypt: whoever has it reads all that
+passed. The last 20 files stay. Linux only; it needs CAP_NET_RAW.`,
+		Example: "  fanlight run\n  fanlight run -c fanlight.yaml --record-to records.jsonl\n  fanlight run --capture-on-finding=error",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(path)
@@ -47,7 +53,7 @@ configuration says otherwise); what else there is to say goes to stderr.`,
 	}
 	c.Flags().StringVarP(&path, "config", "c", defaultConfig, "configuration `file`")
 	c.Flags().StringVar(&recordTo, "record-to", "", "write connections, exchanges and findings as JSON lines to a `file`")
-	c.Flags().Var(&capture, "capture-on-finding", "write packets and the secrets that open them to captures in the data folder when a finding of this `severity` or above appears")
+	c.Flags().Var(&capture, "capture-on-finding", "keep packets, and write them when a finding of this `severity` or above appears")
 	c.Flags().Lookup("capture-on-finding").NoOptDefVal = explain.Warning.String()
 	c.Flags().BoolVar(&secrets, "with-secrets", false, "write credentials and cookies in clear")
 	return c

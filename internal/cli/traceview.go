@@ -32,8 +32,10 @@ type view struct {
 
 	first atomic.Int64 // time of the first packet
 
-	kept    flow.Trace // for the rules, bounded
-	dropped int        // connections that were not kept
+	kept    flow.Trace                       // for the rules, bounded
+	dropped int                              // connections that were not kept
+	waiting map[flow.ConnID][]*flow.Exchange // what a filter decides when all is known of the connection
+	waits   int
 	summary flow.SummaryRecord
 }
 
@@ -54,7 +56,8 @@ func (f *traceFlags) view(s streams, files int) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{selection: sel, s: s, out: bufio.NewWriterSize(s.out, 64<<10), failOn: f.failOn, ladder: f.ladder}
+	v := &view{selection: sel, s: s, out: bufio.NewWriterSize(s.out, 64<<10), failOn: f.failOn, ladder: f.ladder,
+		waiting: map[flow.ConnID][]*flow.Exchange{}}
 	if _, err := severity(f.failOn); err != nil {
 		return nil, err
 	}
@@ -110,7 +113,19 @@ func (v *view) reading(then func(*pcap.Batch)) func(*pcap.Batch) {
 	}
 }
 
+// waitLimit bounds the exchanges that wait for the end of their connections.
+const waitLimit = 20_000
+
 func (v *view) exchange(c *flow.Conn, x *flow.Exchange) {
+	if v.filter != nil && v.waits < waitLimit {
+		v.waiting[c.ID] = append(v.waiting[c.ID], x)
+		v.waits++
+		return
+	}
+	v.printExchange(c, x)
+}
+
+func (v *view) printExchange(c *flow.Conn, x *flow.Exchange) {
 	if v.selection.exchange(c, x) {
 		v.summary.Exchanges++
 		v.print.exchange(c, x)
@@ -125,6 +140,11 @@ func (v *view) show() {
 }
 
 func (v *view) conn(c *flow.Conn) {
+	for _, x := range v.waiting[c.ID] {
+		v.waits--
+		v.printExchange(c, x)
+	}
+	delete(v.waiting, c.ID)
 	if !v.selection.conn(c) {
 		return
 	}
