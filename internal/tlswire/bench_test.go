@@ -17,7 +17,7 @@ import (
 func bulk(t testing.TB, version, suite uint16, n int) (*tape, []byte) {
 	t.Helper()
 	var log bytes.Buffer
-	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MaxVersion: version, CipherSuites: []uint16{suite},
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MinVersion: tls.VersionTLS10, MaxVersion: version, CipherSuites: []uint16{suite},
 		DynamicRecordSizingDisabled: true}
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {
@@ -35,7 +35,7 @@ func bulk(t testing.TB, version, suite uint16, n int) (*tape, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, KeyLogWriter: &log, CipherSuites: config.CipherSuites})
+	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, KeyLogWriter: &log, MinVersion: tls.VersionTLS10, CipherSuites: config.CipherSuites})
 	if got, err := io.Copy(io.Discard, c); err != nil || got != int64(n) {
 		t.Fatalf("read %d bytes, %v", got, err)
 	}

@@ -242,8 +242,8 @@ func (s *Session) inClear(h *half, rec []byte) bool {
 		}
 		return true
 	}
-	if typ == ApplicationData && !h.sealed && s.hs != nil {
-		s.change(h, s.hs) // ChangeCipherSpec was lost
+	if typ == ApplicationData && !h.sealed { // ChangeCipherSpec was lost
+		s.change(h, s.hs)
 		h.window = 32
 	}
 	return !h.sealed || typ == AlertRecord && len(payload) == 2 || typ == ChangeCipherSpec && len(payload) == 1 && h.prot == nil
