@@ -74,7 +74,8 @@ func (in *input) gunzip(whole io.Reader) error {
 }
 
 func (in *input) unzstd(whole io.Reader) error {
-	z, err := zstd.NewReader(whole, zstd.WithDecoderMaxWindow(maxWindow))
+	// Without goroutines of its own it never holds up Close for an input that blocks.
+	z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return unexpected(err)
 	}

@@ -325,6 +325,26 @@ func TestArrival(t *testing.T) {
 	out.Close()
 }
 
+// TestClose ends while the input still may bring more.
+func TestClose(t *testing.T) {
+	for name, packed := range map[string][]byte{"plain": at(1, 2), "zstd": zstandard(t, at(1, 2))} {
+		t.Run(name, func(t *testing.T) {
+			in, out := io.Pipe()
+			defer in.Close()
+			go out.Write(packed)
+			r, err := pcap.NewReader(in, "pipe")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var p pcap.Packet
+			if err := r.Next(&p); err != nil {
+				t.Error(err)
+			}
+			r.Close()
+		})
+	}
+}
+
 // TestTruncated cuts a file of each kind at every byte: what is whole before
 // that is read, then the damage told.
 func TestTruncated(t *testing.T) {

@@ -5,7 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strings"
 )
+
+// maxOption is the longest value of an option, in bytes.
+const maxOption = 1<<16 - 1
 
 // WriterOptions go into the section header. Empty ones are left out.
 type WriterOptions struct {
@@ -149,7 +153,9 @@ func (w *Writer) option(code uint16, value string) {
 	if value == "" {
 		return
 	}
-	value = value[:min(len(value), 1<<16-1)]
+	if len(value) > maxOption {
+		value = strings.ToValidUTF8(value[:maxOption], "")
+	}
 	w.block = binary.LittleEndian.AppendUint16(w.block, code)
 	w.block = binary.LittleEndian.AppendUint16(w.block, uint16(len(value)))
 	w.block = append(w.block, value...)
