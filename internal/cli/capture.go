@@ -19,8 +19,8 @@ import (
 type captureFlags struct {
 	traceFlags
 	iface    string
+	keep     string // file
 	ports    []uint
-	write    string
 	ringSize int64
 	ringKeep int
 	duration time.Duration
@@ -43,7 +43,7 @@ are kept too, with the secrets that open them.`,
 	flags := c.Flags()
 	flags.StringVarP(&f.iface, "interface", "i", sniff.Any, "interface to capture on; any: all of them")
 	flags.UintSliceVar(&f.ports, "port", nil, "only packets from or to these ports")
-	flags.StringVarP(&f.write, "write", "w", "", "keep the packets in this pcapng file")
+	flags.StringVarP(&f.keep, "write", "w", "", "keep the packets in this pcapng file")
 	flags.Int64Var(&f.ringSize, "ring-size", 0, "begin a new file after so many megabytes")
 	flags.IntVar(&f.ringKeep, "ring-files", 0, "keep only so many files")
 	flags.DurationVar(&f.duration, "duration", 0, "end after this time")
@@ -123,13 +123,13 @@ type keeper struct {
 }
 
 func (f *captureFlags) keeper(h *sniff.Handle) (*keeper, error) {
-	if f.write == "" {
+	if f.keep == "" {
 		if f.ringSize != 0 || f.ringKeep != 0 {
 			return nil, errors.New("--ring-size and --ring-files need -w FILE")
 		}
 		return nil, nil
 	}
-	ring, err := pcap.NewRing(f.write, f.ringSize*1e6, f.ringKeep, pcap.WriterOptions{Application: "Fanlight"})
+	ring, err := pcap.NewRing(f.keep, f.ringSize*1e6, f.ringKeep, pcap.WriterOptions{Application: "Fanlight"})
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type traceFlags struct {
 	conn     []string
 	from, to string
 	body     string
+	write    string
 	failOn   string
 	output   outputFlags
 }
@@ -75,6 +76,7 @@ secrets inside the file allow, and what went wrong.`,
 		},
 	}
 	f.add(c)
+	c.Flags().StringVarP(&f.write, "write", "w", "", "write the packets of what is printed to this pcapng file, with secrets and a comment for each finding")
 	c.Flags().StringVar(&f.body, "body", "", "write the body of one exchange's response to stdout (x12), or its request's (x12:request)")
 	return c
 }
@@ -102,7 +104,11 @@ func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error 
 	defer src.Close()
 	dissect.AddSecrets(src, keys)
 	name := strings.Join(paths, ",")
-	return view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(paths)}, src.Damage)
+	err = view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(paths)}, src.Damage)
+	if f.write != "" {
+		err = errors.Join(f.writeCopy(ctx, view, paths), err)
+	}
+	return err
 }
 
 // openFault tells a capture that cannot be opened from one that is none.
@@ -156,14 +162,14 @@ func secretsInside(paths []string, keys *dissect.Keys) error {
 		if path == "-" {
 			continue
 		}
-		if err := secretsOf(path, keys); err != nil {
+		if err := readSecrets(path, dissect.AddTo(keys)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func secretsOf(path string, keys *dissect.Keys) error {
+func readSecrets(path string, add func(pcap.Secrets)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -173,7 +179,7 @@ func secretsOf(path string, keys *dissect.Keys) error {
 	if _, err := f.ReadAt(magic[:], 0); err != nil || !mayHoldSecrets(magic) || !isRegular(f) {
 		return nil
 	}
-	_ = dissect.SecretsOf(f, path, keys) // what is wrong with it is said when its packets are read
+	_ = dissect.SecretsOf(f, path, add) // what is wrong with it is said when its packets are read
 	return nil
 }
 
@@ -251,6 +257,11 @@ func (f *traceFlags) selection() (*selection, error) {
 	}
 	sel.bounds, err = f.bounds()
 	return sel, err
+}
+
+// chooses tells whether anything is left out.
+func (s *selection) chooses() bool {
+	return s.filter != nil || s.conns != nil || s.bounds != (bounds{first: s.bounds.first})
 }
 
 func (s *selection) exchange(c *flow.Conn, x *flow.Exchange) bool {

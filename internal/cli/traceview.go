@@ -36,6 +36,7 @@ type view struct {
 	dropped int                              // connections that were not kept
 	waiting map[flow.ConnID][]*flow.Exchange // what a filter decides when all is known of the connection
 	waits   int
+	found   []explain.Finding
 	summary flow.SummaryRecord
 }
 
@@ -82,6 +83,7 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	v.progress.end()
 	faults := append(damage(), err)
 	found := explain.Run(rules.All(), &v.kept)
+	v.found = found
 	v.print.findings(found, &v.kept)
 	v.summary.Type, v.summary.Findings = "summary", len(found)
 	v.summary.Packets, v.summary.Bytes = &counts.Packets, counts.Bytes

@@ -24,7 +24,7 @@ func analyse(t testing.TB, raw []byte, name string, keys *Keys, workers int) (*f
 	if keys == nil {
 		keys = &Keys{}
 	}
-	_ = SecretsOf(bytes.NewReader(raw), name, keys) // damage shows below
+	_ = SecretsOf(bytes.NewReader(raw), name, AddTo(keys)) // damage shows below
 	r, err := pcap.NewReader(bytes.NewReader(raw), name)
 	if err != nil {
 		return &flow.Trace{}, Counts{}, err

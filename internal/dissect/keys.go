@@ -56,30 +56,35 @@ func LoadKeys(files KeyFiles) (*Keys, error) {
 	return keys, nil
 }
 
-// SecretsOf adds the secrets that a capture carries in blocks of its own,
-// wherever they are in the file, so that a single pass over the packets opens
-// everything.
-func SecretsOf(capture io.Reader, name string, keys *Keys) error {
+// SecretsOf has f called with the secrets that a capture carries in blocks of
+// its own, wherever they are in the file. Damage ends it and is no error: it is
+// told when the packets are read.
+func SecretsOf(capture io.Reader, name string, f func(pcap.Secrets)) error {
 	r, err := pcap.NewReader(capture, name)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	AddSecrets(r, keys)
+	r.OnSecrets(f)
 	var b pcap.Batch
 	for err == nil {
 		err = r.NextBatch(&b)
 	}
-	return nil // damage is told when the packets are read
+	return nil
 }
 
 // AddSecrets adds the secrets that pass a reader to keys.
 func AddSecrets(r interface{ OnSecrets(func(pcap.Secrets)) }, keys *Keys) {
-	r.OnSecrets(func(s pcap.Secrets) {
+	r.OnSecrets(AddTo(keys))
+}
+
+// AddTo gives a function that adds secrets to keys.
+func AddTo(keys *Keys) func(pcap.Secrets) {
+	return func(s pcap.Secrets) {
 		if s.Kind == pcap.TLSKeyLog {
 			keys.AddKeyLog(s.Data)
 		}
-	})
+	}
 }
 
 func addKeys(keys *Keys, path, what string, read func([]byte) ([]*rsa.PrivateKey, error)) error {
