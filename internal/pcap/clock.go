@@ -4,8 +4,8 @@ import "math/bits"
 
 // clock turns timestamps in units of an interface into nanoseconds.
 type clock struct {
-	multiply uint64 // exactly one of multiply and divide is above 1, or binary is set
-	divide   uint64
+	multiply uint64 // nanoseconds in a unit, or else
+	divide   uint64 // units in a nanosecond; 1 of both for nanoseconds
 	binary   bool
 	shift    uint8 // binary: units are 2^-shift seconds
 	offset   int64 // nanoseconds to add
@@ -13,7 +13,7 @@ type clock struct {
 
 const nanosecond = 9
 
-// newClock reads if_tsresol (RFC-to-be draft-ietf-opsawg-pcapng, section 4.2):
+// newClock reads if_tsresol (draft-ietf-opsawg-pcapng, section 4.2):
 // a negative power of ten, or of two with the top bit set.
 func newClock(resolution uint8, offsetSeconds int64) clock {
 	c := clock{multiply: 1, divide: 1, offset: offsetSeconds * 1e9}
