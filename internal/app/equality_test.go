@@ -75,8 +75,8 @@ func startScenery(t *testing.T, keys *dissect.Keys) (addr string) {
 			if err != nil {
 				return
 			}
-			n, _ := io.Copy(io.Discard, req.Body)
-			if !play(c, raw, req.URL.Path, n) {
+			n, err := io.Copy(io.Discard, req.Body)
+			if err != nil || !play(c, raw, req.URL.Path, n) {
 				return
 			}
 		}

@@ -39,8 +39,11 @@ type handshake struct {
 }
 
 // tls13 tells whether the records of the handshake follow TLS 1.3; before the
-// ServerHello, whether they may.
+// ServerHello, whether they may. A client that renegotiates still offers it.
 func (h *handshake) tls13() bool {
+	if h.renegotiation {
+		return false
+	}
 	if h.version == 0 {
 		return h.client != nil && len(h.client.Versions) > 0 && h.client.Versions[0] >= 0x0304
 	}
