@@ -272,22 +272,31 @@ func (s *Session) sealedRecord(dir int, rec []byte, emit func(*Message)) {
 		s.heldSize += len(rec)
 		return
 	}
+	if s.lacksHello(h) {
+		s.lostClear = true // it will not come
+	}
 	s.release(dir, emit)
 	s.opaque(dir, rec, emit)
 }
 
-// unordered is how much waits for a hello of the other direction.
-const unordered = 64 << 10
+// unordered is how much waits for a hello of the other direction, in the order
+// of whose packets a capture may err a little.
+const unordered = 16 << 10
 
 func (s *Session) mayHold(h *half) int {
-	switch hs := h.from; {
+	switch {
 	case h.dead || s.midstream:
 		return 0
-	case hs == nil && s.hs != nil && !s.hs.blind && s.hs.have[0] != s.hs.have[1] && !s.lostClear && !s.hs.offersEarlyData(),
-		hs != nil && !(hs.have[0] && hs.have[1]) && !s.lostClear && !hs.blind:
+	case s.lacksHello(h):
 		return max(s.Hold, unordered)
 	}
 	return s.Hold
+}
+
+// lacksHello tells whether one of the hellos may still come.
+func (s *Session) lacksHello(h *half) bool {
+	hs := h.handshake(s)
+	return hs != nil && !hs.blind && !s.lostClear && hs.have[0] != hs.have[1] && (h.from != nil || !hs.offersEarlyData())
 }
 
 // drain opens what it can of the records that wait.

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -17,6 +18,8 @@ import (
 	"fanlight/internal/tlswire"
 )
 
+// rsaCertificate makes a certificate for a new key of 2048 bits, which takes
+// its time.
 func rsaCertificate(t testing.TB) tls.Certificate {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -112,10 +115,36 @@ func TestSessionSuites(t *testing.T) {
 						return k
 					}
 					opened(t, rec, private, question, answer())
+					for _, line := range premasterLines(t, rec, rsaCert) {
+						opened(t, rec, func() *tlswire.Keys { return keyLog([]byte(line)) }, question, answer())
+					}
 				}
 			})
 		}
 	}
+}
+
+// premasterLines are what a key log has of an RSA key exchange.
+func premasterLines(t *testing.T, rec *tape, cert tls.Certificate) (lines []string) {
+	t.Helper()
+	var random [32]byte
+	s := tlswire.NewSession(nil)
+	s.Write(0, rec.sent(0), func(m *tlswire.Message) {
+		switch {
+		case m.Kind == tlswire.ClientHelloMsg:
+			random = m.ClientHello.Random
+		case m.HandshakeType == tlswire.TypeClientKeyExchange:
+			premaster, err := rsa.DecryptPKCS1v15(nil, cert.PrivateKey.(*rsa.PrivateKey), m.Data[2:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = []string{fmt.Sprintf("RSA %x %x", m.Data[2:10], premaster), fmt.Sprintf("PMS_CLIENT_RANDOM %x %x", random, premaster)}
+		}
+	})
+	if lines == nil {
+		t.Fatal("no key exchange")
+	}
+	return lines
 }
 
 func checkDone(t *testing.T, h *heard, state tls.ConnectionState, resumed int8) {
@@ -251,6 +280,26 @@ func afterHandshake(r *tape) (out []piece) {
 	return out
 }
 
+// laterOnly gives the key log in the middle of the answer, of which nothing was
+// held: the rest is opened.
+func laterOnly(t *testing.T, rec *tape, log []byte) {
+	t.Helper()
+	keys := &tlswire.Keys{}
+	s := tlswire.NewSession(keys)
+	var h heard
+	s.Write(0, rec.sent(0), h.take)
+	b := rec.sent(1)
+	s.Write(1, b[:len(b)/2], h.take)
+	keys.AddKeyLog(log)
+	s.Write(1, b[len(b)/2:], h.take)
+	if n := h.plain[1].Len(); n < len(answer())/4 || !strings.HasSuffix(answer(), h.plain[1].String()) {
+		t.Errorf("opened %d bytes after the keys came", n)
+	}
+	if state, why := s.Decrypted(); state != tlswire.Partial {
+		t.Errorf("got %v %q", state, why)
+	}
+}
+
 // TestSessionLateKeys gives the key log only after the first flight of data.
 func TestSessionLateKeys(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -272,5 +321,6 @@ func TestSessionLateKeys(t *testing.T) {
 		if h.plain[0].String() != question || h.plain[1].String() != answer() || s.Waiting() {
 			t.Errorf("TLS %s: got %d and %d bytes", tlswire.VersionName(version), h.plain[0].Len(), h.plain[1].Len())
 		}
+		laterOnly(t, rec, log.Bytes())
 	}
 }

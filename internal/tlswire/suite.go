@@ -54,7 +54,8 @@ func suiteOf(id uint16) (suite, bool) {
 	if s.mac == crypto.SHA384 {
 		s.prf = crypto.SHA384
 	}
-	return s, found && !strings.Contains(s.how, "EXPORT") && s.protect(rest)
+	supported := found && !strings.Contains(s.how, "EXPORT") && s.protect(rest)
+	return s, supported && (s.tag > 0 || s.mac != 0)
 }
 
 func exchangeOf(how string) exchange {
@@ -92,7 +93,7 @@ func (s *suite) protect(cipher string) bool {
 	switch cipher {
 	case "NULL":
 		s.sealing = sealNone
-		return s.mac != 0
+		return true
 	case "RC4_128":
 		s.sealing, s.key = sealStream, 16
 		return true
