@@ -46,7 +46,7 @@ tsc: $(modules)
 
 # What the tests start or are built with.
 programs:
-	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy nginx openssl systemd-socket-activate taskset update-ca-certificates
+	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy nginx openssl systemd-socket-activate taskset tcpdump tshark update-ca-certificates
 
 $(modules): web/package.json web/package-lock.json
 	cd web && npm ci --no-fund --no-audit
