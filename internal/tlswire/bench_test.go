@@ -83,6 +83,23 @@ func BenchmarkSession(b *testing.B) {
 			})
 		}
 	}
+	b.Run("without keys", func(b *testing.B) {
+		rec, _ := bulk(b, tls.VersionTLS13, 0, n)
+		client, server := rec.sent(0), rec.sent(1)
+		b.SetBytes(n)
+		scratch := &tlswire.Scratch{}
+		for b.Loop() {
+			s := tlswire.NewSession(nil)
+			s.Scratch = scratch
+			emit := func(m *tlswire.Message) {}
+			s.Write(0, client, emit)
+			for p := server; len(p) > 0; {
+				k := min(1448, len(p))
+				s.Write(1, p[:k], emit)
+				p = p[k:]
+			}
+		}
+	})
 	b.Run("cipher alone", func(b *testing.B) {
 		block, _ := aes.NewCipher(make([]byte, 16))
 		gcm, _ := cipher.NewGCM(block)

@@ -1,5 +1,11 @@
 package tlswire
 
+import (
+	"bytes"
+	"compress/zlib"
+	"io"
+)
+
 // parseCertificate13 reads a Certificate message of TLS 1.3 (RFC 8446, section
 // 4.4.2); the certificates share its memory.
 func parseCertificate13(body []byte) (certs [][]byte) {
@@ -37,4 +43,21 @@ func parseCertificateRequest13(body []byte) *CertificateRequest {
 		}
 	}
 	return q
+}
+
+// decompressCertificate gives the Certificate message that a
+// CompressedCertificate holds (RFC 8879, section 4), if zlib made it.
+func decompressCertificate(body []byte) ([]byte, bool) {
+	r := reader{b: body}
+	algorithm, length, packed := r.u16(), r.uint(3), r.bytes(3)
+	if algorithm != 1 || r.short || length > maxMessage {
+		return nil, false
+	}
+	z, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, false
+	}
+	plain := make([]byte, length)
+	_, err = io.ReadFull(z, plain)
+	return plain, err == nil
 }

@@ -81,7 +81,9 @@ func (s *Session) message(dir int, typ uint8, body []byte, emit func(*Message)) 
 	case TypeCertificate:
 		kind, m.Certificates = CertificateMsg, s.certificates(dir, body)
 	case typeCompressedCertificate:
-		kind = CertificateMsg
+		if plain, ok := decompressCertificate(body); ok {
+			kind, m.Certificates = CertificateMsg, parseCertificate13(plain)
+		}
 	case TypeCertificateRequest:
 		kind, m.Request = CertificateRequestMsg, s.certificateRequest(body)
 	case TypeNewSessionTicket:

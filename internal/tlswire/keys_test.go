@@ -47,7 +47,7 @@ func TestAddKeyLog(t *testing.T) {
 }
 
 func TestReadRSAKeys(t *testing.T) {
-	a, b, ec := rsaCertificate(t), rsaCertificate(t), selfSigned(t)
+	a, b, ec := serverCertificate(), rsaCertificate(t), selfSigned(t)
 	pkcs1 := x509.MarshalPKCS1PrivateKey(a.PrivateKey.(*rsa.PrivateKey))
 	pkcs8 := func(key any) []byte {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
@@ -95,7 +95,7 @@ func TestReadPFX(t *testing.T) {
 	if err != nil {
 		t.Skip("openssl is not installed")
 	}
-	cert := rsaCertificate(t)
+	cert := serverCertificate()
 	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ const (
 	ClientHelloMsg                     // ClientHello; nil where Sealed: a renegotiation that cannot be read
 	ServerHelloMsg                     // ServerHello, Version, Cipher
 	HelloRetry                         // ServerHello
-	CertificateMsg                     // Certificates, none is a client's way to decline; nil if compressed
+	CertificateMsg                     // Certificates, none is a client's way to decline
 	CertificateRequestMsg              // Request
 	HelloRequestMsg                    // Sealed: known by the record's type and place alone
 	FinishedMsg                        // of Dir
@@ -23,7 +23,7 @@ const (
 	EarlyDataMsg                       // Data: 0-RTT; refused data too, since that shows only later
 	OpaqueMsg                          // an application record that stays encrypted: Length
 	BadRecordMsg                       // a record that its keys do not open, or that was lost in part: Length
-	OtherMsg                           // another handshake message or record: HandshakeType, Data
+	OtherMsg                           // another handshake message or record: HandshakeType, Data; a certificate that brotli or zstd compressed too
 )
 
 // Message is one thing that a Session met, valid only until emit returns.

@@ -90,7 +90,7 @@ type scene struct {
 
 func newScene(t testing.TB, serverArgs ...string) *scene {
 	t.Helper()
-	s := &scene{dir: t.TempDir(), cert: rsaCertificate(t)}
+	s := &scene{dir: t.TempDir(), cert: serverCertificate()}
 	key, err := x509.MarshalPKCS8PrivateKey(s.cert.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +196,7 @@ func TestSessionOpenSSLSuites(t *testing.T) {
 		{"-tls1_3", "TLS_AES_256_GCM_SHA384", ""},
 	} {
 		t.Run(c.version[1:]+" "+c.suite+" "+c.more, func(t *testing.T) {
+			t.Parallel()
 			list := []string{"-cipher", c.suite + ":@SECLEVEL=0"}
 			if c.version == "-tls1_3" {
 				list = []string{"-ciphersuites", c.suite}
@@ -230,6 +231,7 @@ func TestSessionRenegotiation(t *testing.T) {
 	for _, suite := range []string{"AES128-SHA", "AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"} {
 		for _, by := range []string{"client", "server", "server with certificate"} {
 			t.Run(suite+" by "+by, func(t *testing.T) {
+				t.Parallel()
 				s := newScene(t, "-cipher", suite, "-tls1_2", "-client_renegotiation", "-no_resumption_on_reneg")
 				s.connect(t, "-cipher", suite, "-tls1_2", "-cert", s.file("cert.pem"), "-key", s.file("cert.pem"))
 				s.client.say("one\n")

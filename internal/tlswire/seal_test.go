@@ -122,3 +122,24 @@ func TestSealedByHand(t *testing.T) {
 		}
 	}
 }
+
+func TestCompressedCertificate(t *testing.T) {
+	plain := append([]byte{0, 0, 0, 0x6a, 0, 0, 100}, make([]byte, 103)...) // context, list, one certificate, no extensions
+	plain[5], plain[6] = 0, 101
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	z.Write(plain)
+	z.Close()
+	body := append([]byte{0, 1, 0, 0, byte(len(plain)), 0, 0, byte(packed.Len())}, packed.Bytes()...)
+	got, ok := decompressCertificate(body)
+	if !ok || !bytes.Equal(got, plain) || len(parseCertificate13(got)) != 1 {
+		t.Errorf("got %x, %v", got, ok)
+	}
+	for i := range body {
+		decompressCertificate(body[:i])
+	}
+	body[1] = 2
+	if _, ok := decompressCertificate(body); ok {
+		t.Error("brotli was read as zlib")
+	}
+}

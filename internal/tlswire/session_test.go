@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,17 +23,31 @@ import (
 // its time.
 func rsaCertificate(t testing.TB) tls.Certificate {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	cert, err := newRSACertificate()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return cert
+}
+
+// serverCertificate is one for all tests that need no particular one.
+var serverCertificate = sync.OnceValue(func() tls.Certificate {
+	cert, err := newRSACertificate()
+	if err != nil {
+		panic(err)
+	}
+	return cert
+})
+
+func newRSACertificate() (tls.Certificate, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return tls.Certificate{}, err
 	}
 	template := x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "RSA"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"app.example"}}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 const question = "GET /a HTTP/1.1\r\nHost: app.example\r\n\r\n"
@@ -80,7 +95,7 @@ func talk(t *testing.T, client, server *tls.Config) (*tape, tls.ConnectionState)
 // TestSessionSuites opens what crypto/tls sends under each version and suite it
 // has.
 func TestSessionSuites(t *testing.T) {
-	ec, rsaCert := selfSigned(t), rsaCertificate(t)
+	ec, rsaCert := selfSigned(t), serverCertificate()
 	root, err := x509.ParseCertificate(ec.Certificate[0])
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +173,7 @@ func checkDone(t *testing.T, h *heard, state tls.ConnectionState, resumed int8) 
 }
 
 func TestSessionResumption(t *testing.T) {
-	cert := rsaCertificate(t)
+	cert := serverCertificate()
 	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tlswire.VersionName(version), func(t *testing.T) {
 			var log bytes.Buffer
@@ -198,7 +213,7 @@ func TestSessionHelloRetryRequest(t *testing.T) {
 
 // TestSessionWhyNot keeps a connection closed in each way there is.
 func TestSessionWhyNot(t *testing.T) {
-	cert, other := rsaCertificate(t), rsaCertificate(t)
+	cert, other := serverCertificate(), rsaCertificate(t)
 	record := func(version, suite uint16) (*tape, []byte) {
 		var log bytes.Buffer
 		config := &tls.Config{InsecureSkipVerify: true, KeyLogWriter: &log, MinVersion: version, MaxVersion: version, CipherSuites: []uint16{suite}}
