@@ -23,7 +23,7 @@ build: $(web) ## bin/fanlight, with the console
 	$(GO) build -o bin/fanlight ./cmd/fanlight
 
 bench: ## side by side with other servers
-	scripts/install.sh curl haproxy nginx openssl taskset wrk
+	scripts/install.sh curl haproxy ip nginx openssl taskset tcpdump tshark unshare wrk
 	$(GO) run ./bench
 
 lint: gofmt vet staticcheck layers tsc
@@ -46,7 +46,7 @@ tsc: $(modules)
 
 # What the tests start or are built with.
 programs:
-	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy nginx openssl systemd-socket-activate taskset tcpdump tshark update-ca-certificates
+	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy ip nginx openssl systemd-socket-activate taskset tcpdump tshark unshare update-ca-certificates
 
 $(modules): web/package.json web/package-lock.json
 	cd web && npm ci --no-fund --no-audit

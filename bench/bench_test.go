@@ -80,6 +80,10 @@ func TestTable(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+	r.row.limit = 30
+	if text := r.text(); !strings.Contains(text, "slow: 44.0 is ABOVE the bar of 30.0") || !strings.Contains(text, "fanlight: 22.0 is within the bar of 30.0") {
+		t.Errorf("a limit:\n%s", text)
+	}
 	r.subjects[0].missing = errors.New("no base")
 	if !strings.Contains(r.table(), "unknown") {
 		t.Errorf("ratio without a base:\n%s", r.table())

@@ -1,7 +1,8 @@
-// Command bench measures Fanlight side by side with other servers, on this
-// machine and over loopback, and prints ratio tables.
+// Command bench measures Fanlight side by side with other servers, and as a
+// reader of captures with tshark, on this machine and over loopback, and prints
+// ratio tables.
 //
-//	go run ./bench [-rounds N] [-duration D] [row ...]
+//	go run ./bench [-rounds N] [-duration D] [-capture MB] [row ...]
 package main
 
 import (
@@ -33,6 +34,7 @@ type settings struct {
 	rounds   int
 	duration time.Duration // of one measurement
 	results  string        // folder
+	capture  int           // MB, of what the rows of captures read
 }
 
 func run(ctx context.Context, args []string) error {
@@ -41,13 +43,18 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&set.rounds, "rounds", 5, "rounds; in each, every subject is measured once, in turn")
 	flags.DurationVar(&set.duration, "duration", 4*time.Second, "length of one measurement, in whole seconds")
 	flags.StringVar(&set.results, "results", "bench/results", "folder for the tables and the raw samples")
+	flags.IntVar(&set.capture, "capture", 1000, "size in MB of the captures that are read; other numbers of their rows shrink with it")
 	list := flags.Bool("list", false, "list the rows and end")
 	load := flags.Bool("visit", false, "for the benchmark itself: be the load that standard input describes")
+	traffic := flags.Bool("record", false, "for the benchmark itself: make and capture the traffic that standard input describes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *load {
 		return visit(ctx, os.Stdin, os.Stdout)
+	}
+	if *traffic {
+		return recordTraffic(ctx, os.Stdin, os.Stdout)
 	}
 	if *list {
 		for _, r := range rows {

@@ -163,15 +163,26 @@ func (r *result) spread(i int) string {
 	return fmt.Sprintf(format+".."+format, slices.Min(values), slices.Max(values))
 }
 
+// verdict compares one of our own subjects with what is aimed at.
 func (r *result) verdict(i int) string {
-	ratio, ok := r.ratio(i)
-	switch {
-	case !r.subjects[i].own || r.row.bar == 0 || !ok:
+	values := r.medians(i)
+	if !r.subjects[i].own || values == nil {
 		return ""
-	case ratio > r.row.bar:
-		return fmt.Sprintf("%.2f is ABOVE the bar of %.2f", ratio, r.row.bar)
 	}
-	return fmt.Sprintf("%.2f is within the bar of %.2f", ratio, r.row.bar)
+	if limit := r.row.limit; limit > 0 {
+		return within(values[0], limit, r.row.columns[0].format)
+	}
+	if ratio, ok := r.ratio(i); ok && r.row.bar > 0 {
+		return within(ratio, r.row.bar, "%.2f")
+	}
+	return ""
+}
+
+func within(value, bar float64, format string) string {
+	if value > bar {
+		return fmt.Sprintf(format+" is ABOVE the bar of "+format, value, bar)
+	}
+	return fmt.Sprintf(format+" is within the bar of "+format, value, bar)
 }
 
 // publish prints the table and keeps it, and the raw samples, under the

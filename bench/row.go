@@ -34,6 +34,41 @@ var rows = []row{
 		bar:     1.25,
 		doubt:   manyDoubt,
 	},
+	{
+		name:    "trace-https",
+		title:   "capture of HTTPS (TLS 1.2 and 1.3) in frames of at most 1,514 bytes, 2,000 connections a GB, with key log, to exchange records; tshark: method, host, target, status, header lists, content length as -T fields; page cache warm, output to /dev/null",
+		columns: traceColumns,
+		setup:   traceHTTPS,
+		bar:     0.1,
+	},
+	{
+		name:    "trace-hellos",
+		title:   "such a capture without keys, to connection records; tshark: -Y tls.handshake.type==1",
+		columns: traceColumns,
+		setup:   traceHellos,
+		bar:     0.2,
+	},
+	{
+		name:    "trace-memory",
+		title:   "peak memory for a long capture of HTTPS with key log from standard input; tshark is given a tenth of it",
+		columns: memoryColumns,
+		setup:   traceMemory,
+		limit:   256,
+	},
+	{
+		name:    "trace-many",
+		title:   "time per packet for many short HTTP connections, one exchange each",
+		columns: shortColumns,
+		setup:   traceMany,
+		bar:     1.2,
+	},
+	{
+		name:    "trace-open",
+		title:   "resident memory for each further connection of a capture that is open and idle after one exchange",
+		columns: openColumns,
+		setup:   traceOpen,
+		limit:   4,
+	},
 }
 
 // row is one benchmark: subjects that are measured in turn, round after round.
@@ -45,6 +80,9 @@ type row struct {
 	setup func(b *bench) ([]subject, error)
 	// bar is the highest ratio of our own subjects that is aimed at; 0: none.
 	bar float64
+	// limit is the highest first value of our own subjects that is aimed at; 0:
+	// none.
+	limit float64
 	// doubt says why a subject's medians are not to be trusted; "": no doubt.
 	doubt func(medians []float64) string
 }

@@ -14,7 +14,8 @@ package() {
 	gcc) echo gcc libc6-dev ;;
 	gnutls-serv) echo gnutls-bin ;;
 	systemd-socket-activate) echo systemd ;;
-	taskset) echo util-linux ;;
+	ip) echo iproute2 ;;
+	taskset | unshare) echo util-linux ;;
 	*) echo "$1" ;;
 	esac
 }
