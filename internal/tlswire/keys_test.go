@@ -3,6 +3,7 @@ package tlswire_test
 import (
 	"bytes"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
@@ -10,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"fanlight/internal/tlswire"
@@ -206,4 +209,33 @@ func TestSessionNotTLS(t *testing.T) {
 	}); err != nil {
 		t.Errorf("the other direction: %v", err)
 	}
+}
+
+// TestKeysConcurrently adds keys while sessions use them; the race detector
+// judges.
+func TestKeysConcurrently(t *testing.T) {
+	rec, log := bulk(t, tls.VersionTLS13, 0, 100_000)
+	keys := &tlswire.Keys{}
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			s := tlswire.NewSession(keys)
+			s.Hold = 1 << 20
+			var h heard
+			for _, p := range rec.pieces {
+				s.Write(p.dir, p.data, h.take)
+			}
+			for s.Waiting() {
+				s.Retry(h.take)
+				runtime.Gosched()
+			}
+			if n := h.plain[1].Len(); n != 100_000 {
+				t.Errorf("opened %d bytes", n)
+			}
+		})
+	}
+	for line := range bytes.Lines(log) {
+		keys.AddKeyLog(line)
+	}
+	all.Wait()
 }

@@ -149,6 +149,7 @@ func premasterLines(t *testing.T, rec *tape, cert tls.Certificate) (lines []stri
 		case m.Kind == tlswire.ClientHelloMsg:
 			random = m.ClientHello.Random
 		case m.HandshakeType == tlswire.TypeClientKeyExchange:
+			//lint:ignore SA1019 it is what the test is about
 			premaster, err := rsa.DecryptPKCS1v15(nil, cert.PrivateKey.(*rsa.PrivateKey), m.Data[2:])
 			if err != nil {
 				t.Fatal(err)
