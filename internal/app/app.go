@@ -16,6 +16,7 @@ import (
 	"fanlight/internal/bind"
 	"fanlight/internal/cert"
 	"fanlight/internal/config"
+	"fanlight/internal/explain"
 	"fanlight/internal/flow"
 	"fanlight/internal/gateway"
 	"fanlight/internal/httpconn"
@@ -30,6 +31,9 @@ type Options struct {
 	RecordTo string       // file for JSON lines of connections, exchanges and findings; nothing with recording off
 	Secrets  bool         // write credentials in clear
 	Version  string
+	// CaptureOn has packets written to <data>/captures when a finding of that
+	// severity or above appears; nil, or with recording off: never.
+	CaptureOn *explain.Severity
 	// Ephemeral doors forget what is changed at run time, and may share their
 	// data folder with other doors.
 	Ephemeral bool
@@ -53,6 +57,7 @@ type App struct {
 	gateway   *gateway.Gateway
 	door      *site.Door
 	findings  *findings
+	packets   *packets // nil: none are kept
 	certs     map[string]cert.Source
 	tickets   []*cert.TicketKeys
 	warnings  []string
@@ -107,6 +112,9 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.writers.ctx, a.writers.stop = context.WithCancel(context.Background())
 	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
 	a.findings = newFindings(a.store)
+	if opts.CaptureOn != nil && a.store != nil {
+		a.packets = newPackets(*opts.CaptureOn, filepath.Join(cfg.DataDir(), "captures"), a.store, a.log)
+	}
 	a.gateway = gateway.New(gateway.Options{
 		Table: a.table, Recorder: a.recorder, Buffers: httpconn.NewBuffers(),
 		Limits: serverLimits(cfg.Limits), TLSLimit: time.Duration(cfg.Limits.TLSTimeout),
@@ -163,6 +171,9 @@ func (a *App) Start() error {
 		return a.startError(true, err)
 	}
 	if err := a.lockData(); err != nil {
+		return a.startError(true, err)
+	}
+	if err := a.startPackets(); err != nil {
 		return a.startError(true, err)
 	}
 	if err := a.startRecords(); err != nil {

@@ -64,12 +64,13 @@ func doorGoroutines() string {
 // door is a running App of a configuration that a test gives.
 type door struct {
 	*app.App
-	t    testing.TB
-	port string // PORT in the configuration: free on every address
-	path string // of the configuration file
-	ctl  *app.Client
-	peer map[string]string // addresses of this run, and what records of it say instead
-	down bool
+	t       testing.TB
+	options app.Options
+	port    string // PORT in the configuration: free on every address
+	path    string // of the configuration file
+	ctl     *app.Client
+	peer    map[string]string // addresses of this run, and what records of it say instead
+	down    bool
 }
 
 // open starts a door. In the text of the configuration $PORT is a port that is
@@ -83,7 +84,12 @@ func open(t testing.TB, text string, pairs ...string) (*door, error) {
 
 func openIn(t testing.TB, dir, port, text string, pairs ...string) (*door, error) {
 	t.Helper()
-	d := &door{t: t, port: port, path: filepath.Join(dir, "fanlight.yaml"), peer: map[string]string{}}
+	return openWith(t, app.Options{Version: "test"}, dir, port, text, pairs...)
+}
+
+func openWith(t testing.TB, o app.Options, dir, port, text string, pairs ...string) (*door, error) {
+	t.Helper()
+	d := &door{t: t, options: o, port: port, path: filepath.Join(dir, "fanlight.yaml"), peer: map[string]string{}}
 	text = strings.NewReplacer(append([]string{"$PORT", port}, pairs...)...).Replace(text)
 	for _, line := range []string{"console: \"off\"\n", "access_log: \"off\"\n"} {
 		if key, _, _ := strings.Cut(line, ":"); !strings.Contains(text, key+":") {
@@ -101,7 +107,7 @@ func (d *door) start() error {
 	d.t.Helper()
 	cfg, err := config.Load(d.path)
 	must(d.t, err)
-	d.App, err = app.New(cfg, app.Options{Version: "test"})
+	d.App, err = app.New(cfg, d.options)
 	must(d.t, err)
 	d.ctl, d.down = app.NewClient(cfg.ControlSocket()), false
 	d.t.Cleanup(d.shut)

@@ -178,6 +178,7 @@ func (o *Origin) base(name string) *tls.Config {
 		// another (resumed-under-wrong-name).
 		ClientSessionCache:          tls.NewLRUClientSessionCache(32),
 		DynamicRecordSizingDisabled: true,
+		KeyLogWriter:                o.KeyLog,
 	}
 	if o.Renegotiation != Never {
 		// Freely: crypto/tls counts per connection, we count per exchange.

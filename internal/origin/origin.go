@@ -5,6 +5,7 @@ package origin
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -55,6 +56,7 @@ type Options struct {
 	Recorder *flow.Recorder
 	Buffers  *httpconn.Buffers
 	Resolver *net.Resolver // nil: the system's
+	KeyLog   io.Writer     // gets the secrets of handshakes in the format of SSLKEYLOGFILE; nil: they are not given away
 }
 
 // Origin is one server behind the door. Its methods may be called concurrently.
