@@ -72,12 +72,15 @@ func (w *worker) open(key flowKey, flipped bool, client, server netip.AddrPort, 
 func (c *conn) protocol(name string) speaker {
 	switch name {
 	case protocolTLS:
-		if c.session == nil {
-			c.session = tlswire.NewSession(c.w.a.opts.Keys)
-			c.session.Hold = c.w.a.opts.Hold
+		return c.secure()
+	case protocolNone:
+		if c.tcp.MidStream() && speaksTLS(c.opening.Server.Port()) {
+			s := c.secure() // it begins inside of a record
+			for dir := range c.wire {
+				s.session.Skip(dir, 1, s.emit)
+			}
+			return s
 		}
-		c.rec.Scheme, c.opening.Scheme = "https", "https"
-		return newSecure(c, c.session)
 	case protocolHTTP1, protocolHTTP2:
 		if c.rec.Scheme == "" {
 			c.rec.Scheme, c.opening.Scheme = "http", "http"
@@ -90,6 +93,18 @@ func (c *conn) protocol(name string) speaker {
 	}
 	return opaque{}
 }
+
+func (c *conn) secure() *secure {
+	if c.session == nil {
+		c.session = tlswire.NewSession(c.w.a.opts.Keys)
+		c.session.Hold, c.session.Scratch = c.w.a.opts.Hold, &c.w.scratch
+	}
+	c.rec.Scheme, c.opening.Scheme = "https", "https"
+	return newSecure(c, c.session)
+}
+
+// speaksTLS tells of the ports that nothing but TLS is used on.
+func speaksTLS(port uint16) bool { return port == 443 || port == 8443 || port == 9443 }
 
 // readable says of a connection without TLS that its content can be read.
 func (c *conn) readable() {

@@ -164,6 +164,9 @@ func (s *secure) handshake(msg *tlswire.Message) {
 	case tlswire.ServerHelloMsg:
 		if !s.done {
 			s.add(serverHello(msg.ServerHello))
+			if msg.ServerHello != nil && msg.ServerHello.ALPN != "" {
+				s.alpn = msg.ServerHello.ALPN // data may come before the handshake is done (RFC 7918)
+			}
 		}
 	case tlswire.HelloRetry:
 		s.add(flow.Event{Kind: flow.HelloRetry, From: flow.Server})

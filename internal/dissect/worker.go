@@ -8,6 +8,7 @@ import (
 	"fanlight/internal/packet"
 	"fanlight/internal/pcap"
 	"fanlight/internal/reassembly"
+	"fanlight/internal/tlswire"
 )
 
 // flowKey is the two ends of a connection, the lower first.
@@ -29,6 +30,8 @@ type worker struct {
 	out    []output
 	number int // of the packet in hand
 	counts Counts
+
+	scratch tlswire.Scratch
 }
 
 const (

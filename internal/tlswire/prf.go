@@ -6,17 +6,31 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
-	_ "crypto/sha256" // reached through crypto.Hash
-	_ "crypto/sha512" // reached through crypto.Hash
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/binary"
+	"hash"
 	"slices"
 )
+
+// maker makes a hash of the kinds that cipher suites name.
+func maker(kind crypto.Hash) func() hash.Hash {
+	switch kind {
+	case crypto.MD5:
+		return md5.New
+	case crypto.SHA1:
+		return sha1.New
+	case crypto.SHA384:
+		return sha512.New384
+	}
+	return sha256.New
+}
 
 const masterSecretLen = 48
 
 // expand fills n bytes from a secret by the pseudo-random function of a
 // version: RFC 6101, section 6.2.2; RFC 2246, section 5; RFC 5246, section 5.
-func expand(version uint16, hash crypto.Hash, secret []byte, label string, seed []byte, n int) []byte {
+func expand(version uint16, kind crypto.Hash, secret []byte, label string, seed []byte, n int) []byte {
 	out := make([]byte, n)
 	labelled := append([]byte(label), seed...)
 	switch {
@@ -27,14 +41,14 @@ func expand(version uint16, hash crypto.Hash, secret []byte, label string, seed 
 		xorP(out, crypto.MD5, secret[:half], labelled)
 		xorP(out, crypto.SHA1, secret[len(secret)-half:], labelled)
 	default:
-		xorP(out, hash, secret, labelled)
+		xorP(out, kind, secret, labelled)
 	}
 	return out
 }
 
 // xorP adds P_hash(secret, seed) to out.
-func xorP(out []byte, hash crypto.Hash, secret, seed []byte) {
-	mac := hmac.New(hash.New, secret)
+func xorP(out []byte, kind crypto.Hash, secret, seed []byte) {
+	mac := hmac.New(maker(kind), secret)
 	sum := func(parts ...[]byte) []byte {
 		mac.Reset()
 		for _, p := range parts {
@@ -63,22 +77,22 @@ func expandSSL3(out, secret, seed []byte) {
 
 // masterSecret makes one from a premaster secret. sessionHash is nil without
 // extended_master_secret (RFC 7627, section 4).
-func masterSecret(h *handshake, hash crypto.Hash, premaster, sessionHash []byte) []byte {
+func masterSecret(h *handshake, kind crypto.Hash, premaster, sessionHash []byte) []byte {
 	if sessionHash != nil {
-		return expand(h.version, hash, premaster, "extended master secret", sessionHash, masterSecretLen)
+		return expand(h.version, kind, premaster, "extended master secret", sessionHash, masterSecretLen)
 	}
-	return expand(h.version, hash, premaster, "master secret", slices.Concat(h.random[0][:], h.random[1][:]), masterSecretLen)
+	return expand(h.version, kind, premaster, "master secret", slices.Concat(h.random[0][:], h.random[1][:]), masterSecretLen)
 }
 
 // sessionHash is the hash over the messages up to ClientKeyExchange.
-func sessionHash(version uint16, hash crypto.Hash, messages ...[]byte) []byte {
-	list := []crypto.Hash{hash}
+func sessionHash(version uint16, kind crypto.Hash, messages ...[]byte) []byte {
+	list := []crypto.Hash{kind}
 	if version < 0x0303 {
 		list = []crypto.Hash{crypto.MD5, crypto.SHA1}
 	}
 	var out []byte
-	for _, hash := range list {
-		h := hash.New()
+	for _, kind := range list {
+		h := maker(kind)()
 		for _, m := range messages {
 			h.Write(m)
 		}
@@ -89,13 +103,13 @@ func sessionHash(version uint16, hash crypto.Hash, messages ...[]byte) []byte {
 
 // expandLabel is HKDF-Expand-Label with an empty context (RFC 8446, section
 // 7.1). It gives nil if the hash cannot fill n bytes.
-func expandLabel(hash crypto.Hash, secret []byte, label string, n int) []byte {
+func expandLabel(kind crypto.Hash, secret []byte, label string, n int) []byte {
 	info := binary.BigEndian.AppendUint16(nil, uint16(n))
 	info = append(info, byte(len("tls13 ")+len(label)))
 	info = append(info, "tls13 "...)
 	info = append(info, label...)
 	info = append(info, 0)
-	out, err := hkdf.Expand(hash.New, secret, string(info), n)
+	out, err := hkdf.Expand(maker(kind), secret, string(info), n)
 	if err != nil {
 		return nil
 	}

@@ -50,7 +50,7 @@ func newProtection(s *suite, version uint16, m material) *protection {
 		if version <= 0x0300 {
 			p.mac = newSSL3MAC(s.mac, m.mac)
 		} else {
-			p.mac = hmac.New(s.mac.New, m.mac)
+			p.mac = hmac.New(maker(s.mac), m.mac)
 		}
 	}
 	if !p.key(m.key) {

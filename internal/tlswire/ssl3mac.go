@@ -18,7 +18,7 @@ func newSSL3MAC(h crypto.Hash, secret []byte) hash.Hash {
 	if h == crypto.SHA1 {
 		n = 40
 	}
-	m := &ssl3MAC{inner: h.New(), outer: h.New(), secret: secret, pads: bytes.Repeat([]byte{0x36}, n)}
+	m := &ssl3MAC{inner: maker(h)(), outer: maker(h)(), secret: secret, pads: bytes.Repeat([]byte{0x36}, n)}
 	m.pads = append(m.pads, bytes.Repeat([]byte{0x5c}, n)...)
 	m.Reset()
 	return m
