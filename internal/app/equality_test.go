@@ -40,7 +40,9 @@ func TestLiveAndDissectedAgree(t *testing.T) {
 			time.Sleep(300 * time.Millisecond) // the last packets are on their way to us
 			d.shut()
 			live = d.Trace()
-			agree(t, live, packets(keys))
+			seen := packets(keys)
+			agree(t, live, seen)
+			joined(t, live, seen)
 		})
 	}
 }
@@ -231,6 +233,34 @@ func agree(t *testing.T, live, packets *flow.Trace) {
 		if t.Failed() && !before {
 			t.Logf("live:\n%s\ndissected:\n%s", l, p)
 		}
+	}
+}
+
+// joined expects that evidence finds the parents that the door knows.
+func joined(t *testing.T, live, packets *flow.Trace) {
+	t.Helper()
+	want := 0
+	for _, c := range live.Conns {
+		for _, x := range c.Exchanges {
+			if x.Parent != 0 && x.Outcome == flow.Complete {
+				want++
+			}
+		}
+	}
+	found := 0
+	for _, c := range packets.Conns {
+		for _, x := range c.Exchanges {
+			if x.Parent == 0 || x.Outcome != flow.Complete {
+				continue
+			}
+			found++
+			if x.Joined == "" || strings.HasPrefix(x.Joined, "possible") || c.Parent == 0 {
+				t.Errorf("%s %s was joined by %q, its connection to %s", x.ID, x.Target, x.Joined, c.Parent)
+			}
+		}
+	}
+	if found != want {
+		t.Errorf("%d exchanges were joined, want %d", found, want)
 	}
 }
 

@@ -20,6 +20,8 @@ type joiner struct {
 const (
 	holdTime  = int64(1e9) // of the capture
 	holdLimit = 2000
+	// sameLimit bounds how many exchanges with the same target are compared.
+	sameLimit = 100
 	// joinSlack is how much later than the client's an origin's exchange may
 	// end: the capture may have swapped packets, and a proxy need not wait for
 	// the end of what it has passed on.
@@ -37,7 +39,8 @@ func (j *joiner) add(o *output) {
 		return
 	}
 	key := ask(x)
-	j.adopt(o, j.asks[key])
+	asked := j.asks[key]
+	j.adopt(o, asked[max(len(asked)-sameLimit, 0):])
 	j.asks[key] = append(j.asks[key], o)
 	if len(j.held) > holdLimit {
 		j.release(1)

@@ -152,8 +152,16 @@ func tlsRecord(c *Conn) *TLSRecord {
 	return &TLSRecord{
 		Version: c.TLS.Version, Cipher: c.TLS.Cipher, SNI: c.TLS.SNI, ALPN: c.TLS.ALPN,
 		Resumed: yesNo(c.TLS.Resumed), Done: yesNo(c.TLS.Done),
-		Decrypted: c.Keys.String(), WhyNot: c.WhyNot,
+		Decrypted: decrypted(c), WhyNot: c.WhyNot,
 	}
+}
+
+// decrypted: what could be read only in part has a reason why not more.
+func decrypted(c *Conn) string {
+	if c.Keys == Yes && c.WhyNot != "" {
+		return "partial"
+	}
+	return c.Keys.String()
 }
 
 func closeRecord(c *Conn) *CloseRecord {
