@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -84,7 +82,7 @@ func (a *App) startPackets() error {
 	p := a.packets
 	handle, err := sniff.Open(a.writers.ctx, sniff.Options{Interface: sniff.Any, Ports: ports})
 	if err != nil {
-		return fmt.Errorf("keep packets for findings: %w", rightMissing(err))
+		return fmt.Errorf("keep packets for findings: %w", err)
 	}
 	p.link, p.counts = handle.Link(), handle.Stats
 	a.findings.heard = append(a.findings.heard, p.hear)
@@ -112,20 +110,6 @@ func trafficPorts(cfg *config.Config) (ports []uint16) {
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports)
-}
-
-// permissionError is a lack of rights that the system's error is not part of.
-type permissionError struct{ error }
-
-func (permissionError) Is(target error) bool { return target == os.ErrPermission }
-
-// rightMissing makes an error of sniff that says which right is missing one of
-// permission.
-func rightMissing(err error) error {
-	if strings.Contains(err.Error(), "needs CAP_NET_RAW") {
-		return permissionError{err}
-	}
-	return err
 }
 
 // read keeps packets until the capture ends.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -370,9 +371,9 @@ sites:
 
 // The exit code tells that a right is missing, as for an address.
 func TestMissingRightIsAPermissionFault(t *testing.T) {
-	missing := errors.New("capture on any: needs CAP_NET_RAW (setcap cap_net_raw+ep fanlight, or run as root)")
+	missing := fmt.Errorf("capture on any: needs CAP_NET_RAW: %w", syscall.EPERM)
 	for err, want := range map[error]StartFault{missing: PermissionFault, errors.New("capture on any: only Linux can do that"): ConfigFault} {
-		wrapped := fmt.Errorf("keep packets for findings: %w", rightMissing(err))
+		wrapped := fmt.Errorf("keep packets for findings: %w", err)
 		if got := FaultOf(wrapped); got != want || wrapped.Error() != "keep packets for findings: "+err.Error() {
 			t.Errorf("%v is of kind %v, want %v", wrapped, got, want)
 		}

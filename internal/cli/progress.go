@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // sizedSource knows how far it has been read.
@@ -86,18 +84,6 @@ func (p *progress) end() {
 func isTerminal(w any) bool {
 	_, ok := terminalSize(w)
 	return ok
-}
-
-func terminalSize(w any) (columns int, ok bool) {
-	f, isFile := w.(*os.File)
-	if !isFile {
-		return 0, false
-	}
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0, false
-	}
-	return int(size.Col), true
 }
 
 // colours tells whether output may have them (https://no-color.org).

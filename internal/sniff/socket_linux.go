@@ -87,7 +87,7 @@ func (o Options) openSocket(t target) (fd int, ring []byte, err error) {
 	}
 	fd, err = unix.Socket(unix.AF_PACKET, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return -1, nil, o.errorf("needs CAP_NET_RAW (setcap cap_net_raw+ep %s, or run as root)", program())
+		return -1, nil, o.errorf("needs CAP_NET_RAW (setcap cap_net_raw+ep %s, or run as root): %w", program(), err)
 	}
 	if err != nil {
 		return -1, nil, o.errorf("open a packet socket: %w", err)
