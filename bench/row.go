@@ -40,6 +40,7 @@ var rows = []row{
 		columns: traceColumns,
 		setup:   traceHTTPS,
 		bar:     0.1,
+		doubt:   traceDoubt,
 	},
 	{
 		name:    "trace-hellos",
@@ -47,6 +48,7 @@ var rows = []row{
 		columns: traceColumns,
 		setup:   traceHellos,
 		bar:     0.2,
+		doubt:   traceDoubt,
 	},
 	{
 		name:    "trace-memory",
@@ -57,7 +59,7 @@ var rows = []row{
 	},
 	{
 		name:    "trace-many",
-		title:   "time per packet for many short HTTP connections, one exchange each",
+		title:   "processor time per packet for many short HTTP connections, one exchange each",
 		columns: shortColumns,
 		setup:   traceMany,
 		bar:     1.2,

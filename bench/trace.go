@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -13,9 +14,18 @@ import (
 var (
 	traceColumns  = []column{{"seconds", "%.2f"}, {"MB/s", "%.0f"}, {"CPU seconds", "%.2f"}, {"peak MB", "%.0f"}}
 	memoryColumns = []column{{"peak MB", "%.0f"}, {"MB/s", "%.0f"}, {"MB read", "%.0f"}}
-	shortColumns  = []column{{"ns/packet", "%.0f"}, {"packets", "%.0f"}, {"seconds", "%.2f"}, {"peak MB", "%.0f"}}
+	shortColumns  = []column{{"CPU ns/packet", "%.0f"}, {"seconds", "%.2f"}, {"packets", "%.0f"}, {"peak MB", "%.0f"}}
 	openColumns   = []column{{"KB/connection", "%.2f"}, {"MB with few", "%.0f"}, {"MB with many", "%.0f"}}
 )
+
+// traceDoubt looks at "seconds" and "CPU seconds": a program that had less than
+// most of a processor shared it with others.
+func traceDoubt(medians []float64) string {
+	if had := medians[2] / medians[0]; had < 0.75 {
+		return fmt.Sprintf("it had %.2f of a processor; other programs had the rest", had)
+	}
+	return ""
+}
 
 // tsharkExchanges asks for the fields of an exchange record in the form that
 // costs tshark least. Without the preference it loses exchanges at segments out
@@ -150,7 +160,7 @@ func traceMany(b *bench) ([]subject, error) {
 		s := subject{name: name, version: r.version, own: r.own, missing: r.check(b.ctx, connections)}
 		s.measure = func(ctx context.Context) ([]float64, error) {
 			got, err := r.read(ctx, nil)
-			return []float64{got.elapsed.Seconds() * 1e9 / float64(packets), float64(packets), got.elapsed.Seconds(), got.peak}, err
+			return []float64{got.cpu.Seconds() * 1e9 / float64(packets), got.elapsed.Seconds(), float64(packets), got.peak}, err
 		}
 		return s
 	}

@@ -175,3 +175,11 @@ func TestReaderReads(t *testing.T) {
 		t.Errorf("idle: %d %v", memory, err)
 	}
 }
+
+func TestTraceDoubt(t *testing.T) {
+	for cpu, doubted := range map[float64]bool{3.8: false, 2: false, 1: true} {
+		if why := traceDoubt([]float64{2, 500, cpu, 40}); (why != "") != doubted {
+			t.Errorf("%v s of 2 s: %q", cpu, why)
+		}
+	}
+}
