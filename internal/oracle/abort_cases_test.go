@@ -89,7 +89,7 @@ func refusedCases() []oracleCase {
 			config.Certificates = []tls.Certificate{id.cert.TLS()}
 			b.goServer(echo(nil), config, false)
 			b.capture(func() {
-				b.client(program(b.t, "curl"), "", append([]string{"-q", "-sS", "--noproxy", "*", "--max-time", "20", "--http1.1",
+				b.client(program(b.t, "curl"), nil, append([]string{"-q", "-sS", "--noproxy", "*", "--max-time", "20", "--http1.1",
 					"--resolve", host + ":" + b.port() + ":" + b.addr.Addr().String(), b.url("/")}, curl...)...)
 			})
 			return story{bench: b, conns: 1, events: events, unfinished: true}

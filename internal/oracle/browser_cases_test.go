@@ -11,7 +11,7 @@ func browserCases() []oracleCase {
 			chromium := program(b.t, "chromium")
 			b.nginx(files, listen, directives)
 			b.capture(func() {
-				b.client(chromium, "", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir="+b.dir+"/profile",
+				b.client(chromium, nil, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir="+b.dir+"/profile",
 					"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
 					"--ignore-certificate-errors", "--host-resolver-rules=MAP "+host+" "+b.addr.Addr().String()+",MAP * ~NOTFOUND,EXCLUDE "+b.addr.Addr().String(),
 					"--timeout=15000", "--dump-dom", b.url("/index.html"))

@@ -37,7 +37,7 @@ type oracleCase struct {
 func cases() []oracleCase {
 	var all []oracleCase
 	for _, part := range [][]oracleCase{
-		nginxCases(), http2Cases(), apacheCases(), suiteCases(), rsaKeyCases(), goCases(), gnutlsCases(), abortCases(), plainCases(), browserCases(),
+		nginxCases(), http2Cases(), apacheCases(), suiteCases(), rsaKeyCases(), goCases(), gnutlsCases(), abortCases(), plainCases(), browserCases(), sessionCases(), manyCases(),
 	} {
 		all = append(all, part...)
 	}

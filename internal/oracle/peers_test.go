@@ -3,6 +3,7 @@ package oracle
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -175,7 +176,7 @@ func (b *bench) gnutlsServer(priority string) {
 	path := program(b.t, "gnutls-serv")
 	b.listenAnywhere()
 	// GnuTLS holds RSA key exchange to the usage that the certificate names.
-	b.client(program(b.t, "openssl"), "", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "gnutls.key", "-out", "gnutls.pem",
+	b.client(program(b.t, "openssl"), nil, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "gnutls.key", "-out", "gnutls.pem",
 		"-subj", "/CN="+host, "-addext", "keyUsage=digitalSignature,keyEncipherment")
 	b.launch(path, "--http", "--quiet", "--port", b.port(), "--priority", priority, "--x509certfile", "gnutls.pem", "--x509keyfile", "gnutls.key")
 }
@@ -224,16 +225,16 @@ func (b *bench) curl(args ...string) string {
 	b.t.Helper()
 	all := append([]string{"-q", "-sS", "-k", "--noproxy", "*", "--max-time", "20",
 		"--resolve", host + ":" + b.port() + ":" + b.addr.Addr().String()}, args...)
-	return b.client(program(b.t, "curl"), "", all...)
+	return b.client(program(b.t, "curl"), nil, all...)
 }
 
 // client runs a client that writes its secrets to the key log, and gives what it prints.
-func (b *bench) client(path, input string, args ...string) string {
+func (b *bench) client(path string, input io.Reader, args ...string) string {
 	b.t.Helper()
 	cmd := exec.Command(path, args...)
 	cmd.Dir = b.dir
 	cmd.Env = append(withoutKeyLog(cmd.Environ()), "SSLKEYLOGFILE="+b.keys, "HOME="+b.dir)
-	cmd.Stdin = strings.NewReader(input)
+	cmd.Stdin = input
 	cmd.WaitDelay = time.Second
 	out := &buffer{}
 	cmd.Stdout, cmd.Stderr = out, out

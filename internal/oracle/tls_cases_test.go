@@ -151,6 +151,6 @@ func gnutlsCases() []oracleCase {
 // gnutlsGet makes a request with gnutls-cli.
 func (b *bench) gnutlsGet(priority string) {
 	b.t.Helper()
-	b.client(program(b.t, "gnutls-cli"), "GET /x HTTP/1.0\r\nHost: "+host+"\r\n\r\n",
+	b.client(program(b.t, "gnutls-cli"), strings.NewReader("GET /x HTTP/1.0\r\nHost: "+host+"\r\n\r\n"),
 		"--insecure", "--no-ca-verification", "--priority", priority, "--sni-hostname", host, "--port", b.port(), b.addr.Addr().String())
 }

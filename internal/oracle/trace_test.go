@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"os/exec"
@@ -79,7 +80,9 @@ func foldRecords(t testing.TB, out []byte) *seen {
 	for i := range conns {
 		c := connOf(&conns[i])
 		list := exchanges[conns[i].ID]
-		slices.SortStableFunc(list, func(a, b flow.ExchangeRecord) int { return a.Stream - b.Stream })
+		slices.SortStableFunc(list, func(a, b flow.ExchangeRecord) int {
+			return cmp.Or(a.Stream-b.Stream, strings.Compare(a.Started, b.Started)) // they are printed when they end
+		})
 		for k := range list {
 			c.exchanges = append(c.exchanges, exchangeOf(&list[k]))
 		}
