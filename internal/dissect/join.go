@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -34,14 +35,12 @@ func newJoiner(give func(*output)) *joiner {
 
 func (j *joiner) add(o *output) {
 	j.held = append(j.held, o)
-	x := o.exchange
-	if x == nil || x.Method == "" {
-		return
+	if x := o.exchange; x != nil && x.Method != "" {
+		key := ask(x)
+		asked := j.asks[key]
+		j.adopt(o, asked[max(len(asked)-sameLimit, 0):])
+		j.asks[key] = append(asked, o)
 	}
-	key := ask(x)
-	asked := j.asks[key]
-	j.adopt(o, asked[max(len(asked)-sameLimit, 0):])
-	j.asks[key] = append(j.asks[key], o)
 	if len(j.held) > holdLimit {
 		j.release(1)
 	}
@@ -86,7 +85,7 @@ func evidence(parent, child *output) string {
 			facts, proof = append(facts, "same "+name), true
 		}
 	}
-	if forwardedFor(c, parent.conn.Client.Addr().String()) {
+	if forwardedFor(c, parent.conn.Client.Addr()) {
 		facts = append(facts, "forwarded for the client's address")
 		proof = proof || address
 	}
@@ -101,7 +100,7 @@ func evidence(parent, child *output) string {
 	}
 	if p.ResponseSHA256 != "" && p.ResponseSHA256 == c.ResponseSHA256 {
 		facts = append(facts, "same response body")
-	} else if p.Status != 0 && p.Status == c.Status && p.ResponseBodyBytes == c.ResponseBodyBytes {
+	} else if p.Status != 0 && p.Status == c.Status && sameLength(p, c) {
 		facts = append(facts, "same status and length")
 	}
 	sure := "possible"
@@ -112,6 +111,10 @@ func evidence(parent, child *output) string {
 		sure = "likely"
 	}
 	return sure + ": " + strings.Join(facts, ", ")
+}
+
+func sameLength(a, b *flow.Exchange) bool {
+	return !a.ResponseDone.IsZero() && !b.ResponseDone.IsZero() && a.ResponseBodyBytes == b.ResponseBodyBytes
 }
 
 func sameValue(x *flow.Exchange, name, value string) bool {
@@ -125,13 +128,28 @@ func sameValue(x *flow.Exchange, name, value string) bool {
 	return name == "traceparent" && len(a) == 4 && len(b) == 4 && a[1] == b[1]
 }
 
-func forwardedFor(x *flow.Exchange, address string) bool {
+func forwardedFor(x *flow.Exchange, address netip.Addr) bool {
 	for _, f := range x.RequestHeader {
 		switch strings.ToLower(f.Name) {
 		case "x-forwarded-for", "x-real-ip", "forwarded", "true-client-ip":
-			if strings.Contains(f.Value, address) {
+			if names(f.Value, address) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// names tells whether an address is in a list such as X-Forwarded-For, or in
+// the for= of Forwarded (RFC 7239, section 6): alone, or with a port.
+func names(list string, address netip.Addr) bool {
+	for _, item := range strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",;= \"", r) }) {
+		ip, err := netip.ParseAddr(strings.Trim(item, "[]"))
+		if with, portErr := netip.ParseAddrPort(item); err != nil && portErr == nil {
+			ip, err = with.Addr(), nil
+		}
+		if err == nil && ip.Unmap() == address.Unmap() {
+			return true
 		}
 	}
 	return false

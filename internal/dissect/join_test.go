@@ -15,7 +15,7 @@ func leg(ids *identity, client, server string, from, to int, target string, head
 	return &output{at: at(to).UnixNano(), ids: ids,
 		conn: &flow.Conn{Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort(server)},
 		exchange: &flow.Exchange{ID: flow.ExchangeID(from + 1), Method: "GET", Target: target, Status: 200, ResponseBodyBytes: 7,
-			Started: at(from), Ended: at(to), RequestHeader: header}}
+			Started: at(from), ResponseDone: at(to), Ended: at(to), RequestHeader: header}}
 }
 
 func TestJoin(t *testing.T) {
@@ -39,6 +39,14 @@ func TestJoin(t *testing.T) {
 			o.exchange.ResponseBodyBytes = 8
 			return o
 		}(), "possible: Via"},
+		"forwarded with a port": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 15, "/a", flow.Field{Name: "Forwarded", Value: `by=_x;for="192.0.2.1:5000"`}),
+			"likely: forwarded for the client's address, same status and length"},
+		"forwarded for an address that begins the same": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 15, "/a", flow.Field{Name: "X-Forwarded-For", Value: "192.0.2.10, 192.0.2.12"}), ""},
+		"lengths not known": {leg(nil, client, proxy, 0, 20, "/a"), func() *output {
+			o := leg(nil, inside, origin, 5, 15, "/a", forwarded)
+			o.exchange.ResponseDone = time.Time{}
+			return o
+		}(), "possible: forwarded for the client's address"},
 		"nothing but time and target": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 15, "/a"), ""},
 		"another target":              {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 15, "/b", forwarded), ""},
 		"began before":                {leg(nil, client, proxy, 10, 20, "/a"), leg(nil, inside, origin, 5, 15, "/a", forwarded), ""},
@@ -73,5 +81,16 @@ func TestJoinIsBounded(t *testing.T) {
 	}
 	if len(j.held) > holdLimit || len(j.asks["GET /same"]) != len(j.held) || given != 2*holdLimit {
 		t.Errorf("%d held, %d of them asked, %d given", len(j.held), len(j.asks["GET /same"]), given)
+	}
+}
+
+func TestJoinHoldsFewConnections(t *testing.T) {
+	given := 0
+	j := newJoiner(func(*output) { given++ })
+	for i := range 3 * holdLimit { // of a capture without times
+		j.add(&output{ids: &identity{conn: flow.ConnID(i + 1)}, conn: &flow.Conn{}})
+	}
+	if len(j.held) > holdLimit || given != 2*holdLimit {
+		t.Errorf("%d held, %d given", len(j.held), given)
 	}
 }
