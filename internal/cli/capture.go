@@ -52,7 +52,7 @@ are kept too, with the secrets that open them.`,
 }
 
 func (f *captureFlags) capture(ctx context.Context, s streams) error {
-	view, err := f.view(s, 1)
+	view, err := f.view(s)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}

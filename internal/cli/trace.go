@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,7 +87,10 @@ func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error 
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
-	view, err := f.view(s, len(paths))
+	if f.write != "" && slices.Contains(paths, "-") {
+		return failWith(exitUsage, errors.New("-w reads a capture twice, which standard input does not allow"))
+	}
+	view, err := f.view(s)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
@@ -199,7 +203,6 @@ type bounds struct {
 	from, to           time.Time
 	fromAfter, toAfter time.Duration // relative to the first packet
 	relative           [2]bool
-	first              time.Time
 }
 
 func (f *traceFlags) bounds() (b bounds, err error) {
@@ -220,16 +223,15 @@ func (f *traceFlags) bounds() (b bounds, err error) {
 	return b, errors.Join(read(f.from, &b.from, &b.fromAfter, &b.relative[0]), read(f.to, &b.to, &b.toAfter, &b.relative[1]))
 }
 
-func (b *bounds) take(at time.Time) bool {
-	if b.first.IsZero() || at.Before(b.first) {
-		b.first = at
-	}
+// take tells whether a time lies in the bounds of a capture whose first packet
+// came at first.
+func (b *bounds) take(at, first time.Time) bool {
 	from, to := b.from, b.to
 	if b.relative[0] {
-		from = b.first.Add(b.fromAfter)
+		from = first.Add(b.fromAfter)
 	}
 	if b.relative[1] {
-		to = b.first.Add(b.toAfter)
+		to = first.Add(b.toAfter)
 	}
 	return (from.IsZero() || !at.Before(from)) && (to.IsZero() || !at.After(to))
 }
@@ -239,6 +241,8 @@ type selection struct {
 	filter *query.Filter // nil: all
 	conns  map[string]bool
 	bounds bounds
+
+	first atomic.Int64 // time of the first packet
 }
 
 func (f *traceFlags) selection() (*selection, error) {
@@ -261,15 +265,23 @@ func (f *traceFlags) selection() (*selection, error) {
 
 // chooses tells whether anything is left out.
 func (s *selection) chooses() bool {
-	return s.filter != nil || s.conns != nil || s.bounds != (bounds{first: s.bounds.first})
+	return s.filter != nil || s.conns != nil || s.bounds != (bounds{})
 }
 
 func (s *selection) exchange(c *flow.Conn, x *flow.Exchange) bool {
-	return s.named(c) && s.bounds.take(x.Started) && (s.filter == nil || s.filter.Exchange(c, x))
+	began := x.Started
+	if began.IsZero() { // its request was not captured
+		began = x.Responded
+	}
+	return s.named(c) && s.within(began) && (s.filter == nil || s.filter.Exchange(c, x))
 }
 
 func (s *selection) conn(c *flow.Conn) bool {
-	return s.named(c) && s.bounds.take(c.Started) && (s.filter == nil || s.filter.Conn(c))
+	return s.named(c) && s.within(c.Started) && (s.filter == nil || s.filter.Conn(c))
+}
+
+func (s *selection) within(at time.Time) bool {
+	return s.bounds.take(at, time.Unix(0, s.first.Load()))
 }
 
 func (s *selection) named(c *flow.Conn) bool { return s.conns == nil || s.conns[c.ID.String()] }

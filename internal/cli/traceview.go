@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -30,10 +31,9 @@ type view struct {
 	ladder   bool
 	live     bool // what is printed is shown at once
 
-	first atomic.Int64 // time of the first packet
-
 	kept    flow.Trace                       // for the rules, bounded
 	dropped int                              // connections that were not kept
+	well    int                              // of those kept, all in front of it are eventful
 	waiting map[flow.ConnID][]*flow.Exchange // what a filter decides when all is known of the connection
 	waits   int
 	found   []explain.Finding
@@ -52,7 +52,7 @@ type printer interface {
 	summary(s flow.SummaryRecord)
 }
 
-func (f *traceFlags) view(s streams, files int) (*view, error) {
+func (f *traceFlags) view(s streams) (*view, error) {
 	sel, err := f.selection()
 	if err != nil {
 		return nil, err
@@ -97,10 +97,21 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	if err := v.out.Flush(); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
+	v.leftOut(&counts)
 	if fault != nil && !errors.Is(fault, context.Canceled) {
 		return failWith(exitDamaged, fault)
 	}
 	return v.verdict(found)
+}
+
+// leftOut says what is missing in what was printed, and why.
+func (v *view) leftOut(counts *dissect.Counts) {
+	if v.dropped > 0 {
+		fmt.Fprintf(v.s.err, "fanlight: %d of %d connections were printed, but not kept for findings and drawing\n", v.dropped, v.summary.Connections)
+	}
+	for _, why := range slices.Sorted(maps.Keys(counts.Skipped)) {
+		fmt.Fprintf(v.s.err, "fanlight: %d packets were not read: %s\n", counts.Skipped[why], why)
+	}
 }
 
 // reading notes when the capture began; then, if not nil, is told of the batch.
@@ -153,16 +164,26 @@ func (v *view) conn(c *flow.Conn) {
 	v.summary.Connections++
 	v.print.conn(c)
 	v.show()
-	if len(v.kept.Conns) >= keptConns {
-		i := slices.IndexFunc(v.kept.Conns, uneventful)
-		if i < 0 || uneventful(c) {
-			v.dropped++
+	v.keep(c)
+}
+
+// keep keeps a connection for the rules. When there is no room, the oldest that
+// went well makes it.
+func (v *view) keep(c *flow.Conn) {
+	if len(v.kept.Conns) < keptConns {
+		v.kept.Conns = append(v.kept.Conns, c)
+		return
+	}
+	v.dropped++
+	if uneventful(c) {
+		return
+	}
+	for ; v.well < len(v.kept.Conns); v.well++ {
+		if uneventful(v.kept.Conns[v.well]) {
+			v.kept.Conns = append(slices.Delete(v.kept.Conns, v.well, v.well+1), c)
 			return
 		}
-		v.kept.Conns = slices.Delete(v.kept.Conns, i, i+1)
-		v.dropped++
 	}
-	v.kept.Conns = append(v.kept.Conns, c)
 }
 
 // uneventful tells that nothing on a connection asks for an explanation.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"fanlight/internal/dissect"
 	"fanlight/internal/explain"
@@ -15,9 +14,6 @@ import (
 // writeCopy writes the chosen packets with the secrets that open them and a
 // comment for each finding, so that Wireshark shows what is meant.
 func (f *traceFlags) writeCopy(ctx context.Context, v *view, paths []string) error {
-	if slices.Contains(paths, "-") {
-		return failWith(exitUsage, errors.New("-w reads a capture twice, which standard input does not allow"))
-	}
 	src, err := pcap.Open(paths, nil)
 	if err != nil {
 		return openFault(err)

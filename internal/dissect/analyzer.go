@@ -56,9 +56,9 @@ type Body struct {
 // Counts are of a whole capture.
 type Counts struct {
 	Packets int
-	Bytes   int64 // on the wire
-	Other   int   // packets that are neither TCP nor QUIC
-	Skipped map[string]int
+	Bytes   int64          // on the wire
+	Other   int            // packets that are neither TCP nor QUIC
+	Skipped map[string]int // packets that could not be read, by why
 }
 
 func (c *Counts) skip(why string) {

@@ -55,7 +55,7 @@ func (w *worker) packet(p *pcap.Packet) {
 		w.now = max(w.now, p.Time)
 	}
 	if !w.dec.Decode(uint16(p.Link), p.Data, p.Length, p.Time, &w.info) {
-		w.counts.skip(w.info.Skip)
+		w.unread()
 		return
 	}
 	m := reassembly.Mark{Time: p.Time, Packet: p.Number}
@@ -70,6 +70,16 @@ func (w *worker) packet(p *pcap.Packet) {
 		w.counts.Other++
 	}
 	w.tidy()
+}
+
+// unread counts a packet that gave nothing: apart if it should have.
+func (w *worker) unread() {
+	switch w.info.Skip {
+	case packet.SkipARP, packet.SkipNotIP, packet.SkipProtocol, packet.SkipFragment:
+		w.counts.Other++
+	default:
+		w.counts.skip(w.info.Skip)
+	}
 }
 
 func (w *worker) segment(m reassembly.Mark) {
