@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -216,7 +217,11 @@ func (w *worker) run(i int, queue <-chan *load) {
 		for _, p := range l.share[i] {
 			w.packet(&l.batch.Packets[p])
 		}
+		if n := len(l.batch.Packets); n > 0 && !l.last {
+			w.at.Store(int64(l.batch.Packets[n-1].Number) + 1)
+		}
 		if l.last {
+			w.at.Store(math.MaxInt64)
 			w.flush()
 		}
 		l.out[i] = w.out

@@ -23,6 +23,7 @@ type conn struct {
 	settled bool  // its record was handed over
 
 	tcp      reassembly.Conn
+	early    early
 	top      speaker
 	session  *tlswire.Session
 	rec      *flow.Conn
@@ -30,6 +31,7 @@ type conn struct {
 	ids      *identity
 	packets  int
 	wire     [2]int64
+	tunnels  int // that its bytes have been led into
 	syns     int
 	answered bool
 	noise    [flow.WindowOpen + 1]int
@@ -72,9 +74,11 @@ func (w *worker) open(key flowKey, flipped bool, client, server netip.AddrPort, 
 func (c *conn) protocol(name string) speaker {
 	switch name {
 	case protocolTLS:
-		return c.secure()
+		if c.session == nil { // TLS inside of TLS is not read: the session is in use
+			return c.secure()
+		}
 	case protocolNone:
-		if c.tcp.MidStream() && speaksTLS(c.opening.Server.Port()) {
+		if c.session == nil && c.tcp.MidStream() && speaksTLS(c.opening.Server.Port()) {
 			s := c.secure() // it begins inside of a record
 			for dir := range c.wire {
 				s.session.Skip(dir, 1, s.emit)
@@ -98,6 +102,7 @@ func (c *conn) secure() *secure {
 	if c.session == nil {
 		c.session = tlswire.NewSession(c.w.a.opts.Keys)
 		c.session.Hold, c.session.Scratch = c.w.a.opts.Hold, &c.w.scratch
+		c.session.Await = c.w.awaitOthers
 	}
 	c.rec.Scheme, c.opening.Scheme = "https", "https"
 	return newSecure(c, c.session)
@@ -113,7 +118,14 @@ func (c *conn) readable() {
 	}
 }
 
+// maxTunnels bounds how deep tunnels are read inside of each other: TLS to a
+// proxy, CONNECT, TLS, WebSocket are four.
+const maxTunnels = 8
+
 func (c *conn) tunnel(protocol string) speaker {
+	if c.tunnels++; c.tunnels > maxTunnels {
+		return opaque{}
+	}
 	switch protocol {
 	case "tls:h2", "h2c":
 		return newHTTP2(c)
@@ -221,6 +233,7 @@ func (c *conn) settle() {
 		return
 	}
 	c.settled = true
+	c.flushHeld()
 	c.tcp.Flush(c)
 	c.top.over(c.mark)
 	if c.syns > 2 && !c.answered && !c.done {

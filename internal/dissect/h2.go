@@ -23,9 +23,9 @@ type http2 struct {
 	idleFrom int64 // when the last open stream was over
 }
 
-// maxStreams bounds what is kept of streams that are not over; servers allow
-// some hundred.
-const maxStreams = 4096
+// maxStreams bounds what is kept of streams that are not over, to as many as a
+// connection's record keeps; servers allow some hundred.
+const maxStreams = keptEvents
 
 // newHTTP2 makes the speaker of HTTP/2.
 func newHTTP2(rec recorder) speaker {

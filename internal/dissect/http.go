@@ -40,6 +40,7 @@ type half struct {
 	left    int64
 	chunks  httpwire.ChunkReader
 	body    int64
+	short   bool // bytes of the body are missing, nobody knows how many
 	sum     hash.Hash
 	to      io.Writer // nil: nobody wants the body
 }
@@ -185,13 +186,27 @@ func (h *http1) requestHead(d *half, m reassembly.Mark) {
 	h.served++
 	h.irregular(fromClient, x, m)
 	h.tokens(fromClient, x, m)
-	h.waiting = append(h.waiting, x)
+	h.wait(x, m)
 	d.start(x, head.RequestFraming(), h.rec.hashing())
 	d.to = h.rec.bodyTo(x.id, fromClient)
 	if d.framing.Kind == httpwire.UntilClose { // what follows must not be read as a request
 		d.state = lost
 	}
 	h.ends(fromClient, d, m)
+}
+
+// maxWaiting bounds the requests that are asked ahead of their responses, to as
+// many as a connection's record keeps.
+const maxWaiting = keptEvents
+
+// wait puts an exchange behind those whose responses come first. Of too many
+// the oldest is given up.
+func (h *http1) wait(x *message, m reassembly.Mark) {
+	if len(h.waiting) >= maxWaiting {
+		h.settle(h.waiting[0], flow.NoResponse, m)
+		h.waiting = h.waiting[1:]
+	}
+	h.waiting = append(h.waiting, x)
 }
 
 func (h *http1) requestFacts(m reassembly.Mark) []flow.Attr {
@@ -271,7 +286,7 @@ func (h *http1) upgrade(x *message, m reassembly.Mark) {
 		h.inner = h.rec.tunnel(protocol)
 	}
 	if two, is := h.inner.(*http2); is { // stream 1 is the answer (RFC 7540, section 3.2)
-		h.waiting = slices.DeleteFunc(h.waiting, func(w *message) bool { return w == x })
+		h.waiting = without(h.waiting, x)
 		two.upgraded(x)
 	}
 	if ahead := h.req.buf; len(ahead) > 0 {
@@ -282,7 +297,7 @@ func (h *http1) upgrade(x *message, m reassembly.Mark) {
 
 func (d *half) start(x *message, f httpwire.Framing, hashing bool) {
 	d.state, d.m, d.framing, d.left, d.body = inBody, x, f, f.Length, 0
-	d.chunks, d.sum = httpwire.ChunkReader{}, nil
+	d.chunks, d.sum, d.short = httpwire.ChunkReader{}, nil, false
 	if hashing {
 		d.sum = sha256.New()
 	}
@@ -349,14 +364,18 @@ func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
 	if d.sum != nil && !x.damaged && (d.body > 0 || d.framing.Kind != httpwire.NoBody) {
 		e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(d.sum.Sum(nil)))
 	}
-	h.rec.emit(m, e)
+	if !d.short { // the end of a body of unknown length is not told
+		h.rec.emit(m, e)
+	}
 	d.state, d.m, d.sum = atHead, nil, nil
 	if dir == fromClient {
 		x.reqDone = true
-		h.late = slices.DeleteFunc(h.late, func(l *message) bool { return l == x })
+		if x.resDone {
+			h.late = without(h.late, x)
+		}
 	} else {
 		x.resDone = true
-		h.waiting = slices.DeleteFunc(h.waiting, func(w *message) bool { return w == x })
+		h.waiting = without(h.waiting, x)
 		if !x.reqDone {
 			h.late = append(h.late, x)
 		}
@@ -364,6 +383,14 @@ func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
 	if x.resDone && x.reqDone {
 		h.done(x, flow.Complete, m)
 	}
+}
+
+// without takes x, mostly the first, out of a list.
+func without(list []*message, x *message) []*message {
+	if len(list) > 0 && list[0] == x {
+		return list[1:]
+	}
+	return slices.DeleteFunc(list, func(w *message) bool { return w == x })
 }
 
 func (h *http1) done(x *message, outcome string, m reassembly.Mark) {
@@ -382,6 +409,8 @@ func (h *http1) skip(dir int, n int64, m reassembly.Mark) {
 	if d.state == inBody {
 		d.m.damaged, d.sum = true, nil
 		if d.framing.Kind == httpwire.UntilClose {
+			d.body += max(n, 0)
+			d.short = d.short || n < 0
 			return
 		}
 		if d.framing.Kind == httpwire.ContentLength && n >= 0 && n <= d.left {
@@ -419,8 +448,9 @@ func (h *http1) over(m reassembly.Mark) {
 		switch {
 		case h.inner != nil && i == 0:
 			h.settle(x, flow.Complete, m)
-		case x.headDone || h.res.state == atHead && i == 0 && len(h.res.buf) > 0:
+		case x.headDone:
 			h.settle(x, flow.Truncated, m)
+		case h.res.state == lost: // a response may have been in what was not captured
 		default:
 			h.settle(x, flow.NoResponse, m)
 		}

@@ -107,6 +107,24 @@ var conversations = map[string]struct{ say, want string }{
 		< HTTP/1.0 200 OK^^all of it
 		<|
 	`, "GET / 200 got=9 complete\n"},
+	"until the end, bytes missing": {`
+		> GET / HTTP/1.0^^
+		< HTTP/1.0 200 OK^^all of
+		<-3
+		<|
+	`, "GET / 200 got=9 complete\n"},
+	"until the end, nobody knows how many missing": {`
+		> GET / HTTP/1.0^^
+		< HTTP/1.0 200 OK^^all of
+		<-?
+		<|
+	`, "GET / 200 complete\n"},
+	"only the client captured": {`
+		> GET /1 HTTP/1.1^Host: a^^
+		<-50
+		> GET /2 HTTP/1.1^Host: a^^
+		<-50
+	`, "GET /1 0 \nGET /2 0 \n"},
 	"until an end that is not clean": {`
 		> GET / HTTP/1.0^^
 		< HTTP/1.0 200 OK^^all of it
@@ -160,7 +178,7 @@ var conversations = map[string]struct{ say, want string }{
 		> GET / HTTP/1.1^Host: a^^
 		< HTTP/1.1 200 OK^Content-Le
 		<|
-	`, "GET / 0 truncated\n"},
+	`, "GET / 0 no-response\n"},
 	"missing bytes inside a body": {`
 		> GET / HTTP/1.1^Host: a^^
 		< HTTP/1.1 200 OK^Content-Length: 10^^012

@@ -3,6 +3,8 @@ package dissect
 import (
 	"math"
 	"net/netip"
+	"sync/atomic"
+	"time"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/packet"
@@ -32,6 +34,7 @@ type worker struct {
 	counts Counts
 
 	scratch tlswire.Scratch
+	at      atomic.Int64 // number of the packet in hand; all before it are done
 }
 
 const (
@@ -49,8 +52,19 @@ func newWorker(a *Analyzer) *worker {
 	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}, quic: map[flowKey]*quicConn{}}
 }
 
+// awaitOthers returns when the other workers have read what came before the
+// packet in hand. The one whose packet is the first of all never waits.
+func (w *worker) awaitOthers() {
+	for _, other := range w.a.workers {
+		for other != w && other.at.Load() < int64(w.number) {
+			time.Sleep(20 * time.Microsecond)
+		}
+	}
+}
+
 func (w *worker) packet(p *pcap.Packet) {
 	w.number = p.Number
+	w.at.Store(int64(p.Number))
 	if p.HasTime {
 		w.now = max(w.now, p.Time)
 	}
@@ -105,7 +119,7 @@ func (w *worker) segment(m reassembly.Mark) {
 	}
 	c.last, c.mark = m.Time, m
 	c.packets++
-	c.tcp.Add(c.direction(swapped), &seg, c)
+	c.add(c.direction(swapped), &seg)
 	if !c.done && c.tcp.Done() {
 		c.done = true
 		w.ending = append(w.ending, c)

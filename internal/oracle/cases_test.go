@@ -2,7 +2,6 @@ package oracle
 
 import (
 	"net/http"
-	"os"
 	"testing"
 )
 
@@ -70,9 +69,6 @@ func (s *story) check(t *testing.T) {
 	}
 	want := tshark(t, b.file, s.sharkArgs...)
 	s.checkShark(t, want)
-	if os.Getenv("ORACLE_TSHARK") != "" {
-		return
-	}
 	got := trace(t, b.file, s.keyArgs...)
 	if s.noShark {
 		for _, c := range want.conns {

@@ -1,20 +1,9 @@
 package oracle
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"fanlight/internal/dissect"
-	"fanlight/internal/flow"
-	"fanlight/internal/pcap"
 )
 
 const captures = "../../testdata/captures/"
@@ -144,55 +133,4 @@ func TestFiles(t *testing.T) {
 // quic tells whether a connection began over UDP: its fingerprint says so.
 func (c *conn) quic() bool {
 	return slices.ContainsFunc(c.events, func(e event) bool { return strings.HasPrefix(e.ja4, "q") })
-}
-
-// TestTruncated cuts every file at every 1,000th byte: what is left is read
-// without a panic and in time, and gives no more than the whole.
-func TestTruncated(t *testing.T) {
-	names, err := filepath.Glob(captures + "*.pcap*")
-	must(t, err)
-	if len(names) == 0 {
-		t.Fatal("no captures")
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			t.Parallel()
-			whole, err := os.ReadFile(name)
-			must(t, err)
-			all := dissected(t, whole)
-			for cut := 0; cut < len(whole); cut += 1000 {
-				if n := dissected(t, whole[:cut]); n > all {
-					t.Errorf("cut at %d: %d exchanges, %d in the whole file", cut, n, all)
-				}
-			}
-		})
-	}
-}
-
-// dissected counts the exchanges in a capture, read in this process.
-func dissected(t *testing.T, raw []byte) (exchanges int) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	keys, err := dissect.LoadKeys(dissect.KeyFiles{})
-	must(t, err)
-	_ = dissect.SecretsOf(bytes.NewReader(raw), "cut", dissect.AddTo(keys))
-	src, err := pcap.NewReader(bytes.NewReader(raw), "cut")
-	if err != nil {
-		return 0 // cut in the header of the file
-	}
-	conns, began := 0, time.Now()
-	_, err = dissect.New(dissect.Options{
-		Source: "cut", Keys: keys, Hash: true,
-		Exchange: func(*flow.Conn, *flow.Exchange) { exchanges++ },
-		Conn:     func(*flow.Conn) { conns++ },
-	}).Run(ctx, src)
-	var damage *pcap.DamageError
-	if err != nil && !errors.As(err, &damage) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("cut at %d: %v", len(raw), err)
-	}
-	if time.Since(began) >= patience {
-		t.Fatalf("cut at %d: still reading after %v", len(raw), patience)
-	}
-	return exchanges
 }

@@ -33,6 +33,9 @@ func (s *Session) masters(h *handshake) (list [][]byte, why string) {
 	}
 	list = append(list, h.unwrap(s.keys.private())...)
 	if !h.full && h.server != nil {
+		if s.Await != nil && len(list) == 0 && s.keys.Len() > 0 {
+			s.Await()
+		}
 		for _, id := range [...][]byte{h.ticket, h.server.SessionID} {
 			if m := s.keys.session(id); m != nil {
 				list = append(list, m)

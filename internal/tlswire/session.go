@@ -15,6 +15,10 @@ type Session struct {
 	// wait for keys that come late. None by default: what cannot be opened at
 	// once is emitted as it is.
 	Hold int
+	// Await, if not nil, is called before a secret is looked for that another
+	// session leaves behind; it returns when what came before on the wire has
+	// been read there.
+	Await func()
 	// Scratch is working memory; without one the session makes its own.
 	Scratch *Scratch
 
