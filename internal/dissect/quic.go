@@ -49,7 +49,7 @@ func (w *worker) datagram(m reassembly.Mark) bool {
 			return false
 		}
 		if len(w.quic) >= quicLimit {
-			w.dropQUIC(m.Time - quicIdle/10)
+			w.crowdedOutQUIC()
 		}
 		c = &quicConn{w: w, key: key, flipped: swapped, ids: &identity{first: m.Packet}, rec: &flow.Conn{}}
 		c.opening = &flow.Opening{Source: w.source, Client: in.Src, Server: in.Dst, Scheme: "https",
@@ -87,6 +87,17 @@ func (w *worker) dropQUIC(since int64) {
 		c.settle()
 		delete(w.quic, c.key)
 	}
+}
+
+// crowdedOutQUIC makes room: it ends the records of the quarter that was idle
+// longest.
+func (w *worker) crowdedOutQUIC() {
+	last := make([]int64, 0, len(w.quic))
+	for _, c := range w.quic {
+		last = append(last, c.last)
+	}
+	slices.Sort(last)
+	w.dropQUIC(last[len(last)/4])
 }
 
 func (c *quicConn) add(m reassembly.Mark, e flow.Event) {

@@ -23,6 +23,7 @@ type secure struct {
 	alpn    string
 
 	hello, done, failed bool // of the first handshake
+	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
 	ahead               []byte // 0-RTT data until the server has said whether it takes it
 	asked               bool   // renegotiation: the server asked, or the client began
@@ -51,6 +52,7 @@ func (s *secure) bytes(dir int, p []byte, m reassembly.Mark) {
 
 func (s *secure) skip(dir int, n int64, m reassembly.Mark) {
 	s.mark = m
+	s.gap = s.gap || !s.done
 	s.session.Skip(dir, n, s.emit)
 	if s.inner != nil {
 		s.inner.skip(dir, -1, m)
@@ -77,7 +79,7 @@ func (s *secure) over(m reassembly.Mark) {
 
 // fail records that the first handshake came to nothing.
 func (s *secure) fail(dir int) {
-	if !s.hello || s.failed {
+	if !s.hello || s.failed || s.gap && s.fatal == "" {
 		return
 	}
 	s.failed = true
