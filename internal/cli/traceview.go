@@ -226,7 +226,7 @@ type jsonPrinter struct {
 }
 
 func (p *jsonPrinter) write(v any) {
-	raw := marshal(v)
+	raw := visibleJSON(marshal(v))
 	switch {
 	case p.lines:
 		p.out.Write(raw)

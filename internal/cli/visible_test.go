@@ -44,3 +44,14 @@ func TestWhyObeysNobody(t *testing.T) {
 		t.Errorf("printed %q", out.String())
 	}
 }
+
+func TestVisibleJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":"plain"}`:               `{"a":"plain"}`,
+		"\"\u009b31m\u202e\x7f é €\"": `"\u009b31m\u202e\u007f é €"`,
+	} {
+		if got := string(visibleJSON([]byte(text))); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}

@@ -31,8 +31,12 @@ type Evidence struct {
 	Text    string
 }
 
-// At is the evidence that event number i of c is.
+// At is the evidence that event number i of c is; that c as a whole is, if the
+// event is no longer among those kept (-1).
 func At(c *flow.Conn, i int, text string) Evidence {
+	if i < 0 {
+		return About(c, text)
+	}
 	e := &c.Events[i]
 	v := Evidence{
 		Ref:    flow.Ref{Conn: c.ID, Exchange: e.Exchange, Event: i, Packet: e.Packet},
