@@ -39,6 +39,9 @@ func TestTShark(t *testing.T) {
 		t.Skip("no captures")
 	}
 	for _, file := range files {
+		if filepath.Base(file) == "ja4-chrome-quic-with-secrets.pcapng" {
+			continue // tshark does not write it in the old format, which this test reads
+		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			ours := follow(t, oldFormat(t, file))
@@ -71,7 +74,7 @@ func oldFormat(t *testing.T, file string) []byte {
 	}
 	capture, err = exec.Command("tshark", "-r", file, "-F", "pcap", "-w", "-").Output()
 	if err != nil {
-		t.Skip("the old format cannot hold this capture: ", err)
+		t.Fatalf("write %s in the old format: %v", file, err)
 	}
 	return capture
 }
