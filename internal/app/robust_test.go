@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -111,6 +112,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	// each behaviour above was tried more often than that.
 	const idle = 2*4 + 2
 	until(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines+idle })
+	defer func() {
+		if t.Failed() {
+			t.Logf("%d files open, %d before:\n%s", openFiles(t), files, strings.Join(fileNames(), "\n"))
+		}
+	}()
 	until(t, "files to be closed", func() bool { return openFiles(t) <= files+idle })
 	if out, code := d.curl("app.test", "127.0.0.2", d.url("app.test", "/files/hello.txt")); code != 0 || out != "hello\n" {
 		t.Errorf("afterwards curl ended with %d: %s", code, out)
@@ -158,4 +164,15 @@ func TestShutdownEndsWithinGrace(t *testing.T) {
 	if stacks := doorGoroutines(); stacks != "" {
 		t.Errorf("goroutines left behind:\n%s", stacks)
 	}
+}
+
+// fileNames are what this process has open.
+func fileNames() (names []string) {
+	entries, _ := os.ReadDir("/proc/self/fd") // none where there is no such folder
+	for _, e := range entries {
+		name, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
