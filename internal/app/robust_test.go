@@ -108,9 +108,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	time.Sleep(time.Second)
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	storm(500)
-	// Both ends of the four idle connections to an origin are in this process;
-	// each behaviour above was tried more often than that.
-	const idle = 2*4 + 2
+	// Both ends of the four idle connections to each of two origins (echo and
+	// late) are in this process; each behaviour above was tried 30 times and more.
+	const idle = 2*2*4 + 2
 	until(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines+idle })
 	defer func() {
 		if t.Failed() {
