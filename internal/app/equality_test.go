@@ -36,10 +36,10 @@ func TestLiveAndDissectedAgree(t *testing.T) {
 			_, originPort, _ := net.SplitHostPort(origin)
 			packets := capturePorts(t, d.port, originPort)
 			scene(t, &stage{d: d, keys: keys})
-			live := d.quiet()
+			d.quiet()
 			time.Sleep(300 * time.Millisecond) // the last packets are on their way to us
 			d.shut()
-			live = d.Trace()
+			live := d.Trace()
 			seen := packets(keys)
 			agree(t, live, seen)
 			joined(t, live, seen)

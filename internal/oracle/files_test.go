@@ -12,7 +12,6 @@ const captures = "../../testdata/captures/"
 type file struct {
 	name  string
 	keys  string
-	plain bool // tshark needs no help to find HTTP
 	check func(t *testing.T, got, want *seen)
 }
 

@@ -85,13 +85,3 @@ func sortExchanges(all []*exchange) {
 		return cmp.Or(cmp.Compare(a.target, b.target), cmp.Compare(a.method, b.method), cmp.Compare(a.status, b.status))
 	})
 }
-
-// pick gives the values of a field, by its exact name.
-func (f fields) pick(name string) (values []string) {
-	for _, pair := range f {
-		if pair[0] == name {
-			values = append(values, pair[1])
-		}
-	}
-	return values
-}
