@@ -66,8 +66,7 @@ type Reader struct {
 	offset atomic.Int64
 	err    error // what there is instead of further packets
 
-	own Batch // of Next
-	at  int   // next packet of own
+	ahead ahead // of Next
 }
 
 // NewReader recognises the format of a capture, through gzip or zstd if it is
@@ -155,30 +154,12 @@ func (r *Reader) Close() { r.in.close() }
 // Next reads a packet, whose Data is valid until the next call. At the end it
 // gives io.EOF, from the first fault on a *DamageError, or the error of the
 // input.
-func (r *Reader) Next(p *Packet) error {
-	if r.at == len(r.own.Packets) {
-		r.at = 0
-		if err := r.fill(&r.own); err != nil {
-			return err
-		}
-	}
-	*p = r.own.Packets[r.at]
-	r.at++
-	return nil
-}
+func (r *Reader) Next(p *Packet) error { return r.ahead.next(p, r) }
 
 // NextBatch reads at least one packet and at most BatchSize bytes of them, as
 // many as the input has at once. The batch is its owner's until it comes back.
 // Errors are those of Next and come with no packet.
-func (r *Reader) NextBatch(b *Batch) error {
-	if r.at < len(r.own.Packets) {
-		r.own, *b = *b, r.own
-		b.Packets = b.Packets[r.at:]
-		r.own.Packets, r.at = r.own.Packets[:0], 0
-		return nil
-	}
-	return r.fill(b)
-}
+func (r *Reader) NextBatch(b *Batch) error { return r.ahead.batch(b, r) }
 
 func (r *Reader) fill(b *Batch) error {
 	b.reset()

@@ -31,8 +31,7 @@ type Source struct {
 	early     []Secrets // met before onSecrets was set
 
 	spare Batch
-	own   Batch // of Next
-	at    int   // next packet of own
+	ahead ahead // of Next
 }
 
 // Open opens captures; "-" is stdin. It fails for what cannot be opened or is
@@ -112,29 +111,11 @@ func (s *Source) Close() {
 
 // Next reads a packet, whose Data is valid until the next call. The only error
 // is io.EOF; see Damage.
-func (s *Source) Next(p *Packet) error {
-	if s.at == len(s.own.Packets) {
-		s.at = 0
-		if err := s.fill(&s.own); err != nil {
-			return err
-		}
-	}
-	*p = s.own.Packets[s.at]
-	s.at++
-	return nil
-}
+func (s *Source) Next(p *Packet) error { return s.ahead.next(p, s) }
 
 // NextBatch reads packets as Reader.NextBatch does. The only error is io.EOF;
 // see Damage.
-func (s *Source) NextBatch(b *Batch) error {
-	if s.at < len(s.own.Packets) {
-		s.own, *b = *b, s.own
-		b.Packets = b.Packets[s.at:]
-		s.own.Packets, s.at = s.own.Packets[:0], 0
-		return nil
-	}
-	return s.fill(b)
-}
+func (s *Source) NextBatch(b *Batch) error { return s.ahead.batch(b, s) }
 
 func (s *Source) fill(b *Batch) error {
 	if len(s.files) == 1 {
@@ -286,8 +267,8 @@ func (s *Source) peek(f *file) error {
 	}
 	f.stop()
 	f.r = nil
-	s.own, f.batch = f.batch, Batch{}
-	s.own.Packets = s.own.Packets[:0]
+	s.ahead.own, f.batch = f.batch, Batch{}
+	s.ahead.own.Packets = s.ahead.own.Packets[:0]
 	return s.await(f, nil)
 }
 
