@@ -2,14 +2,14 @@ package app
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"syscall"
 	"time"
+
+	"fanlight/internal/flow"
 )
 
 // jsonLines writes one JSON object a line. What cannot be written is lost and
@@ -53,25 +53,7 @@ func (w *jsonLines) write(v any) {
 		return
 	}
 	w.pending++
-	_, _ = w.buffer.Write(append(visible(line), '\n')) // flush has the error
-}
-
-// visible escapes the control characters from U+0080 to U+009F, which JSON
-// allows and terminals obey.
-func visible(line []byte) []byte {
-	if bytes.IndexByte(line, 0xc2) < 0 {
-		return line
-	}
-	out := make([]byte, 0, len(line)+16)
-	for i := 0; i < len(line); i++ {
-		if line[i] == 0xc2 && i+1 < len(line) && line[i+1] < 0xa0 {
-			out = fmt.Appendf(out, `\u%04x`, line[i+1])
-			i++
-			continue
-		}
-		out = append(out, line[i])
-	}
-	return out
+	_, _ = w.buffer.Write(append(flow.PrintableJSON(line), '\n')) // flush has the error
 }
 
 // flush gives the number of lines that were lost since the last one.

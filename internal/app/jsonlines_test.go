@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -49,24 +48,5 @@ func TestJSONLinesOutliveAFullDisk(t *testing.T) {
 	}
 	if n := strings.Count(said.String(), "cannot be written"); n != 1 || !strings.Contains(said.String(), "written again") {
 		t.Errorf("said %d times that it cannot write:\n%s", n, said.String())
-	}
-}
-
-func TestVisibleKeepsTheValue(t *testing.T) {
-	for _, text := range []string{"plain", "caf\u00e9 \u00a0", "\u009b2J", "\u0080\u009f\u00c2"} {
-		line, err := json.Marshal(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown := visible(line)
-		var back string
-		if err := json.Unmarshal(shown, &back); err != nil || back != text {
-			t.Errorf("%q: got %q, %v", text, back, err)
-		}
-		for _, r := range string(shown) {
-			if r >= 0x80 && r < 0xa0 {
-				t.Errorf("%q is written with %U", text, r)
-			}
-		}
 	}
 }

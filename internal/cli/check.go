@@ -8,6 +8,7 @@ import (
 
 	"fanlight/internal/app"
 	"fanlight/internal/config"
+	"fanlight/internal/flow"
 )
 
 func checkCommand(s streams) *cobra.Command {
@@ -94,5 +95,5 @@ func marshal(v any) []byte {
 	if err != nil {
 		panic("cli: value that is no JSON: " + err.Error()) // a fault of the program
 	}
-	return raw
+	return flow.PrintableJSON(raw)
 }
