@@ -19,24 +19,18 @@ func Findings(w io.Writer, findings []explain.Finding) error {
 		}
 		f.Text(&b)
 	}
-	lines := strings.SplitAfter(b.String(), "\n")
-	b.Reset()
-	for _, line := range lines {
-		text, found := strings.CutSuffix(line, "\n")
-		b.WriteString(visible(text, false))
-		if found {
-			b.WriteByte('\n')
-		}
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, Visible(b.String(), false, "\n"))
 	return err
 }
 
-// visible writes as escapes what a terminal would obey or would not show as it
-// is: control characters (line ends too), marks that turn the direction of
+// Visible writes as escapes what a terminal would obey or would not show as it
+// is: control characters but those to keep, marks that turn the direction of
 // writing, bytes that are no UTF-8; with ascii whatever is not.
-func visible(s string, ascii bool) string {
-	if harmless(s, ascii) {
+func Visible(s string, ascii bool, keep string) string {
+	shown := func(r rune) bool {
+		return (unicode.IsPrint(r) || strings.ContainsRune(keep, r)) && (!ascii || r < utf8.RuneSelf)
+	}
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !shown(r) }) {
 		return s
 	}
 	var b []byte
@@ -46,7 +40,7 @@ func visible(s string, ascii bool) string {
 		case r == utf8.RuneError && size == 1:
 			b = append(b, `\x`...)
 			b = strconv.AppendUint(b, uint64(s[0]), 16) // two digits: it is above 7f
-		case !unicode.IsPrint(r) || ascii && r >= utf8.RuneSelf:
+		case !shown(r):
 			quoted := strconv.QuoteRuneToASCII(r)
 			b = append(b, quoted[1:len(quoted)-1]...)
 		default:
@@ -57,14 +51,7 @@ func visible(s string, ascii bool) string {
 	return string(b)
 }
 
-func harmless(s string, ascii bool) bool {
-	for i, r := range s {
-		if r >= utf8.RuneSelf && ascii || !unicode.IsPrint(r) || r == utf8.RuneError && s[i] != "\uFFFD"[0] {
-			return false
-		}
-	}
-	return true
-}
+func visible(s string, ascii bool) string { return Visible(s, ascii, "") }
 
 // cut shortens a text to so many characters, an ellipsis at its end.
 func cut(s string, width int, ascii bool) string {
