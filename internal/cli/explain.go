@@ -11,6 +11,7 @@ import (
 
 	"fanlight/internal/explain"
 	"fanlight/internal/explain/rules"
+	"fanlight/internal/query"
 )
 
 func explainCommand(s streams) *cobra.Command {
@@ -124,33 +125,11 @@ func didYouMean(word string, ids []string) string {
 	word = strings.ToLower(word)
 	near := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !strings.Contains(id, word) })
 	if len(near) == 0 || word == "" {
-		best := slices.MinFunc(ids, func(a, b string) int { return cmp.Compare(editDistance(word, a), editDistance(word, b)) })
-		if editDistance(word, best) > max(2, len(word)/3) {
+		best := slices.MinFunc(ids, func(a, b string) int { return cmp.Compare(query.Distance(word, a), query.Distance(word, b)) })
+		if query.Distance(word, best) > max(2, len(word)/3) {
 			return " (`fanlight explain` lists them)"
 		}
 		near = []string{best}
 	}
 	return "; did you mean " + strings.Join(near, ", ") + "?"
-}
-
-// editDistance counts insertions, deletions and substitutions of bytes
-// (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substituted := diagonal
-			if a[i] != b[j] {
-				substituted++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substituted, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -63,7 +63,7 @@ func suggest(wrong string, known []string) string {
 	wrong = strings.ToLower(wrong)
 	best, nearest := "", max(2, len(wrong)/3)+1
 	for _, k := range known {
-		d := distance(wrong, k)
+		d := Distance(wrong, k)
 		if last(k) == last(wrong) {
 			d /= 3 // a field of the same name elsewhere is the likelier one
 		}
@@ -92,9 +92,9 @@ func suggest(wrong string, known []string) string {
 // last is what stands behind the last point of a name.
 func last(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-// distance counts the bytes to insert, remove or change (Levenshtein). Of long
+// Distance counts the bytes to insert, remove or change (Levenshtein). Of long
 // words only the beginning counts.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	a = a[:min(len(a), 64)]
 	row := make([]int, len(b)+1)
 	for j := range row {
