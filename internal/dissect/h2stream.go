@@ -38,7 +38,7 @@ func (h *http2) open(number uint32) *stream {
 		h.forget()
 	}
 	s := &stream{number: number}
-	s.id, s.began = h.rec.newExchange(), h.mark.Time
+	s.id = h.rec.newExchange()
 	h.streams[number] = s
 	return s
 }
@@ -48,7 +48,7 @@ func (h *http2) open(number uint32) *stream {
 func (h *http2) upgraded(x *message) {
 	h.wire.Upgraded()
 	h.highest, h.served = 1, 1
-	h.streams[1] = &stream{number: 1, message: message{id: x.id, method: x.method, began: x.began, reqDone: x.reqDone, damaged: x.damaged}}
+	h.streams[1] = &stream{number: 1, message: message{id: x.id, method: x.method, reqDone: x.reqDone, damaged: x.damaged}}
 }
 
 // forget gives up the oldest stream.

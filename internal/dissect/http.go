@@ -58,7 +58,6 @@ type message struct {
 	id       flow.ExchangeID
 	method   string
 	upgrade  string
-	began    int64
 	reqDone  bool
 	headDone bool // the final response's head was seen
 	resDone  bool
@@ -177,7 +176,7 @@ func (h *http1) lose(dir int) {
 
 func (h *http1) requestHead(d *half, m reassembly.Mark) {
 	head := &h.head
-	x := &message{id: h.rec.newExchange(), method: string(head.Bytes(head.Method)), began: m.Time}
+	x := &message{id: h.rec.newExchange(), method: string(head.Bytes(head.Method))}
 	if head.HasToken("Connection", "upgrade") {
 		x.upgrade = string(head.Get("Upgrade"))
 	}
@@ -235,7 +234,7 @@ func (h *http1) irregular(dir int, x *message, m reassembly.Mark) {
 
 func (h *http1) responseHead(d *half, m reassembly.Mark) {
 	head := &h.head
-	x := h.answered(m)
+	x := h.answered()
 	kind := flow.Response
 	if head.Status < 200 && head.Status != 101 {
 		kind = flow.Interim
@@ -260,12 +259,12 @@ func (h *http1) responseHead(d *half, m reassembly.Mark) {
 // answered is the exchange that a response belongs to: one without a request
 // if none was seen. Behind lost bytes it is the last that was asked, because
 // few clients ask before they have their answer.
-func (h *http1) answered(m reassembly.Mark) *message {
+func (h *http1) answered() *message {
 	for len(h.waiting) > 1 && h.waiting[0].damaged {
 		h.waiting = h.waiting[1:]
 	}
 	if len(h.waiting) == 0 {
-		x := &message{id: h.rec.newExchange(), reqDone: true, began: m.Time}
+		x := &message{id: h.rec.newExchange(), reqDone: true}
 		h.waiting = append(h.waiting, x)
 	}
 	return h.waiting[0]

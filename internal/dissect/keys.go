@@ -73,11 +73,6 @@ func SecretsOf(capture io.Reader, name string, f func(pcap.Secrets)) error {
 	return nil
 }
 
-// AddSecrets adds the secrets that pass a reader to keys.
-func AddSecrets(r interface{ OnSecrets(func(pcap.Secrets)) }, keys *Keys) {
-	r.OnSecrets(AddTo(keys))
-}
-
 // AddTo gives a function that adds secrets to keys.
 func AddTo(keys *Keys) func(pcap.Secrets) {
 	return func(s pcap.Secrets) {

@@ -155,6 +155,7 @@ func (c *quicConn) close(e *quicwire.Event) {
 		name = quicwire.HTTP3ErrorName(e.Code)
 	}
 	if alert, ok := quicwire.Alert(e.Code); ok && !e.App {
+		name += " " + tlswire.AlertName(alert)
 		c.add(c.mark, flow.Event{Kind: flow.Alert, From: side(e.Dir), Text: tlswire.AlertName(alert), Attrs: flow.Attrs(flow.KeyLevel, "fatal")})
 	}
 	c.add(c.mark, flow.Event{Kind: flow.FIN, From: side(e.Dir), Text: strings.TrimSpace("QUIC close: " + name + " " + e.Reason)})

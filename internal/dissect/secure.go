@@ -26,7 +26,6 @@ type secure struct {
 	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
 	ahead               []byte // 0-RTT data until the server has said whether it takes it
-	asked               bool   // renegotiation: the server asked, or the client began
 	closed              [2]bool
 	broken              [2]bool // not TLS from here on
 	fatal               string  // the alert that ended the handshake, and whose
@@ -173,7 +172,6 @@ func (s *secure) handshake(msg *tlswire.Message) {
 	case tlswire.HelloRetry:
 		s.add(flow.Event{Kind: flow.HelloRetry, From: flow.Server})
 	case tlswire.HelloRequestMsg:
-		s.asked = true
 		s.add(flow.Event{Kind: flow.HelloRequest, From: flow.Server})
 	case tlswire.CertificateMsg:
 		s.add(certificate(from, msg.Certificates))
@@ -203,7 +201,6 @@ func (s *secure) clientHello(msg *tlswire.Message) {
 
 func (s *secure) handshakeDone(msg *tlswire.Message) {
 	if s.done {
-		s.asked = false
 		s.add(flow.Event{Kind: flow.Renegotiated})
 		return
 	}
@@ -220,16 +217,10 @@ func (s *secure) handshakeDone(msg *tlswire.Message) {
 }
 
 func clientHello(h *tlswire.ClientHello) flow.Event {
-	var versions []string
-	for _, v := range h.Versions {
-		if !tlswire.IsGREASE(v) {
-			versions = append(versions, tlswire.VersionName(v))
-		}
-	}
 	return flow.Event{Kind: flow.ClientHello, From: flow.Client, Attrs: flow.Attrs(
 		flow.KeySNI, h.SNI,
 		flow.KeyALPN, strings.Join(h.ALPN, ","),
-		flow.KeyVersions, strings.Join(versions, ","),
+		flow.KeyVersions, strings.Join(h.VersionNames(), ","),
 		flow.KeyHelloBytes, strconv.Itoa(h.Length),
 		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String(),
 		"ja3", tlswire.JA3(h), "ja4", tlswire.JA4(h, 't'))}

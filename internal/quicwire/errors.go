@@ -3,7 +3,7 @@ package quicwire
 import "fmt"
 
 // ErrorName is the name of a transport error code (RFC 9000, section 20.1, and
-// RFC 9368, section 10.2). Those of TLS carry the alert, by number and name.
+// RFC 9368, section 10.2). Those of TLS carry the number of the alert, see Alert.
 func ErrorName(code uint64) string {
 	names := [...]string{"NO_ERROR", "INTERNAL_ERROR", "CONNECTION_REFUSED", "FLOW_CONTROL_ERROR",
 		"STREAM_LIMIT_ERROR", "STREAM_STATE_ERROR", "FINAL_SIZE_ERROR", "FRAME_ENCODING_ERROR",
@@ -14,7 +14,7 @@ func ErrorName(code uint64) string {
 	case code < uint64(len(names)):
 		return names[code]
 	case code >= 0x100 && code <= 0x1ff:
-		return cryptoErrorName(uint8(code))
+		return fmt.Sprintf("CRYPTO_ERROR %d", uint8(code))
 	}
 	return fmt.Sprintf("0x%x", code)
 }
@@ -23,76 +23,6 @@ func ErrorName(code uint64) string {
 // section 4.8); ok is false for the other codes.
 func Alert(code uint64) (alert uint8, ok bool) {
 	return uint8(code), code >= 0x100 && code <= 0x1ff
-}
-
-func cryptoErrorName(alert uint8) string {
-	if name := alertName(alert); name != "" {
-		return fmt.Sprintf("CRYPTO_ERROR %d %s", alert, name)
-	}
-	return fmt.Sprintf("CRYPTO_ERROR %d", alert)
-}
-
-// alertName names the alerts of TLS 1.3 (RFC 8446, section 6, and the IANA registry).
-func alertName(alert uint8) string {
-	switch alert {
-	case 0:
-		return "close_notify"
-	case 10:
-		return "unexpected_message"
-	case 20:
-		return "bad_record_mac"
-	case 22:
-		return "record_overflow"
-	case 40:
-		return "handshake_failure"
-	case 42:
-		return "bad_certificate"
-	case 43:
-		return "unsupported_certificate"
-	case 44:
-		return "certificate_revoked"
-	case 45:
-		return "certificate_expired"
-	case 46:
-		return "certificate_unknown"
-	case 47:
-		return "illegal_parameter"
-	case 48:
-		return "unknown_ca"
-	case 49:
-		return "access_denied"
-	case 50:
-		return "decode_error"
-	case 51:
-		return "decrypt_error"
-	case 70:
-		return "protocol_version"
-	case 71:
-		return "insufficient_security"
-	case 80:
-		return "internal_error"
-	case 86:
-		return "inappropriate_fallback"
-	case 90:
-		return "user_canceled"
-	case 109:
-		return "missing_extension"
-	case 110:
-		return "unsupported_extension"
-	case 112:
-		return "unrecognized_name"
-	case 113:
-		return "bad_certificate_status_response"
-	case 115:
-		return "unknown_psk_identity"
-	case 116:
-		return "certificate_required"
-	case 120:
-		return "no_application_protocol"
-	case 121:
-		return "ech_required"
-	}
-	return ""
 }
 
 // HTTP3ErrorName is the name of an application's error code where the

@@ -122,16 +122,10 @@ func (w *watch) message(from flow.Side, typ uint8, body []byte) {
 }
 
 func clientHello(h *tlswire.ClientHello) flow.Event {
-	var versions []string
-	for _, v := range h.Versions {
-		if !tlswire.IsGREASE(v) {
-			versions = append(versions, tlswire.VersionName(v))
-		}
-	}
 	return flow.Event{Kind: flow.ClientHello, From: flow.Client, Attrs: flow.Attrs(
 		flow.KeySNI, h.SNI,
 		flow.KeyALPN, strings.Join(h.ALPN, ","),
-		flow.KeyVersions, strings.Join(versions, ","),
+		flow.KeyVersions, strings.Join(h.VersionNames(), ","),
 		flow.KeyHelloBytes, strconv.Itoa(h.Length),
 		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String())}
 }
