@@ -231,3 +231,27 @@ func BenchmarkLogExchange(b *testing.B) {
 type discard struct{}
 
 func (discard) Take(ConnID, bool, Batch) {}
+
+// Of too many exchanges those that are not over stay.
+func TestFoldForgetsWhatIsOver(t *testing.T) {
+	const limit = 8
+	c := &Conn{}
+	at := time.Unix(1, 0)
+	c.Fold(Event{At: at, Exchange: 1, Kind: Request, Text: "GET /stream"}, limit)
+	for id := ExchangeID(2); id < 40; id++ {
+		c.Fold(Event{At: at, Exchange: id, Kind: Request, Text: "GET /short"}, limit)
+		c.Fold(Event{At: at, Exchange: id, Kind: ExchangeDone, Text: Complete}, limit)
+	}
+	if n := len(c.Exchanges); n < limit || n > limit+limit/4 || n+c.Forgotten != 39 {
+		t.Errorf("%d exchanges kept, %d forgotten of 39", n, c.Forgotten)
+	}
+	if x := c.Exchanges[0]; x.ID != 1 || x.Target != "/stream" {
+		t.Errorf("the first that is kept is %s %s", x.ID, x.Target)
+	}
+	for id := ExchangeID(100); id < 140; id++ {
+		c.Fold(Event{At: at, Exchange: id, Kind: Request, Text: "GET /open"}, limit)
+	}
+	if n := len(c.Exchanges); n > limit+limit/4 {
+		t.Errorf("%d exchanges kept though none is over", n)
+	}
+}

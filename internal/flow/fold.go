@@ -19,7 +19,7 @@ func Fold(events []Event) *Trace {
 }
 
 // Folder folds events as they come. With a limit it keeps at most so many
-// events and exchanges of each connection, dropping the oldest finished ones,
+// events and exchanges of each connection, as Conn.Fold does,
 // so that it can follow a door that runs for months.
 type Folder struct {
 	limit int
@@ -61,8 +61,8 @@ func (f *Folder) Add(e Event) (*Conn, *Exchange) {
 }
 
 // Fold adds one event of this connection and gives the exchange it belongs to,
-// nil if none. With a limit above 0 it keeps at most so many events and
-// exchanges, dropping the oldest.
+// nil if none. With a limit above 0 it keeps about so many events and exchanges,
+// dropping the oldest, of exchanges those that are over first.
 func (c *Conn) Fold(e Event, limit int) *Exchange {
 	c.keep(e, limit)
 	c.foldConn(&e)
@@ -84,9 +84,22 @@ func (c *Conn) keep(e Event, limit int) {
 		c.Events = slices.Delete(c.Events, 0, len(c.Events)-limit)
 	}
 	if spare := limit / 4; len(c.Exchanges) > limit+spare {
-		c.Forgotten += len(c.Exchanges) - limit
-		c.Exchanges = slices.Delete(c.Exchanges, 0, len(c.Exchanges)-limit)
+		c.forget(len(c.Exchanges) - limit)
 	}
+}
+
+// forget drops n exchanges: the oldest that are over, and of the others only if
+// these do not suffice.
+func (c *Conn) forget(n int) {
+	c.Forgotten += n
+	c.Exchanges = slices.DeleteFunc(c.Exchanges, func(x *Exchange) bool {
+		over := n > 0 && x.Outcome != ""
+		if over {
+			n--
+		}
+		return over
+	})
+	c.Exchanges = slices.Delete(c.Exchanges, 0, n)
 }
 
 func (c *Conn) exchange(id ExchangeID) *Exchange {
