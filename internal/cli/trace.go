@@ -83,36 +83,50 @@ secrets inside the file allow, and what went wrong.`,
 }
 
 func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error {
-	paths, err := captureFiles(args)
-	if err != nil {
-		return failWith(exitUsage, err)
-	}
-	if f.write != "" && slices.Contains(paths, "-") {
-		return failWith(exitUsage, errors.New("-w reads a capture twice, which standard input does not allow"))
-	}
 	view, err := f.view(s)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
-	keys, err := dissect.LoadKeys(f.keys)
-	if err != nil {
-		return failWith(exitUsage, err)
+	twice := ""
+	if f.write != "" {
+		twice = "-w"
 	}
-	if err := secretsInside(paths, keys); err != nil {
-		return openFault(err)
+	paths, keys, err := f.inputs(args, twice)
+	if err != nil {
+		return err
 	}
 	src, err := pcap.Open(paths, s.in)
 	if err != nil {
 		return openFault(err)
 	}
 	defer src.Close()
-	dissect.AddSecrets(src, keys)
+	src.OnSecrets(dissect.AddTo(keys))
 	name := strings.Join(paths, ",")
 	err = view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(paths)}, src.Damage)
 	if f.write != "" {
 		err = errors.Join(f.writeCopy(ctx, view, paths), err)
 	}
 	return err
+}
+
+// inputs are the captures, and the secrets given with and inside of them. twice
+// is the flag for which the captures are read a second time, if there is one.
+func (f *traceFlags) inputs(args []string, twice string) ([]string, *dissect.Keys, error) {
+	paths, err := captureFiles(args)
+	if err != nil {
+		return nil, nil, failWith(exitUsage, err)
+	}
+	if twice != "" && slices.Contains(paths, "-") {
+		return nil, nil, failWith(exitUsage, fmt.Errorf("%s reads a capture twice, which standard input does not allow", twice))
+	}
+	keys, err := dissect.LoadKeys(f.keys)
+	if err != nil {
+		return nil, nil, failWith(exitUsage, err)
+	}
+	if err := secretsInside(paths, keys); err != nil {
+		return nil, nil, openFault(err)
+	}
+	return paths, keys, nil
 }
 
 // openFault tells a capture that cannot be opened from one that is none.

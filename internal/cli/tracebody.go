@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -21,19 +20,9 @@ func (f *traceFlags) extract(ctx context.Context, s streams, args []string) erro
 	if err != nil || which != "" && which != "request" && which != "response" {
 		return failWith(exitUsage, fmt.Errorf("--body %s: expected an exchange as trace prints it, such as x12 or x12:request", f.body))
 	}
-	paths, err := captureFiles(args)
+	paths, keys, err := f.inputs(args, "--body")
 	if err != nil {
-		return failWith(exitUsage, err)
-	}
-	if slices.Contains(paths, "-") {
-		return failWith(exitUsage, fmt.Errorf("--body reads a capture twice, which standard input does not allow"))
-	}
-	keys, err := dissect.LoadKeys(f.keys)
-	if err != nil {
-		return failWith(exitUsage, err)
-	}
-	if err := secretsInside(paths, keys); err != nil {
-		return openFault(err)
+		return err
 	}
 	names := dissect.New(dissect.Options{Keys: keys, Places: true})
 	if err := analyse(ctx, names, paths); err != nil {

@@ -226,7 +226,7 @@ type jsonPrinter struct {
 }
 
 func (p *jsonPrinter) write(v any) {
-	raw := visibleJSON(marshal(v))
+	raw := marshal(v)
 	switch {
 	case p.lines:
 		p.out.Write(raw)
