@@ -84,22 +84,24 @@ func (c *Conn) keep(e Event, limit int) {
 		c.Events = slices.Delete(c.Events, 0, len(c.Events)-limit)
 	}
 	if spare := limit / 4; len(c.Exchanges) > limit+spare {
-		c.forget(len(c.Exchanges) - limit)
+		c.forget(limit, spare)
 	}
 }
 
-// forget drops n exchanges: the oldest that are over, and of the others only if
-// these do not suffice.
-func (c *Conn) forget(n int) {
-	c.Forgotten += n
+// forget drops exchanges beyond the limit: the oldest that are over, and of the
+// others, which may still go on, only those that the spare has no room for.
+func (c *Conn) forget(limit, spare int) {
+	had := len(c.Exchanges)
+	n := had - limit
 	c.Exchanges = slices.DeleteFunc(c.Exchanges, func(x *Exchange) bool {
-		over := n > 0 && x.Outcome != ""
-		if over {
+		drop := n > 0 && x.Over
+		if drop {
 			n--
 		}
-		return over
+		return drop
 	})
-	c.Exchanges = slices.Delete(c.Exchanges, 0, n)
+	c.Exchanges = slices.Delete(c.Exchanges, 0, max(len(c.Exchanges)-limit-spare, 0))
+	c.Forgotten += had - len(c.Exchanges)
 }
 
 func (c *Conn) exchange(id ExchangeID) *Exchange {
@@ -252,7 +254,10 @@ func (x *Exchange) fold(e *Event) {
 		x.ResponseDone, x.ResponseBodyBytes = e.At, e.Bytes
 		setIf(&x.ResponseSHA256, e.Attr(KeySHA256))
 	case ExchangeDone:
-		x.Ended, x.Outcome = e.At, e.Text
+		x.Over, x.Outcome = true, e.Text
+		if e.Text != "" { // else only the record ends here
+			x.Ended = e.At
+		}
 	case Tunnel:
 		x.Tunnel = e.Text
 	case Incident:

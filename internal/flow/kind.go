@@ -26,7 +26,7 @@ const (
 	OutOfOrder     // bytes came before those in front of them; Bytes
 	Overlap        // bytes came again and were others; Bytes; the first ones count
 	Gap            // bytes passed that were not captured; Bytes
-	BufferFull     // bytes were dropped by us to bound memory; Bytes
+	BufferFull     // bytes, or exchanges, were dropped by us to bound memory; Bytes, or Text
 	KeepAlive      // a probe of an idle connection
 	ZeroWindow     // From takes no more bytes for now
 	WindowOpen     // From takes bytes again
@@ -54,7 +54,7 @@ const (
 	Interim      // an interim response; Status, Header
 	Response     // Status, Text: reason phrase; Header; Attrs: http
 	ResponseDone // the response body ended; Bytes; Attrs: sha256
-	ExchangeDone // Text: complete, truncated, no-response or refused
+	ExchangeDone // Text: complete, truncated, no-response or refused; none: what became of it was not observed
 	Tunnel       // the exchange became a tunnel; Text: protocol
 	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes
 	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset

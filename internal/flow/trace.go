@@ -94,7 +94,8 @@ type Exchange struct {
 	ResponseBodyBytes int64
 	RequestSHA256     string
 	ResponseSHA256    string
-	Outcome           string // empty: not over
+	Over              bool   // nothing more will come of it
+	Outcome           string // empty: not over, or what became of it was not observed
 	Incident          string
 	Cause             string // one line, with an incident
 	Packets           [2]int

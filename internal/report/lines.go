@@ -181,7 +181,11 @@ func (l *Lines) notes(c *flow.Conn, x *flow.Exchange) {
 	switch x.Outcome {
 	case flow.Complete:
 	case "":
-		l.note("unfinished", "")
+		if x.Over {
+			l.note("outcome not captured", "")
+		} else {
+			l.note("unfinished", "")
+		}
 		l.closing(c)
 	default:
 		l.note("", x.Outcome)

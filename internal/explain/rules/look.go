@@ -90,16 +90,20 @@ func between(c *flow.Conn, i, j int) (time.Duration, bool) {
 // over tells that nothing more will come for x on c: it ended, its connection
 // ended, or it hangs.
 func over(c *flow.Conn, x *flow.Exchange) bool {
-	if x != nil && (x.Outcome != "" || findOf(c, x, flow.Hanging) >= 0) {
+	if x != nil && (x.Over || findOf(c, x, flow.Hanging) >= 0) {
 		return true
 	}
 	return c.Close.Ended || find(c, 0, flow.Unknown, flow.Timeout) >= 0
 }
 
-// unanswered tells that x was asked and will get no response.
+// unanswered tells that x was asked and will get no response. One whose
+// response may be in what was not captured is not.
 func unanswered(c *flow.Conn, x *flow.Exchange) bool {
-	return x.Status == 0 && !x.Started.IsZero() && over(c, x)
+	return !unjudged(x) && x.Status == 0 && !x.Started.IsZero() && over(c, x)
 }
+
+// unjudged tells that nobody saw what became of x.
+func unjudged(x *flow.Exchange) bool { return x.Over && x.Outcome == "" }
 
 // reused tells that c had carried an exchange before x.
 func reused(c *flow.Conn, x *flow.Exchange) bool {
