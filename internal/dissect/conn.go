@@ -144,6 +144,17 @@ func (c *conn) bodyTo(x flow.ExchangeID, dir int) io.Writer {
 	return nil
 }
 
+func (c *conn) whole() bool {
+	if c.tcp.MidStream() || c.noise[flow.Gap] > 0 {
+		return false
+	}
+	if c.session == nil {
+		return true
+	}
+	state, _ := c.session.Decrypted()
+	return state == tlswire.Yes
+}
+
 func (c *conn) newExchange() flow.ExchangeID {
 	c.ids.started++
 	return flow.ExchangeID(c.ids.started)
@@ -250,7 +261,7 @@ func (c *conn) settle() {
 	r.ClientBytes, r.ServerBytes, r.Counted, r.Packets = c.wire[0], c.wire[1], true, c.packets
 	r.Keys, r.WhyNot = c.opening.Keys, c.opening.WhyNot
 	for _, x := range r.Exchanges {
-		if x.Outcome == "" {
+		if !x.Over {
 			c.w.exchange(c, x)
 		}
 	}

@@ -20,7 +20,8 @@ type http2 struct {
 	streams  map[uint32]*stream // that are not over
 	highest  uint32             // stream that the client opened
 	served   int
-	idleFrom int64 // when the last open stream was over
+	idleFrom int64 // when the last open stream was over; 0: not known
+	crowded  bool  // streams were given up because too many were open
 }
 
 // maxStreams bounds what is kept of streams that are not over, to as many as a
@@ -99,6 +100,7 @@ func (h *http2) irregular(e *httpwire.H2Event) {
 	case s != nil:
 		s.damaged = s.damaged || e.Text == httpwire.H2Gap
 	case e.Text == httpwire.H2Gap || e.Text == httpwire.H2Desynchronised || e.Text == httpwire.H2PrefaceMissing:
+		h.idleFrom = 0
 		for _, s := range h.streams {
 			s.damaged, s.bodies[e.Dir].uncounted = true, true
 		}
@@ -141,15 +143,12 @@ func (h *http2) request(e *httpwire.H2Event, number uint32) {
 }
 
 func (h *http2) requestFacts(e *httpwire.H2Event, s *stream) []flow.Attr {
-	reused, idle := "no", ""
-	if h.served > 0 {
-		reused = "yes"
-		if d := h.mark.Time - h.idleFrom; len(h.streams) == 1 && h.idleFrom != 0 && d >= 0 {
-			idle = milliseconds(d)
-		}
+	idle := ""
+	if d := h.mark.Time - h.idleFrom; len(h.streams) == 1 && h.idleFrom != 0 && d >= 0 {
+		idle = milliseconds(d)
 	}
 	return flow.Attrs(flow.KeyHTTP, "2", flow.KeyScheme, pseudo(e, ":scheme"), flow.KeyHost, pseudo(e, ":authority"),
-		flow.KeyStream, number(s.number), flow.KeyReused, reused, flow.KeyIdle, idle)
+		flow.KeyStream, number(s.number), flow.KeyReused, reused(h.rec, h.served).String(), flow.KeyIdle, idle)
 }
 
 // response takes a head or trailers from the server. If no request was seen,
@@ -157,11 +156,12 @@ func (h *http2) requestFacts(e *httpwire.H2Event, s *stream) []flow.Attr {
 func (h *http2) response(e *httpwire.H2Event, s *stream) {
 	status, _ := strconv.Atoi(pseudo(e, ":status"))
 	if s == nil {
-		if status == 0 {
+		if status == 0 || h.crowded && e.Stream <= h.highest {
 			return
 		}
 		s = h.open(e.Stream)
 		s.reqDone = true
+		h.served++
 	}
 	if s.headDone || status == 0 && !e.Unsure {
 		return // trailers

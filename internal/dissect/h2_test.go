@@ -298,4 +298,12 @@ func TestHTTP2OpenStreams(t *testing.T) {
 	if n := len(p.speaker.(*http2).streams); n != maxStreams {
 		t.Errorf("%d streams", n)
 	}
+	if x := p.log.conn.Exchanges[0]; !x.Over || x.Outcome != "" {
+		t.Errorf("the first is over: %v, with outcome %q", x.Over, x.Outcome)
+	}
+	known := len(p.log.conn.Exchanges)
+	p.headers(fromServer, 1, true, ":status", "200")
+	if n := len(p.log.conn.Exchanges); n != known {
+		t.Error("a response to a stream that was given up opened an exchange")
+	}
 }

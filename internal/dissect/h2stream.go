@@ -51,13 +51,18 @@ func (h *http2) upgraded(x *message) {
 	h.streams[1] = &stream{number: 1, message: message{id: x.id, method: x.method, reqDone: x.reqDone, damaged: x.damaged}}
 }
 
-// forget gives up the oldest stream.
+// forget gives up the oldest stream; what will become of it is not known.
 func (h *http2) forget() {
 	oldest := ^uint32(0)
 	for number := range h.streams {
 		oldest = min(oldest, number)
 	}
-	h.settle(h.streams[oldest])
+	s := h.streams[oldest]
+	if !h.crowded {
+		h.crowded = true
+		h.emit(s, flow.Event{Kind: flow.BufferFull, Text: tooMany})
+	}
+	h.done(s, "")
 }
 
 func (h *http2) data(e *httpwire.H2Event) {
@@ -114,17 +119,19 @@ func (h *http2) ends(s *stream, dir int) {
 	}
 }
 
-// done ends the exchange; without an outcome it is only let go.
+// done ends the exchange. Without an outcome only the record of it ends: when
+// the exchange did is not known.
 func (h *http2) done(s *stream, outcome string) {
 	if s.tunneled {
 		h.tunnelDone(s)
 	}
-	if outcome != "" {
-		h.emit(s, flow.Event{Kind: flow.ExchangeDone, Text: outcome})
-	}
+	h.emit(s, flow.Event{Kind: flow.ExchangeDone, Text: outcome})
 	delete(h.streams, s.number)
 	if len(h.streams) == 0 {
 		h.idleFrom = h.mark.Time
+	}
+	if outcome == "" {
+		h.idleFrom = 0
 	}
 }
 

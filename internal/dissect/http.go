@@ -27,8 +27,9 @@ type http1 struct {
 	waiting  []*message // whose response is not over, oldest first
 	late     []*message // whose response is over and whose request is not
 	served   int
-	idleFrom int64   // when the last exchange was over
+	idleFrom int64   // when the last exchange was over; 0: not known
 	inner    speaker // of what the connection was upgraded to
+	crowded  bool    // too many waited: responses behind theirs are not read
 }
 
 // half is one direction.
@@ -62,6 +63,8 @@ type message struct {
 	headDone bool // the final response's head was seen
 	resDone  bool
 	damaged  bool // bytes of it were not captured: its outcome is not known
+	missed   bool // its response may be, or go on, in what was not captured
+	crowded  bool // its response was not read: there is no outcome
 }
 
 // headLimit bounds what is kept of a head that is not complete.
@@ -83,6 +86,9 @@ func (h *http1) bytes(dir int, p []byte, m reassembly.Mark) {
 	for len(p) > 0 {
 		if h.inner != nil {
 			h.inner.bytes(dir, p, m)
+			return
+		}
+		if h.unread(dir) {
 			return
 		}
 		switch d.state {
@@ -160,17 +166,28 @@ func (h *http1) unreadable(dir int, err error, m reassembly.Mark) {
 		e.Exchange = h.waiting[0].id
 	}
 	h.rec.emit(m, e)
-	h.lose(dir)
+	h.lose(dir, m)
 }
 
-// lose gives up the message a direction is in.
-func (h *http1) lose(dir int) {
+// lose gives up the message a direction is in. Whether others were in what is
+// missing nobody knows.
+func (h *http1) lose(dir int, m reassembly.Mark) {
 	d := h.half(dir)
-	d.state, d.buf = lost, nil
-	if d.m != nil {
-		d.m.damaged = true
-	} else if dir == fromServer && len(h.waiting) > 0 {
-		h.waiting[0].damaged = true
+	x := d.m
+	d.state, d.buf, d.m = lost, nil, nil
+	h.idleFrom = 0
+	if dir == fromServer {
+		for _, w := range h.waiting {
+			w.damaged, w.missed = true, true
+		}
+		return
+	}
+	if x == nil {
+		return
+	}
+	if x.damaged = true; x.resDone {
+		h.late = without(h.late, x)
+		h.done(x, "", m)
 	}
 }
 
@@ -198,25 +215,47 @@ func (h *http1) requestHead(d *half, m reassembly.Mark) {
 // many as a connection's record keeps.
 const maxWaiting = keptEvents
 
-// wait puts an exchange behind those whose responses come first. Of too many
-// the oldest is given up.
+// wait puts an exchange behind those whose responses come first. Few clients
+// ask before they have their answer, so that behind lost bytes it is taken to
+// have been in these. Behind too many nobody could tell any more which response
+// is whose, so those of further requests are not read.
 func (h *http1) wait(x *message, m reassembly.Mark) {
-	if len(h.waiting) >= maxWaiting {
-		h.settle(h.waiting[0], flow.NoResponse, m)
-		h.waiting = h.waiting[1:]
+	h.giveUpMissed(m)
+	if len(h.waiting) >= maxWaiting && !h.crowded {
+		h.crowded = true
+		h.rec.emit(m, flow.Event{Kind: flow.BufferFull, From: flow.Client, Exchange: x.id, Text: tooMany})
+	}
+	if h.crowded {
+		x.crowded, x.resDone = true, true
+		h.late = append(h.late, x)
+		return
 	}
 	h.waiting = append(h.waiting, x)
 }
 
+// tooMany is why exchanges of a connection have no outcome.
+const tooMany = "too many exchanges wait at once"
+
+// unread tells of responses that belong to nobody known.
+func (h *http1) unread(dir int) bool {
+	return h.crowded && dir == fromServer && h.res.m == nil && len(h.waiting) == 0
+}
+
 func (h *http1) requestFacts(m reassembly.Mark) []flow.Attr {
-	facts := []flow.Attr{{Key: flow.KeyHTTP, Value: minorText(h.head.Minor)}, {Key: flow.KeyReused, Value: "no"}}
-	if h.served > 0 {
-		facts[1].Value = "yes"
-		if idle := m.Time - h.idleFrom; h.idleFrom != 0 && idle >= 0 {
-			facts = append(facts, flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)})
-		}
+	facts := flow.Attrs(flow.KeyHTTP, minorText(h.head.Minor), flow.KeyReused, reused(h.rec, h.served).String())
+	if idle := m.Time - h.idleFrom; h.idleFrom != 0 && idle >= 0 && len(h.waiting)+len(h.late) == 0 {
+		facts = append(facts, flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)})
 	}
 	return facts
+}
+
+// reused tells whether a connection has carried an exchange before, where so
+// many were seen.
+func reused(rec recorder, served int) flow.Seen {
+	if served == 0 && !rec.whole() {
+		return flow.NotObserved
+	}
+	return flow.SeenIf(served > 0)
 }
 
 func milliseconds(ns int64) string {
@@ -234,7 +273,7 @@ func (h *http1) irregular(dir int, x *message, m reassembly.Mark) {
 
 func (h *http1) responseHead(d *half, m reassembly.Mark) {
 	head := &h.head
-	x := h.answered()
+	x := h.answered(m)
 	kind := flow.Response
 	if head.Status < 200 && head.Status != 101 {
 		kind = flow.Interim
@@ -256,15 +295,23 @@ func (h *http1) responseHead(d *half, m reassembly.Mark) {
 	h.ends(fromServer, d, m)
 }
 
-// answered is the exchange that a response belongs to: one without a request
-// if none was seen. Behind lost bytes it is the last that was asked, because
-// few clients ask before they have their answer.
-func (h *http1) answered() *message {
-	for len(h.waiting) > 1 && h.waiting[0].damaged {
+// giveUpMissed lets go of exchanges whose responses nobody will recognise.
+func (h *http1) giveUpMissed(m reassembly.Mark) {
+	for len(h.waiting) > 0 && h.waiting[0].missed {
+		h.done(h.waiting[0], "", m)
 		h.waiting = h.waiting[1:]
+	}
+}
+
+// answered is the exchange that a response belongs to: one without a request
+// if none was seen, or if it may be any of several.
+func (h *http1) answered(m reassembly.Mark) *message {
+	if len(h.waiting) > 1 || len(h.waiting) == 1 && h.waiting[0].headDone {
+		h.giveUpMissed(m)
 	}
 	if len(h.waiting) == 0 {
 		x := &message{id: h.rec.newExchange(), reqDone: true}
+		h.served++
 		h.waiting = append(h.waiting, x)
 	}
 	return h.waiting[0]
@@ -379,7 +426,11 @@ func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
 			h.late = append(h.late, x)
 		}
 	}
-	if x.resDone && x.reqDone {
+	switch {
+	case !x.resDone || !x.reqDone:
+	case x.crowded:
+		h.done(x, "", m)
+	default:
 		h.done(x, flow.Complete, m)
 	}
 }
@@ -392,9 +443,13 @@ func without(list []*message, x *message) []*message {
 	return slices.DeleteFunc(list, func(w *message) bool { return w == x })
 }
 
+// done ends the exchange. Without an outcome only the record of it ends: when
+// the exchange did is not known.
 func (h *http1) done(x *message, outcome string, m reassembly.Mark) {
 	h.rec.emit(m, flow.Event{Kind: flow.ExchangeDone, Exchange: x.id, Text: outcome})
-	h.idleFrom = m.Time
+	if h.idleFrom = m.Time; outcome == "" {
+		h.idleFrom = 0
+	}
 }
 
 // skip counts missing bytes that lie inside of a body of known length; others
@@ -419,7 +474,7 @@ func (h *http1) skip(dir int, n int64, m reassembly.Mark) {
 			return
 		}
 	}
-	h.lose(dir)
+	h.lose(dir, m)
 }
 
 // end: a response that lasts until the connection closes is complete if it
@@ -450,6 +505,7 @@ func (h *http1) over(m reassembly.Mark) {
 		case x.headDone:
 			h.settle(x, flow.Truncated, m)
 		case h.res.state == lost: // a response may have been in what was not captured
+			h.done(x, "", m)
 		default:
 			h.settle(x, flow.NoResponse, m)
 		}
@@ -457,9 +513,11 @@ func (h *http1) over(m reassembly.Mark) {
 	h.waiting, h.late = nil, nil
 }
 
-// settle ends an exchange unless bytes of it were not captured.
+// settle ends an exchange that will not go on. There is no outcome to tell if
+// bytes of it were not captured.
 func (h *http1) settle(x *message, outcome string, m reassembly.Mark) {
-	if !x.damaged {
-		h.done(x, outcome, m)
+	if x.damaged || x.crowded {
+		outcome = ""
 	}
+	h.done(x, outcome, m)
 }

@@ -6,4 +6,6 @@ import (
 	"fanlight/internal/flow"
 )
 
+func (r *h2Record) whole() bool { return true }
+
 func (r *h2Record) bodyTo(flow.ExchangeID, int) io.Writer { return nil }

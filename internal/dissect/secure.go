@@ -208,12 +208,17 @@ func (s *secure) handshakeDone(msg *tlswire.Message) {
 	if msg.ALPN != "" {
 		s.alpn = msg.ALPN
 	}
-	resumed := flow.NotObserved
-	if msg.Resumed >= 0 {
-		resumed = flow.SeenIf(msg.Resumed == 1)
-	}
 	s.add(flow.Event{Kind: flow.TLSDone, Text: tlswire.VersionName(msg.Version), Attrs: flow.Attrs(
-		flow.KeyCipher, tlswire.CipherName(msg.Cipher), flow.KeyALPN, msg.ALPN, flow.KeyResumed, resumed.String())})
+		flow.KeyCipher, tlswire.CipherName(msg.Cipher), flow.KeyALPN, msg.ALPN, flow.KeyResumed, s.resumed(msg).String())})
+}
+
+// resumed: up to TLS 1.2 an abbreviated handshake is known by the messages that
+// it has not (RFC 5246, section 7.3), which may also be those that were lost.
+func (s *secure) resumed(msg *tlswire.Message) flow.Seen {
+	if msg.Resumed < 0 || msg.Resumed == 1 && s.gap && msg.Version < 0x0304 {
+		return flow.NotObserved
+	}
+	return flow.SeenIf(msg.Resumed == 1)
 }
 
 func clientHello(h *tlswire.ClientHello) flow.Event {

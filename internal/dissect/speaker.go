@@ -37,6 +37,8 @@ type recorder interface {
 	// emit adds an event at the mark. The event's strings and header are kept:
 	// they must not be changed afterwards.
 	emit(m reassembly.Mark, e flow.Event)
+	// whole tells whether all that was on the connection so far could be read.
+	whole() bool
 	// newExchange gives the next exchange of the connection.
 	newExchange() flow.ExchangeID
 	// hashing tells whether hashes of bodies are wanted.

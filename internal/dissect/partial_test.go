@@ -1,0 +1,91 @@
+package dissect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/testnet"
+)
+
+const (
+	handshake = `
+		> S 99 0
+		< SA 299 100
+		> A 100 300`
+	// a request of 28 bytes, and a response of 39
+	getA = `"GET /a HTTP/1.1^Host: a^^"`
+	okA  = `"HTTP/1.1 200 OK^Content-Length: 1^^a"`
+)
+
+// What a capture tells of a connection of which it has only a part: nothing is
+// claimed of what may have been in the rest.
+var partial = map[string]string{
+	"from the beginning": handshake + `
+		> A 100 300 ` + getA + `
+		< A 300 128 ` + okA + `
+		> A 128 339 ` + getA + `
+		< A 339 156 ` + okA,
+	"from the middle": `
+		> A 100 300 ` + getA + `
+		< A 300 128 ` + okA + `
+		> A 128 339 ` + getA + `
+		< A 339 156 ` + okA,
+	"from the middle, the response first": `
+		< A 300 128 ` + okA + `
+		> A 128 339 ` + getA + `
+		< A 339 156 ` + okA,
+	"first exchange not captured": handshake + `
+		< A 400 200
+		> A 200 400 t=50 ` + getA + `
+		< A 400 228 ` + okA,
+	"an exchange in the middle not captured": handshake + `
+		> A 100 300 ` + getA + `
+		< A 300 128 ` + okA + `
+		> A 228 439 t=500 ` + getA + `
+		< A 439 256 t=20 ` + okA,
+	"pipelined": handshake + `
+		> A 100 300 ` + getA + `
+		< A 300 128 ` + okA + `
+		> A 128 339 ` + getA + `
+		> A 156 339 ` + getA + `
+		< A 339 184 ` + okA + `
+		< A 378 184 ` + okA,
+}
+
+func TestPartial(t *testing.T) {
+	for name, script := range partial {
+		t.Run(name, func(t *testing.T) {
+			testnet.Golden(t, "testdata/partial.txtar#"+name, played(t, 80, script).String())
+		})
+	}
+}
+
+// TestDamagedExchanges: an exchange whose outcome was not captured is handed
+// over like the others, once, however many there are.
+func TestDamagedExchanges(t *testing.T) {
+	const rounds = 3 * keptEvents
+	var script strings.Builder
+	script.WriteString(handshake)
+	client, server := 100, 300
+	for range rounds {
+		fmt.Fprintf(&script, "\n> A %d %d %s", client, server, getA)
+		client += 28
+		server += 1000 // that were not captured
+		fmt.Fprintf(&script, "\n> A %d %d t=20", client, server)
+	}
+	fmt.Fprintf(&script, "\n< A %d %d t=20 %s", server, client, okA)
+	conn := played(t, 80, script.String()).Conns[0] // which counts them
+	if n := conn.Forgotten + len(conn.Exchanges); n != rounds {
+		t.Errorf("%d exchanges, want %d", n, rounds)
+	}
+	for _, x := range conn.Exchanges[:len(conn.Exchanges)-1] {
+		if x.Outcome != "" || !x.Over || !x.Ended.IsZero() {
+			t.Fatalf("exchange %s: over %v, ended %v, outcome %q", x.ID, x.Over, x.Ended, x.Outcome)
+		}
+	}
+	if last := conn.Exchanges[len(conn.Exchanges)-1]; last.Outcome != flow.Complete {
+		t.Errorf("the last is %q", last.Outcome)
+	}
+}
