@@ -22,6 +22,7 @@ type Keys struct {
 	order      [][32]byte          // of sessions, a ring
 	oldest     int
 	logged     int
+	latest     randoms
 }
 
 // label is a kind of secret in a key log.
@@ -115,6 +116,9 @@ func (k *Keys) addLine(line []byte) bool {
 	if s == nil {
 		s = new(secrets)
 		k.byRandom[random] = s
+		if old, full := k.latest.add(random); full {
+			delete(k.byRandom, old)
+		}
 	}
 	if bytes.Equal(s[i], value) {
 		return false
