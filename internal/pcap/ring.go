@@ -17,7 +17,8 @@ const maxRepeated = 16 << 20
 // remain. Each file stands alone: it has the interfaces and the secrets so far.
 // Files are named for a path by a number before its extension, dump-00001.pcapng,
 // which goes on where an earlier ring of the same path stopped, and are
-// readable for their owner only. It is for one goroutine.
+// readable for their owner only. A ring without limits is one file, which has
+// the path for a name and must not exist. It is for one goroutine.
 type Ring struct {
 	path     string
 	maxBytes int64
@@ -46,8 +47,10 @@ type ringInterface struct {
 // rings of the path included. A limit of 0 is none.
 func NewRing(path string, maxBytes int64, maxFiles int, o WriterOptions) (*Ring, error) {
 	g := &Ring{path: path, maxBytes: maxBytes, maxFiles: maxFiles, options: o}
-	if err := g.find(); err != nil {
-		return nil, err
+	if !g.single() {
+		if err := g.find(); err != nil {
+			return nil, err
+		}
 	}
 	return g, g.next()
 }
@@ -139,7 +142,13 @@ func (g *Ring) trim() error {
 	return nil
 }
 
+// single: there is nothing to number.
+func (g *Ring) single() bool { return g.maxBytes == 0 && g.maxFiles == 0 }
+
 func (g *Ring) name(number int) string {
+	if g.single() {
+		return g.path
+	}
 	ext := filepath.Ext(g.path)
 	return fmt.Sprintf("%s-%05d%s", strings.TrimSuffix(g.path, ext), number, ext)
 }

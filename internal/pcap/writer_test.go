@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,9 +157,10 @@ func checkRing(t *testing.T, files []string, path string, maxBytes int64, maxFil
 	}
 }
 
-// TestRingWithoutLimits is one file.
+// TestRingWithoutLimits is one file of that name, which replaces none.
 func TestRingWithoutLimits(t *testing.T) {
-	g, err := pcap.NewRing(filepath.Join(t.TempDir(), "dump"), 0, 0, pcap.WriterOptions{})
+	path := filepath.Join(t.TempDir(), "dump.pcapng")
+	g, err := pcap.NewRing(path, 0, 0, pcap.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +173,10 @@ func TestRingWithoutLimits(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if len(openAll(t, g.Files()...)) != 1000 || len(g.Files()) != 1 || !strings.HasSuffix(g.Files()[0], "dump-00001") {
+	if len(openAll(t, path)) != 1000 || len(g.Files()) != 1 || g.Files()[0] != path {
 		t.Error(g.Files())
+	}
+	if _, err := pcap.NewRing(path, 0, 0, pcap.WriterOptions{}); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("an existing file: %v", err)
 	}
 }
