@@ -58,6 +58,7 @@ type App struct {
 	door      *site.Door
 	findings  *findings
 	packets   *packets // nil: none are kept
+	secrets   *keyLines
 	certs     map[string]cert.Source
 	tickets   []*cert.TicketKeys
 	warnings  []string
@@ -112,13 +113,15 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.writers.ctx, a.writers.stop = context.WithCancel(context.Background())
 	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
 	a.findings = newFindings(a.store)
+	a.secrets = &keyLines{limit: keyLogLines}
 	if opts.CaptureOn != nil && a.store != nil {
-		a.packets = newPackets(*opts.CaptureOn, filepath.Join(cfg.DataDir(), "captures"), a.store, a.log)
+		a.secrets.always = true
+		a.packets = newPackets(*opts.CaptureOn, filepath.Join(cfg.DataDir(), "captures"), a.store, a.secrets, a.log)
 	}
 	a.gateway = gateway.New(gateway.Options{
 		Table: a.table, Recorder: a.recorder, Buffers: httpconn.NewBuffers(),
 		Limits: serverLimits(cfg.Limits), TLSLimit: time.Duration(cfg.Limits.TLSTimeout),
-		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections,
+		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections, KeyLog: a.secrets.writer,
 	})
 	return a, a.buildDoor()
 }

@@ -51,23 +51,7 @@ func (c *Client) Change(ctx context.Context, method, path string, body, out any)
 const maxAnswer = 64 << 20
 
 func (c *Client) do(ctx context.Context, method, path string, body, out any) error {
-	var send io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("ask the door: %w", err)
-		}
-		send = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://door"+path, send)
-	if err != nil {
-		return fmt.Errorf("ask the door: %w", err)
-	}
-	res, err := c.http.Do(req)
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		err = urlErr.Err
-	}
+	res, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
@@ -77,6 +61,27 @@ func (c *Client) do(ctx context.Context, method, path string, body, out any) err
 		return fmt.Errorf("read the door's answer: %w", err)
 	}
 	return decodeAnswer(res.StatusCode, raw, out)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var send io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("ask the door: %w", err)
+		}
+		send = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://door"+path, send)
+	if err != nil {
+		return nil, fmt.Errorf("ask the door: %w", err)
+	}
+	res, err := c.http.Do(req)
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
+	}
+	return res, err
 }
 
 // Refused is a request that the running door answered, but did not grant.

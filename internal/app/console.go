@@ -69,6 +69,7 @@ func (a *App) openControl(o console.Options) error {
 		return fmt.Errorf("open control socket: %w", err)
 	}
 	a.windows.socket = path
+	o.KeyLog = loggedKeyLines{a.secrets, a.log}
 	a.serveWindow(console.NewControlServer(o), ln)
 	return nil
 }

@@ -1,18 +1,30 @@
 package app
 
 import (
+	"context"
+	"io"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// keyLines keeps the latest lines of a key log in memory. It is what crypto/tls
-// writes to, a line a call, and may be used concurrently.
+const keyLogLines = 20_000 // of secrets kept; a handshake has one, or four with TLS 1.3
+
+// keyLines keeps the latest lines of a key log in memory, as long as somebody
+// wants them. It is what crypto/tls writes to, a line a call, and may be used
+// concurrently.
 type keyLines struct {
-	limit int
+	limit  int
+	always bool // not only while somebody follows
+
+	followers atomic.Int32
 
 	mu    sync.Mutex
 	lines []keyLine
-	next  int // the oldest, once there are as many as the limit
+	next  int           // the oldest, once there are as many as the limit
+	count uint64        // lines that were ever written
+	more  chan struct{} // closed by the next line; nil: nobody waits for it
 }
 
 type keyLine struct {
@@ -20,17 +32,34 @@ type keyLine struct {
 	text string
 }
 
-// Write keeps one line. It never fails.
+// writer is where a handshake that begins now is to write its secrets, nil
+// while nobody wants them: a handshake pays for each line, and what is not kept
+// cannot be stolen.
+func (k *keyLines) writer() io.Writer {
+	if !k.always && k.followers.Load() == 0 {
+		return nil // not a nil *keyLines in an interface
+	}
+	return k
+}
+
+// Write keeps one line. It never fails and waits for no reader.
 func (k *keyLines) Write(line []byte) (int, error) {
 	entry := keyLine{time.Now().UnixNano(), string(line)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.lines) < k.limit {
-		k.lines = append(k.lines, entry)
-		return len(line), nil
+	if !k.always && k.followers.Load() == 0 {
+		return len(line), nil // the last follower left during the handshake
 	}
-	k.lines[k.next] = entry
-	k.next = (k.next + 1) % k.limit
+	if k.count++; len(k.lines) < k.limit {
+		k.lines = append(k.lines, entry)
+	} else {
+		k.lines[k.next] = entry
+		k.next = (k.next + 1) % k.limit
+	}
+	if k.more != nil {
+		close(k.more)
+		k.more = nil
+	}
 	return len(line), nil
 }
 
@@ -47,4 +76,61 @@ func (k *keyLines) between(from, to int64) []byte {
 		}
 	}
 	return out
+}
+
+// Follow calls give with the lines that are kept, none at first if there are
+// none, and then with further ones as they come, until ctx ends or give fails.
+// Who is too slow misses the oldest.
+func (k *keyLines) Follow(ctx context.Context, give func(lines []byte) error) error {
+	k.followers.Add(1)
+	defer k.leave()
+	var read uint64
+	for {
+		lines, count, more := k.since(read)
+		read = count
+		if err := give(lines); err != nil {
+			return err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// since gives the kept ones of the lines after the first so many, how many there
+// were by now, and a channel that is closed when there are more.
+func (k *keyLines) since(read uint64) (lines []byte, count uint64, more <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	wanted := int(min(k.count-read, uint64(len(k.lines))))
+	for i := len(k.lines) - wanted; i < len(k.lines); i++ {
+		lines = append(lines, k.lines[(k.next+i)%len(k.lines)].text...)
+	}
+	if k.more == nil {
+		k.more = make(chan struct{})
+	}
+	return lines, k.count, k.more
+}
+
+// leave forgets the secrets when nobody wants them any more.
+func (k *keyLines) leave() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.followers.Add(-1) == 0 && !k.always {
+		k.lines, k.next = nil, 0
+	}
+}
+
+// loggedKeyLines tell the log when somebody follows, never what.
+type loggedKeyLines struct {
+	*keyLines
+	log *slog.Logger
+}
+
+func (k loggedKeyLines) Follow(ctx context.Context, give func(lines []byte) error) error {
+	k.log.Info("secrets of handshakes are followed over the control socket")
+	defer k.log.Info("a follower of secrets has gone")
+	return k.keyLines.Follow(ctx, give)
 }

@@ -21,7 +21,6 @@ import (
 const (
 	packetBytes = 64 << 20         // of packets kept
 	packetAge   = 30 * time.Second // of packets kept
-	keyLogLines = 20_000           // of secrets kept; a handshake has one, or four with TLS 1.3
 	packetDelay = 2 * time.Second  // from a finding to its file, so that what follows is in it
 	packetGap   = time.Second      // at least, between findings that get a file
 	sameGap     = 10 * time.Second // between those of the same cause
@@ -37,7 +36,7 @@ type packets struct {
 	log    *slog.Logger
 
 	recent  *packetRing
-	secrets keyLines
+	secrets *keyLines
 	wanted  chan packetRequest
 	link    pcap.LinkType
 	counts  func() (received, lost uint64)
@@ -54,23 +53,14 @@ type packetRequest struct {
 	at time.Time // it was heard of
 }
 
-func newPackets(least explain.Severity, folder string, s *store.Store, log *slog.Logger) *packets {
+func newPackets(least explain.Severity, folder string, s *store.Store, secrets *keyLines, log *slog.Logger) *packets {
 	return &packets{
 		least: least, folder: folder, store: s, log: log, files: packetFiles,
 		recent:  newPacketRing(packetBytes, int64(packetAge)),
-		secrets: keyLines{limit: keyLogLines},
+		secrets: secrets,
 		wanted:  make(chan packetRequest, 16),
 		byID:    map[string]time.Time{},
 	}
-}
-
-// keyLog is where the secrets of handshakes are to be written, nil if they must
-// not be kept.
-func (a *App) keyLog() io.Writer {
-	if a.packets == nil {
-		return nil // not a nil *keyLines in an interface
-	}
-	return &a.packets.secrets
 }
 
 // startPackets begins to capture.

@@ -43,7 +43,7 @@ func frame(at time.Time, src, dst string, payload string) pcap.Packet {
 
 // quietPackets have no capture behind them.
 func quietPackets(folder string, log *slog.Logger) *packets {
-	p := newPackets(explain.Warning, folder, store.New(0), log)
+	p := newPackets(explain.Warning, folder, store.New(0), &keyLines{limit: keyLogLines, always: true}, log)
 	p.link, p.counts = pcap.Raw, func() (uint64, uint64) { return 10, 1 }
 	return p
 }
@@ -121,7 +121,7 @@ func TestPacketRingIsReadWhileItGrows(t *testing.T) {
 
 func TestKeyLinesKeepTheLatest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &keyLines{limit: 3}
+		k := &keyLines{limit: 3, always: true}
 		start := time.Now()
 		for i := range 5 {
 			fmt.Fprintf(k, "line %d\n", i)
@@ -401,14 +401,14 @@ sites:
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept := a.table.Get("one").TLS.KeyLogWriter != nil; kept != test.kept {
+		if kept := a.gateway.KeyLog() != nil; kept != test.kept {
 			t.Errorf("%s: the site's secrets are kept: %v", name, kept)
 		}
 		o, err := a.buildOrigin(cfg.Sites["one"].Routes[0].To[0], &cfg.Sites["one"].Routes[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept := o.KeyLog != nil; kept != test.kept {
+		if kept := o.KeyLog() != nil; kept != test.kept {
 			t.Errorf("%s: the origin's secrets are kept: %v", name, kept)
 		}
 		a.Shutdown(t.Context())

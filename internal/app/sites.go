@@ -100,7 +100,6 @@ func (a *App) serverTLS(s *site.Site, c *config.Site) (*tls.Config, error) {
 		// crypto/tls starts with small records for a quick first byte; our
 		// responses leave in one write each.
 		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                a.keyLog(),
 	}
 	keys := cert.NewTicketKeys(0)
 	keys.Apply(config)
@@ -179,7 +178,7 @@ func (a *App) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin, er
 			FirstByte: time.Duration(t.FirstByte), Between: time.Duration(t.Between),
 			Idle: time.Duration(t.Idle), Tunnel: time.Duration(t.Tunnel),
 		},
-		MaxIdle: c.Pool.Idle, Recorder: a.recorder, Buffers: a.gateway.Buffers, KeyLog: a.keyLog(),
+		MaxIdle: c.Pool.Idle, Recorder: a.recorder, Buffers: a.gateway.Buffers, KeyLog: a.secrets.writer,
 	}
 	switch c.TLS.Renegotiation {
 	case "never":

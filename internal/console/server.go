@@ -17,6 +17,7 @@ type Options struct {
 	Store    *store.Store // nil: recording is off
 	Metrics  http.Handler // nil: none
 	Token    string       // of the TCP listener; must not be empty there
+	KeyLog   KeyLog       // followed over the control socket, and nowhere else; nil: not
 	Version  string
 	// Mask hides secrets in all that is shown. Nil masks under a random key:
 	// showing everything takes a Mask that changes nothing.
@@ -40,7 +41,11 @@ func NewServer(o Options) *http.Server {
 // its protection: there is no token.
 func NewControlServer(o Options) *http.Server {
 	mux := http.NewServeMux()
-	newAPI(o).routes(mux)
+	api := newAPI(o)
+	api.routes(mux)
+	if o.KeyLog != nil {
+		mux.HandleFunc("GET /api/keylog", api.keyLog)
+	}
 	return limited(mux)
 }
 

@@ -58,7 +58,7 @@ func (s *session) handshake() *tap.Secure {
 		if choice.Config == nil {
 			return cert.RefusalConfig(), nil
 		}
-		return choice.Config, nil
+		return s.g.logged(choice.Config), nil
 	}}
 	t, err := tap.Server(ctx, s.tap, config)
 	if err != nil {

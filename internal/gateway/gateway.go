@@ -3,6 +3,8 @@
 package gateway
 
 import (
+	"crypto/tls"
+	"io"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -22,6 +24,9 @@ type Options struct {
 	TLSLimit time.Duration  // of a client's handshake
 	Trusted  []netip.Prefix // peers whose forwarding fields are believed
 	MaxConns int            // client connections in all; 0: no limit
+	// KeyLog is asked at each handshake where to write its secrets, in the format
+	// of SSLKEYLOGFILE; nil, or nil from it: nowhere.
+	KeyLog func() io.Writer
 }
 
 // Gateway is the door's traffic side. Its methods may be called concurrently.
@@ -49,6 +54,21 @@ func New(o Options) *Gateway {
 func (g *Gateway) SetSites(sites map[string]*Site) { g.sites.Store(&sites) }
 
 func (g *Gateway) site(name string) *Site { return (*g.sites.Load())[name] }
+
+// logged gives the configuration of one handshake, which is that of its site
+// unless its secrets are wanted.
+func (g *Gateway) logged(config *tls.Config) *tls.Config {
+	if g.KeyLog == nil {
+		return config
+	}
+	log := g.KeyLog()
+	if log == nil {
+		return config
+	}
+	config = config.Clone()
+	config.KeyLogWriter = log
+	return config
+}
 
 // origins calls f for every origin of every site.
 func (g *Gateway) origins(f func(*origin.Origin)) {

@@ -140,9 +140,12 @@ func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
 }
 
 // tlsConfig makes the configuration of one connection from the one its server
-// name shares: only the callback that records differs.
+// name shares: only what records differs.
 func (o *Origin) tlsConfig(c *Conn) *tls.Config {
 	config := o.base(c.name).Clone()
+	if o.KeyLog != nil {
+		config.KeyLogWriter = o.KeyLog()
+	}
 	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.CertificateRequest, From: flow.Server,
 			Attrs: flow.Attrs("cas", authorities(info.AcceptableCAs))})
@@ -178,7 +181,6 @@ func (o *Origin) base(name string) *tls.Config {
 		// another (resumed-under-wrong-name).
 		ClientSessionCache:          tls.NewLRUClientSessionCache(32),
 		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                o.KeyLog,
 	}
 	if o.Renegotiation != Never {
 		// Freely: crypto/tls counts per connection, we count per exchange.

@@ -56,7 +56,9 @@ type Options struct {
 	Recorder *flow.Recorder
 	Buffers  *httpconn.Buffers
 	Resolver *net.Resolver // nil: the system's
-	KeyLog   io.Writer     // gets the secrets of handshakes in the format of SSLKEYLOGFILE; nil: they are not given away
+	// KeyLog is asked at each handshake where to write its secrets, in the format
+	// of SSLKEYLOGFILE; nil, or nil from it: nowhere.
+	KeyLog func() io.Writer
 }
 
 // Origin is one server behind the door. Its methods may be called concurrently.
