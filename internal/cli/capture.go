@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +22,8 @@ type captureFlags struct {
 	ringSize int64
 	ringKeep int
 	duration time.Duration
+	door     doorFlags
+	alone    bool // without the secrets of the door
 }
 
 func captureCommand(s streams) *cobra.Command {
@@ -32,8 +32,10 @@ func captureCommand(s streams) *cobra.Command {
 		Use:   "capture",
 		Short: "Say what happens on an interface, as it happens",
 		Long: `Capture packets from an interface (Linux) and print what trace prints, until it is
-told to end (Ctrl-C). Key logs are read on as they grow. With -w the packets
-are kept too, with the secrets that open them.`,
+told to end (Ctrl-C). Key logs are read on as they grow. When a door runs on this
+computer, its own connections, to clients and to origins, are opened with its
+secrets: those that begin after the capture. With -w the packets are kept too,
+with the secrets that open them.`,
 		Example: `  fanlight capture -i eth0 --port 443
   SSLKEYLOGFILE=/tmp/keys curl https://shop.test & fanlight capture -i lo --port 443 --keys /tmp/keys -w shop.pcapng
   fanlight capture -i any -w ring.pcapng --ring-size 100 --ring-files 10`,
@@ -43,10 +45,12 @@ are kept too, with the secrets that open them.`,
 	flags := c.Flags()
 	flags.StringVarP(&f.iface, "interface", "i", sniff.Any, "interface to capture on; any: all of them")
 	flags.UintSliceVar(&f.ports, "port", nil, "only packets from or to these ports")
-	flags.StringVarP(&f.keep, "write", "w", "", "keep the packets in this pcapng file")
+	flags.StringVarP(&f.keep, "write", "w", "", "keep the packets in this new pcapng file; with a limit below in several, numbered")
 	flags.Int64Var(&f.ringSize, "ring-size", 0, "begin a new file after so many megabytes")
 	flags.IntVar(&f.ringKeep, "ring-files", 0, "keep only so many files")
 	flags.DurationVar(&f.duration, "duration", 0, "end after this time")
+	flags.BoolVar(&f.alone, "no-door-keys", false, "do not ask the running door for its secrets")
+	f.door.add(c)
 	f.add(c)
 	return c
 }
@@ -64,7 +68,7 @@ func (f *captureFlags) capture(ctx context.Context, s streams) error {
 		return failWith(exitUsage, err)
 	}
 	ports, err := portNumbers(f.ports)
-	if err != nil {
+	if err = errors.Join(err, f.ringFault()); err != nil {
 		return failWith(exitUsage, err)
 	}
 	if f.duration > 0 {
@@ -72,23 +76,26 @@ func (f *captureFlags) capture(ctx context.Context, s streams) error {
 		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
+	follower, err := f.follow(ctx, s, keys, logs) // before the first packet, so that no handshake lacks its secrets
+	if err != nil {
+		return err
+	}
+	defer follower.end()
 	handle, err := sniff.Open(ctx, sniff.Options{Interface: f.iface, Ports: ports})
 	if err != nil {
 		return captureError(err)
 	}
 	defer handle.Close()
-	keeper, err := f.keeper(handle)
+	keeper, err := f.keeper(handle, s.err)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
-	follower := &keyFollower{keys: keys, keeper: keeper}
-	for _, path := range logs {
-		follower.logs = append(follower.logs, &grownFile{path: path})
-	}
+	follower.keeper = keeper
 	follower.look()
 	opts := dissect.Options{Source: f.iface, Keys: keys, Hash: f.hash, Hold: liveHold,
 		Read: func(b *pcap.Batch) { follower.look(); keeper.batch(b) }}
-	err = view.run(context.WithoutCancel(ctx), handle, opts, func() []error { return []error{keeper.close()} })
+	err = view.run(context.WithoutCancel(ctx), handle, opts, nil)
+	err = errors.Join(keeper.close(), err)
 	if _, lost := handle.Stats(); lost > 0 {
 		fmt.Fprintf(s.err, "fanlight: %d packets were lost: they came faster than they were read\n", lost)
 	}
@@ -113,96 +120,4 @@ func portNumbers(list []uint) (ports []uint16, err error) {
 		ports = append(ports, uint16(p))
 	}
 	return ports, nil
-}
-
-// keeper writes the packets of a capture to files. A nil one writes nothing.
-type keeper struct {
-	ring  *pcap.Ring
-	iface int
-	err   error
-}
-
-func (f *captureFlags) keeper(h *sniff.Handle) (*keeper, error) {
-	if f.keep == "" {
-		if f.ringSize != 0 || f.ringKeep != 0 {
-			return nil, errors.New("--ring-size and --ring-files need -w FILE")
-		}
-		return nil, nil
-	}
-	ring, err := pcap.NewRing(f.keep, f.ringSize*1e6, f.ringKeep, pcap.WriterOptions{Application: "Fanlight"})
-	if err != nil {
-		return nil, err
-	}
-	return &keeper{ring: ring, iface: ring.AddInterface(h.Link(), 0, f.iface)}, nil
-}
-
-func (k *keeper) secrets(data []byte) {
-	if k != nil && k.err == nil && len(data) > 0 {
-		k.err = k.ring.WriteSecrets(pcap.Secrets{Kind: pcap.TLSKeyLog, Data: data})
-	}
-}
-
-func (k *keeper) batch(b *pcap.Batch) {
-	if k == nil || k.err != nil {
-		return
-	}
-	for i := range b.Packets {
-		p := &b.Packets[i]
-		if k.err = k.ring.WritePacket(k.iface, p.Time, p.Length, p.Data); k.err != nil {
-			return
-		}
-	}
-	k.err = k.ring.Flush()
-}
-
-func (k *keeper) close() error {
-	if k == nil {
-		return nil
-	}
-	if err := errors.Join(k.err, k.ring.Close()); err != nil {
-		return fmt.Errorf("keep packets: %w", err)
-	}
-	return nil
-}
-
-// keyFollower reads key logs as they grow.
-type keyFollower struct {
-	keys   *dissect.Keys
-	keeper *keeper
-	logs   []*grownFile
-}
-
-func (f *keyFollower) look() {
-	for _, log := range f.logs {
-		if data := log.news(); len(data) > 0 {
-			f.keys.AddKeyLog(data)
-			f.keeper.secrets(data)
-		}
-	}
-}
-
-// grownFile is a file that grows, or will exist later.
-type grownFile struct {
-	path string
-	read int64
-}
-
-// news gives the whole lines that came since.
-func (g *grownFile) news() []byte {
-	file, err := os.Open(g.path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.NewSectionReader(file, g.read, 16<<20))
-	if err != nil {
-		return nil
-	}
-	for i := len(data) - 1; i >= 0; i-- {
-		if data[i] == '\n' {
-			g.read += int64(i + 1)
-			return data[:i+1]
-		}
-	}
-	return nil
 }

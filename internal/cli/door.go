@@ -15,6 +15,9 @@ import (
 // doorFlags find the running door: by its socket, or by its configuration.
 type doorFlags struct{ control, config string }
 
+// named tells whether the user said which door is meant.
+func (d *doorFlags) named() bool { return d.control != "" || d.config != defaultConfig }
+
 func (d *doorFlags) add(c *cobra.Command) {
 	c.PersistentFlags().StringVar(&d.control, "control", "", "control `socket` of the running door")
 	c.PersistentFlags().StringVarP(&d.config, "config", "c", defaultConfig, "configuration `file` of the running door")

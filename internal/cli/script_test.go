@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ func TestMain(m *testing.M) {
 //	waittext FILE TEXT          wait until a file holds the text
 //	expand FILE...              replace $VAR in files
 //	terminate WORD              SIGTERM to the background command with that argument
+//	interrupt WORD              SIGINT to it
+//
+// and the condition [root]: packets can be captured here.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "scripts"),
@@ -50,9 +54,15 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each program waits a second at its end
 			return os.MkdirAll(home, 0o700)
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("condition %s is not known", name)
+			}
+			return runtime.GOOS == "linux" && os.Geteuid() == 0, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode, "freeport": freePort, "waitport": waitPort,
-			"waittext": waitText, "expand": expand, "terminate": terminate,
+			"waittext": waitText, "expand": expand, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT),
 		},
 	})
 }
@@ -148,13 +158,15 @@ func expand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func terminate(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1, "terminate WORD")
-	for _, cmd := range ts.BackgroundCmds() {
-		if slices.Contains(cmd.Args, args[0]) {
-			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
-			return
+func signalWith(sig syscall.Signal) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		usage(ts, neg, len(args) == 1, "terminate|interrupt WORD")
+		for _, cmd := range ts.BackgroundCmds() {
+			if slices.Contains(cmd.Args, args[0]) {
+				ts.Check(cmd.Process.Signal(sig))
+				return
+			}
 		}
+		ts.Fatalf("no background command has the argument %s", args[0])
 	}
-	ts.Fatalf("no background command has the argument %s", args[0])
 }

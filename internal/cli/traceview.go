@@ -72,6 +72,8 @@ func (f *traceFlags) view(s streams) (*view, error) {
 	return v, nil
 }
 
+// run prints all of a source. Damage, if there is such a function, tells at the
+// end of faults that did not stop it.
 func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, damage func() []error) error {
 	began := time.Now()
 	o.Exchange, o.Conn = v.exchange, v.conn
@@ -81,7 +83,10 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	}
 	counts, err := dissect.New(o).Run(ctx, src)
 	v.progress.end()
-	faults := append(damage(), err)
+	faults := []error{err}
+	if damage != nil {
+		faults = append(damage(), err)
+	}
 	found := explain.Run(rules.All(), &v.kept)
 	v.found = found
 	v.print.findings(found, &v.kept)

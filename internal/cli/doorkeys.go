@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"fanlight/internal/app"
+)
+
+// doorKeys follows the secrets of the running door's handshakes: when it ends,
+// those of the next one.
+type doorKeys struct {
+	client *app.Client
+	err    io.Writer
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu   sync.Mutex
+	came []byte // since the last news
+}
+
+const (
+	doorAgain   = time.Second // until a door is looked for again
+	doorLine    = 4 << 10     // a longer line is no secret
+	maxDoorNews = 4 << 20     // that wait for the next packet
+)
+
+// secrets begins to follow the door, and has done so when it returns if one
+// runs. It is nil if there cannot be any.
+func (d *doorFlags) secrets(ctx context.Context, err io.Writer) *doorKeys {
+	client, fault := d.client()
+	switch {
+	case errors.Is(fault, fs.ErrNotExist) && !d.named():
+		return nil
+	case fault != nil:
+		withoutDoor(err, fault)
+		return nil
+	}
+	k := &doorKeys{client: client, err: err}
+	ctx, k.cancel = context.WithCancel(ctx)
+	body, fault := client.KeyLog(ctx)
+	switch {
+	case refuses(fault):
+		k.cancel()
+		withoutDoor(err, fault)
+		return nil
+	case fault != nil && d.named():
+		withoutDoor(err, fault) // until it runs
+	}
+	k.done.Go(func() { k.follow(ctx, body) })
+	return k
+}
+
+func withoutDoor(err io.Writer, why error) {
+	fmt.Fprintln(err, "fanlight: without the secrets of the running door: "+visible(why.Error()))
+}
+
+// refuses tells a door that does not give its secrets from none.
+func refuses(err error) bool {
+	return err != nil && (!errors.Is(err, app.ErrNoDoor) || errors.Is(err, fs.ErrPermission))
+}
+
+// follow reads a key log, nil if no door runs, and then that of the next door.
+func (k *doorKeys) follow(ctx context.Context, log io.ReadCloser) {
+	for {
+		if log != nil {
+			k.read(log)
+		}
+		select {
+		case <-time.After(doorAgain):
+		case <-ctx.Done():
+			return
+		}
+		var err error
+		log, err = k.client.KeyLog(ctx)
+		if refuses(err) && ctx.Err() == nil {
+			withoutDoor(k.err, err)
+			return
+		}
+	}
+}
+
+// read gathers lines until the door ends.
+func (k *doorKeys) read(log io.ReadCloser) {
+	defer log.Close()
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, doorLine)
+	for lines.Scan() {
+		k.mu.Lock()
+		if len(k.came) > maxDoorNews {
+			k.came = nil // no packet was captured for as long: they are not of ours
+		}
+		k.came = append(append(k.came, lines.Bytes()...), '\n')
+		k.mu.Unlock()
+	}
+}
+
+// news gives the lines that came since.
+func (k *doorKeys) news() []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	came := k.came
+	k.came = nil
+	return came
+}
+
+// end ends following.
+func (k *doorKeys) end() {
+	k.cancel()
+	k.done.Wait()
+}
