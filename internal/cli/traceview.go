@@ -31,18 +31,14 @@ type view struct {
 	ladder   bool
 	live     bool // what is printed is shown at once
 
-	kept    flow.Trace                       // for the rules, bounded
-	dropped int                              // connections that were not kept
-	well    int                              // of those kept, all in front of it are eventful
-	waiting map[flow.ConnID][]*flow.Exchange // what a filter decides when all is known of the connection
-	waits   int
-	found   []explain.Finding
-	summary flow.SummaryRecord
+	kept     kept                             // for the rules
+	waiting  map[flow.ConnID][]*flow.Exchange // what a filter decides when all is known of the connection
+	waits    int                              // how many these are
+	waitSize int                              // bytes of them, about
+	hasty    int                              // exchanges that could not wait
+	found    []explain.Finding
+	summary  flow.SummaryRecord
 }
-
-// keptConns bounds the connections that are explained together. Of more, those
-// that went well are left out first.
-const keptConns = 5000
 
 // printer is one form of output.
 type printer interface {
@@ -57,7 +53,7 @@ func (f *traceFlags) view(s streams) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{selection: sel, s: s, out: bufio.NewWriterSize(s.out, 64<<10), failOn: f.failOn, ladder: f.ladder,
+	v := &view{selection: sel, s: s, out: bufio.NewWriterSize(s.out, 64<<10), failOn: f.failOn, ladder: f.ladder, kept: newKept(keptConns, keptBytes),
 		waiting: map[flow.ConnID][]*flow.Exchange{}}
 	if _, err := severity(f.failOn); err != nil {
 		return nil, err
@@ -87,9 +83,9 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	if damage != nil {
 		faults = append(damage(), err)
 	}
-	found := explain.Run(rules.All(), &v.kept)
+	found := explain.Run(rules.All(), &v.kept.Trace)
 	v.found = found
-	v.print.findings(found, &v.kept)
+	v.print.findings(found, &v.kept.Trace)
 	v.summary.Type, v.summary.Findings = "summary", len(found)
 	v.summary.Packets, v.summary.Bytes = &counts.Packets, counts.Bytes
 	v.summary.ElapsedMS = float64(time.Since(began)) / float64(time.Millisecond)
@@ -111,9 +107,14 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 
 // leftOut says what is missing in what was printed, and why.
 func (v *view) leftOut(counts *dissect.Counts) {
-	if v.dropped > 0 {
-		fmt.Fprintf(v.s.err, "fanlight: %d of %d connections were printed, but not kept for findings and drawing\n", v.dropped, v.summary.Connections)
+	say := func(n int, format string, more ...any) {
+		if n > 0 {
+			fmt.Fprintf(v.s.err, "fanlight: "+format+"\n", append([]any{n}, more...)...)
+		}
 	}
+	say(v.kept.dropped, "%d of %d connections were printed, but not kept for findings and drawing", v.summary.Connections)
+	say(len(v.kept.bared), "of %d connections the header fields of exchanges that went well were not kept for findings")
+	say(v.hasty, "%d exchanges were filtered before all was known of their connections")
 	for _, why := range slices.Sorted(maps.Keys(counts.Skipped)) {
 		fmt.Fprintf(v.s.err, "fanlight: %d packets were not read: %s\n", counts.Skipped[why], why)
 	}
@@ -131,15 +132,25 @@ func (v *view) reading(then func(*pcap.Batch)) func(*pcap.Batch) {
 	}
 }
 
-// waitLimit bounds the exchanges that wait for the end of their connections.
-const waitLimit = 20_000
+// Limits on the exchanges that wait for the end of their connections: their
+// number, and their bytes together.
+const (
+	waitLimit = 20_000
+	waitBytes = 16 << 20
+)
 
 func (v *view) exchange(c *flow.Conn, x *flow.Exchange) {
-	if v.filter != nil && v.waits < waitLimit {
-		v.waiting[c.ID] = append(v.waiting[c.ID], x)
-		v.waits++
+	if v.filter == nil {
+		v.printExchange(c, x)
 		return
 	}
+	if size := x.Size(); v.waits < waitLimit && v.waitSize+size <= waitBytes {
+		v.waiting[c.ID] = append(v.waiting[c.ID], x)
+		v.waits++
+		v.waitSize += size
+		return
+	}
+	v.hasty++
 	v.printExchange(c, x)
 }
 
@@ -160,6 +171,7 @@ func (v *view) show() {
 func (v *view) conn(c *flow.Conn) {
 	for _, x := range v.waiting[c.ID] {
 		v.waits--
+		v.waitSize -= x.Size()
 		v.printExchange(c, x)
 	}
 	delete(v.waiting, c.ID)
@@ -169,36 +181,7 @@ func (v *view) conn(c *flow.Conn) {
 	v.summary.Connections++
 	v.print.conn(c)
 	v.show()
-	v.keep(c)
-}
-
-// keep keeps a connection for the rules. When there is no room, the oldest that
-// went well makes it.
-func (v *view) keep(c *flow.Conn) {
-	if len(v.kept.Conns) < keptConns {
-		v.kept.Conns = append(v.kept.Conns, c)
-		return
-	}
-	v.dropped++
-	if uneventful(c) {
-		return
-	}
-	for ; v.well < len(v.kept.Conns); v.well++ {
-		if uneventful(v.kept.Conns[v.well]) {
-			v.kept.Conns = append(slices.Delete(v.kept.Conns, v.well, v.well+1), c)
-			return
-		}
-	}
-}
-
-// uneventful tells that nothing on a connection asks for an explanation.
-func uneventful(c *flow.Conn) bool {
-	for i := range c.Events {
-		if c.Events[i].Kind.Notable() {
-			return false
-		}
-	}
-	return true
+	v.kept.add(c)
 }
 
 // verdict gives the exit code of --fail-on.
