@@ -115,6 +115,7 @@ func (v *view) leftOut(counts *dissect.Counts) {
 	say(v.kept.dropped, "%d of %d connections were printed, but not kept for findings and drawing", v.summary.Connections)
 	say(len(v.kept.bared), "of %d connections the header fields of exchanges that went well were not kept for findings")
 	say(v.hasty, "%d exchanges were filtered before all was known of their connections")
+	say(counts.Evicted, "%d connections were ended in the record because too much was open; what came later was read as other connections")
 	for _, why := range slices.Sorted(maps.Keys(counts.Skipped)) {
 		fmt.Fprintf(v.s.err, "fanlight: %d packets were not read: %s\n", counts.Skipped[why], why)
 	}

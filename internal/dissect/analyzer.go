@@ -60,6 +60,7 @@ type Counts struct {
 	Bytes   int64          // on the wire
 	Other   int            // packets that are neither TCP nor QUIC
 	Skipped map[string]int // packets that could not be read, by why
+	Evicted int            // connections whose records ended for want of room
 }
 
 func (c *Counts) skip(why string) {
@@ -71,6 +72,7 @@ func (c *Counts) skip(why string) {
 
 func (c *Counts) add(o *Counts) {
 	c.Other += o.Other
+	c.Evicted += o.Evicted
 	for why, n := range o.Skipped {
 		if c.Skipped == nil {
 			c.Skipped = map[string]int{}

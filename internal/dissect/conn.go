@@ -36,6 +36,7 @@ type conn struct {
 	answered bool
 	noise    [flow.WindowOpen + 1]int
 	mark     reassembly.Mark // of the last packet
+	memory   memory
 }
 
 // identity is what a connection and its exchanges are called in the output;
@@ -166,8 +167,12 @@ func (c *conn) emit(m reassembly.Mark, e flow.Event) {
 	}
 	e.Packet = m.Packet
 	x := c.rec.Fold(e, keptEvents)
+	maimed := c.memory.grew(c.rec, &e)
 	if x != nil && e.Kind == flow.ExchangeDone {
 		c.w.exchange(c, x)
+	}
+	if maimed {
+		c.emit(m, flow.Event{Kind: flow.BufferFull, Text: headerDropped})
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // detect finds out by its first bytes which protocol this is.
 type detect struct {
 	choose func(name string) speaker
-	held   []heldPiece // before the decision
+	pieces []heldPiece // before the decision
 	inner  speaker
 }
 
@@ -24,12 +24,12 @@ const decideWith = 5 // bytes
 
 func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
 	if d.inner == nil {
-		if len(d.held) > 0 && d.held[len(d.held)-1].dir == dir {
-			p = append(d.held[len(d.held)-1].p, p...)
-			d.held = d.held[:len(d.held)-1]
+		if len(d.pieces) > 0 && d.pieces[len(d.pieces)-1].dir == dir {
+			p = append(d.pieces[len(d.pieces)-1].p, p...)
+			d.pieces = d.pieces[:len(d.pieces)-1]
 		}
-		if len(p) < decideWith && len(d.held) < decideWith {
-			d.held = append(d.held, heldPiece{dir, bytes.Clone(p), m})
+		if len(p) < decideWith && len(d.pieces) < decideWith {
+			d.pieces = append(d.pieces, heldPiece{dir, bytes.Clone(p), m})
 			return
 		}
 		if p = proxyHeader(dir, p); len(p) == 0 {
@@ -42,9 +42,9 @@ func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
 
 func (d *detect) decide(name string) {
 	d.inner = d.choose(name)
-	held := d.held
-	d.held = nil
-	for _, h := range held {
+	pieces := d.pieces
+	d.pieces = nil
+	for _, h := range pieces {
 		d.inner.bytes(h.dir, h.p, h.m)
 	}
 }
@@ -62,12 +62,20 @@ func (d *detect) end(dir int, clean bool, m reassembly.Mark) {
 }
 
 func (d *detect) over(m reassembly.Mark) {
-	if d.inner == nil && len(d.held) > 0 {
-		d.decide(protocolOf(d.held[0].dir, d.held[0].p))
+	if d.inner == nil && len(d.pieces) > 0 {
+		d.decide(protocolOf(d.pieces[0].dir, d.pieces[0].p))
 	}
 	if d.inner != nil {
 		d.inner.over(m)
 	}
+}
+
+// held leaves out its few pieces.
+func (d *detect) held() int {
+	if d.inner == nil {
+		return 0
+	}
+	return d.inner.held()
 }
 
 // Names of protocols as choose knows them.
@@ -128,3 +136,4 @@ func (opaque) bytes(int, []byte, reassembly.Mark) {}
 func (opaque) skip(int, int64, reassembly.Mark)   {}
 func (opaque) end(int, bool, reassembly.Mark)     {}
 func (opaque) over(reassembly.Mark)               {}
+func (opaque) held() int                          { return 0 }

@@ -60,6 +60,8 @@ func (h *http2) over(m reassembly.Mark) {
 	}
 }
 
+func (h *http2) held() int { return h.wire.Held() + len(h.streams)*2*messageCost }
+
 func (h *http2) event(e *httpwire.H2Event) {
 	switch e.Kind {
 	case httpwire.H2Data:

@@ -521,3 +521,14 @@ func (h *http1) settle(x *message, outcome string, m reassembly.Mark) {
 	}
 	h.done(x, outcome, m)
 }
+
+// messageCost is an exchange that is not over.
+const messageCost = 128
+
+func (h *http1) held() int {
+	n := cap(h.req.buf) + cap(h.res.buf) + (len(h.waiting)+len(h.late))*messageCost
+	if h.inner != nil {
+		n += h.inner.held()
+	}
+	return n
+}

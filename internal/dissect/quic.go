@@ -32,6 +32,7 @@ type quicConn struct {
 	bytes    [2]int64
 	closed   bool
 	emit     func(*quicwire.Event)
+	memory   memory
 }
 
 const (
@@ -70,6 +71,7 @@ func (w *worker) datagram(m reassembly.Mark) bool {
 	c.bytes[dir] += int64(in.PayloadLen)
 	c.last, c.mark = m.Time, m
 	c.wire.Datagram(dir, in.Payload, c.emit)
+	w.chargeQUIC(c)
 	return true
 }
 
@@ -86,6 +88,7 @@ func (w *worker) dropQUIC(since int64) {
 	for _, c := range idle {
 		c.settle()
 		delete(w.quic, c.key)
+		w.heldQUIC -= c.memory.charged
 	}
 }
 
@@ -97,7 +100,14 @@ func (w *worker) crowdedOutQUIC() {
 		last = append(last, c.last)
 	}
 	slices.Sort(last)
-	w.dropQUIC(last[len(last)/4])
+	since := last[len(last)/4]
+	for _, c := range w.quic {
+		if c.last <= since {
+			w.counts.Evicted++
+			c.add(c.mark, flow.Event{Kind: flow.BufferFull, Text: crowdedOut})
+		}
+	}
+	w.dropQUIC(since)
 }
 
 func (c *quicConn) add(m reassembly.Mark, e flow.Event) {
@@ -106,6 +116,7 @@ func (c *quicConn) add(m reassembly.Mark, e flow.Event) {
 	}
 	e.Packet = m.Packet
 	c.rec.Fold(e, keptEvents)
+	c.memory.grew(c.rec, &e)
 }
 
 func (c *quicConn) event(e *quicwire.Event) {

@@ -76,6 +76,14 @@ func (s *secure) over(m reassembly.Mark) {
 	}
 }
 
+func (s *secure) held() int {
+	n := s.session.Held() + cap(s.ahead)
+	if s.inner != nil {
+		n += s.inner.held()
+	}
+	return n
+}
+
 // fail records that the first handshake came to nothing.
 func (s *secure) fail(dir int) {
 	if !s.hello || s.failed || s.gap && s.fatal == "" {

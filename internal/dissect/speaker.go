@@ -30,6 +30,8 @@ type speaker interface {
 	// over tells that nothing more will come: what is open stays so. A speaker
 	// emits the end of its exchanges.
 	over(m reassembly.Mark)
+	// held is how many bytes of memory it holds now, about.
+	held() int
 }
 
 // recorder is what a speaker emits to.

@@ -51,6 +51,8 @@ func (w *webSocket) skip(dir int, n int64, _ reassembly.Mark) {
 	w.dirs[dir].Skip(n, w.emit)
 }
 
+func (w *webSocket) held() int { return 0 }
+
 func (w *webSocket) end(int, bool, reassembly.Mark) {}
 
 func (w *webSocket) over(m reassembly.Mark) {

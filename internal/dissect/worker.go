@@ -18,20 +18,22 @@ type flowKey struct{ low, high netip.AddrPort }
 
 // worker follows the connections that are its share.
 type worker struct {
-	a      *Analyzer
-	source string
-	dec    packet.Decoder
-	info   packet.Info
-	flows  map[flowKey]*conn
-	quic   map[flowKey]*quicConn
-	oldest *conn // of a list in the order of their last packets
-	newest *conn
-	ending []*conn // done, in the order they were
-	now    int64
-	swept  int64 // when idle QUIC connections were looked for
-	out    []output
-	number int // of the packet in hand
-	counts Counts
+	a        *Analyzer
+	source   string
+	dec      packet.Decoder
+	info     packet.Info
+	flows    map[flowKey]*conn
+	quic     map[flowKey]*quicConn
+	heldQUIC int   // as held
+	oldest   *conn // of a list in the order of their last packets
+	newest   *conn
+	ending   []*conn // done, in the order they were
+	held     int     // bytes of memory that connections take, about
+	now      int64
+	swept    int64 // when idle QUIC connections were looked for
+	out      []output
+	number   int // of the packet in hand
+	counts   Counts
 
 	scratch tlswire.Scratch
 	at      atomic.Int64 // number of the packet in hand; all before it are done
@@ -108,7 +110,7 @@ func (w *worker) segment(m reassembly.Mark) {
 	}
 	if c == nil {
 		if len(w.flows) >= openLimit {
-			w.drop(w.oldest)
+			w.evict(w.oldest)
 		}
 		c = w.begin(key, swapped, m)
 	} else {
@@ -124,6 +126,8 @@ func (w *worker) segment(m reassembly.Mark) {
 		c.done = true
 		w.ending = append(w.ending, c)
 	}
+	c.charge()
+	w.makeRoom()
 }
 
 func keyOf(src, dst netip.AddrPort) (key flowKey, swapped bool) {
@@ -196,6 +200,7 @@ func (w *worker) tidy() {
 func (w *worker) drop(c *conn) {
 	c.settle()
 	w.remove(c)
+	w.held -= c.memory.charged
 	if w.flows[c.key] == c {
 		delete(w.flows, c.key)
 	}

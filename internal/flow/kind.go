@@ -26,7 +26,7 @@ const (
 	OutOfOrder     // bytes came before those in front of them; Bytes
 	Overlap        // bytes came again and were others; Bytes; the first ones count
 	Gap            // bytes passed that were not captured; Bytes
-	BufferFull     // bytes, or exchanges, were dropped by us to bound memory; Bytes, or Text
+	BufferFull     // bytes or exchanges were dropped by us, or the record ended, to bound memory; Bytes, or Text
 	KeepAlive      // a probe of an idle connection
 	ZeroWindow     // From takes no more bytes for now
 	WindowOpen     // From takes bytes again

@@ -54,22 +54,29 @@ func listSize(list []string) int {
 
 // Shrink makes the record take at most so many bytes, as far as it can: the
 // oldest exchanges that are over leave, counted as forgotten; then header fields;
-// then the oldest events; then exchanges that are not over.
-func (c *Conn) Shrink(size int) {
-	for _, drop := range []func(excess int){c.dropOver, c.dropHeader, c.dropEvents, c.dropExchanges} {
-		excess := c.Size() - size
+// then the oldest events; then exchanges that are not over. So that it is not done
+// for each event, half of the size is made free. It tells whether anything was
+// lost but exchanges that were over.
+func (c *Conn) Shrink(size int) (maimed bool) {
+	if c.Size() <= size {
+		return false
+	}
+	for i, drop := range []func(excess int){c.dropOver, c.dropHeader, c.dropEvents, c.dropExchanges} {
+		excess := c.Size() - size/2
 		if excess <= 0 {
-			return
+			break
 		}
 		drop(excess)
+		maimed = i > 0
 	}
+	return maimed
 }
 
 func (c *Conn) dropOver(excess int) {
 	headers := c.eventHeaders()
 	gone := 0
 	for _, x := range c.Exchanges {
-		if excess > 0 && x.Outcome != "" {
+		if excess > 0 && x.Over {
 			excess -= x.Size() + c.clearHeaders(headers[x.ID])
 			gone++
 		}

@@ -46,9 +46,9 @@ func TestSizeGrows(t *testing.T) {
 func TestShrink(t *testing.T) {
 	for _, test := range []struct{ limit, exchanges, events, headers int }{
 		{1 << 20, 20, 39, 20},
-		{200_000, 9, 39, 9},
+		{200_000, 4, 39, 4}, // to its half
 		{20_000, 1, 39, 0},
-		{3000, 1, 13, 0},
+		{3000, 1, 4, 0},
 		{10, 0, 0, 0},
 	} {
 		c := sized(20, 10_000)

@@ -1,5 +1,7 @@
 package httpwire
 
+import "unsafe"
+
 // H2Kind says what an H2Event reports. The comment on each constant names the
 // fields it uses besides Kind, Dir and Offset.
 type H2Kind uint8
@@ -113,6 +115,17 @@ func NewH2() *H2 {
 // (RFC 7540, section 3.2): stream 1 is the request that asked for it, which
 // the client does not send again.
 func (h *H2) Upgraded() { h.highest = max(h.highest, 1) }
+
+// Held is how many bytes of memory the connection takes, about: frames and field
+// blocks that are not complete, and the tables of HPACK.
+func (h *H2) Held() int {
+	n := int(unsafe.Sizeof(*h))
+	for i := range h.sides {
+		s := &h.sides[i]
+		n += cap(s.part) + cap(s.block.bytes) + s.fields.size
+	}
+	return n
+}
 
 // Write reads the next bytes of a direction, cut anywhere. It does not allocate
 // for DATA. What was sent on one side should be written before the answer to

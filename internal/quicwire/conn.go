@@ -66,6 +66,16 @@ func (c *Conn) Datagram(dir int, p []byte, emit func(*Event)) {
 	}
 }
 
+// Held is how many bytes wait for those before them.
+func (c *Conn) Held() (n int) {
+	for dir := range c.crypto {
+		for i := range c.crypto[dir] {
+			n += c.crypto[dir][i].held
+		}
+	}
+	return n
+}
+
 // Counts of the packets that dir sent.
 func (c *Conn) Counts(dir int) Counts {
 	n := c.counts[dir]

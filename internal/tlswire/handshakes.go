@@ -68,5 +68,8 @@ func (h *Handshakes) Add(payload []byte, emit func(typ uint8, body []byte)) erro
 	return nil
 }
 
+// Held is how many bytes of memory the message that is not complete takes.
+func (h *Handshakes) Held() int { return cap(h.buf) }
+
 // Incomplete tells whether the messages so far stop inside one.
 func (h *Handshakes) Incomplete() bool { return len(h.buf) > 0 }

@@ -3,6 +3,7 @@ package tlswire
 import (
 	"bytes"
 	"fmt"
+	"unsafe"
 )
 
 // Session follows one TLS connection from its two streams, and opens what it
@@ -390,4 +391,17 @@ func (s *Session) Decrypted() (state State, whyNot string) {
 		state = No
 	}
 	return state, s.why
+}
+
+// Held is how many bytes of memory the session takes, about.
+func (s *Session) Held() int {
+	n := int(unsafe.Sizeof(*s)) + s.heldSize
+	for dir := range s.half {
+		h := &s.half[dir]
+		n += cap(h.buf) + h.messages.Held()
+		if s.hs != nil {
+			n += cap(s.hs.said[dir])
+		}
+	}
+	return n
 }

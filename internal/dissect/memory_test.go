@@ -1,0 +1,160 @@
+package dissect
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/packet"
+	"fanlight/internal/pcap"
+)
+
+// segments is a source of packets that a test makes up.
+type segments struct {
+	batches []pcap.Batch
+	number  int
+	next    map[int]*[2]uint32 // sequence numbers by connection
+}
+
+const linkRaw = 101
+
+// add has a side of a connection, known by its number, send bytes to or from
+// port 80, a millisecond after those before it.
+func (s *segments) add(conn, dir int, flags uint8, payload string) {
+	if s.next == nil {
+		s.next = map[int]*[2]uint32{}
+	}
+	if s.next[conn] == nil {
+		s.next[conn] = &[2]uint32{1000, 5000}
+	}
+	seq := s.next[conn]
+	ip := make([]byte, 40, 40+len(payload))
+	ip[0], ip[8], ip[9], ip[32], ip[33] = 0x45, 64, 6, 5<<4, flags
+	binary.BigEndian.PutUint16(ip[2:], uint16(40+len(payload)))
+	ends := [2][]byte{{10, 0, byte(conn >> 8), byte(conn)}, {192, 0, 2, 1}}
+	ports := [2]uint16{40000, 80}
+	copy(ip[12:], ends[dir])
+	copy(ip[16:], ends[1-dir])
+	binary.BigEndian.PutUint16(ip[20:], ports[dir])
+	binary.BigEndian.PutUint16(ip[22:], ports[1-dir])
+	binary.BigEndian.PutUint32(ip[24:], seq[dir])
+	binary.BigEndian.PutUint32(ip[28:], seq[1-dir])
+	ip[34] = 0xff
+	seq[dir] += uint32(len(payload))
+	if flags&(packet.SYN|packet.FIN) != 0 {
+		seq[dir]++
+	}
+	s.number++
+	if s.number%100 == 1 {
+		s.batches = append(s.batches, pcap.Batch{})
+	}
+	b := &s.batches[len(s.batches)-1]
+	b.Packets = append(b.Packets, pcap.Packet{Link: linkRaw, Data: append(ip, payload...), Length: cap(ip),
+		Time: int64(1e18) + int64(s.number)*1e6, HasTime: true, Number: s.number})
+}
+
+// open has a client connect.
+func (s *segments) open(conn int) {
+	s.add(conn, fromClient, packet.SYN, "")
+	s.add(conn, fromServer, packet.SYN|packet.ACK, "")
+	s.add(conn, fromClient, packet.ACK, "")
+}
+
+// send has a side send bytes in segments of up to 60,000.
+func (s *segments) send(conn, dir int, payload string) {
+	for len(payload) > 0 {
+		n := min(len(payload), 60_000)
+		s.add(conn, dir, packet.ACK, payload[:n])
+		payload = payload[n:]
+	}
+}
+
+func (s *segments) NextBatch(b *pcap.Batch) error {
+	if len(s.batches) == 0 {
+		return io.EOF
+	}
+	*b, s.batches = s.batches[0], s.batches[1:]
+	return nil
+}
+
+// run gives all that the packets tell, and the worker that read them.
+func (s *segments) run(t *testing.T) (conns []*flow.Conn, counts Counts, w *worker) {
+	t.Helper()
+	exchanges := 0
+	a := New(Options{Workers: 1, Exchange: func(*flow.Conn, *flow.Exchange) { exchanges++ }, Conn: func(c *flow.Conn) {
+		conns = append(conns, c)
+		exchanges -= c.Forgotten + len(c.Exchanges)
+	}})
+	counts, err := a.Run(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exchanges != 0 {
+		t.Errorf("%d exchanges more than connections have", exchanges)
+	}
+	return conns, counts, a.workers[0]
+}
+
+func hasEvent(c *flow.Conn, kind flow.Kind, text string) bool {
+	for _, e := range c.Events {
+		if e.Kind == kind && e.Text == text {
+			return true
+		}
+	}
+	return false
+}
+
+// Connections that keep long heads open end, those idle longest first, and say
+// so; nothing is left charged.
+func TestOpenConnectionsAreBounded(t *testing.T) {
+	s := &segments{}
+	head := "GET / HTTP/1.1\r\nX: " + strings.Repeat("v", 200_000)
+	const n = 400 // of 200 KB
+	for i := range n {
+		s.open(i)
+		s.send(i, fromClient, head)
+	}
+	conns, counts, w := s.run(t)
+	if len(conns) != n || counts.Evicted < n/6 || counts.Evicted > n/2 {
+		t.Errorf("%d connections, %d ended early", len(conns), counts.Evicted)
+	}
+	for i, c := range conns {
+		if evicted := hasEvent(c, flow.BufferFull, crowdedOut); evicted != (i < counts.Evicted) {
+			t.Errorf("connection %d of %d that were ended early: says so: %v", i, counts.Evicted, evicted)
+		}
+	}
+	if w.held != 0 {
+		t.Errorf("%d bytes are charged at the end", w.held)
+	}
+}
+
+// The record of a connection with long heads keeps the last exchanges; when
+// it is not enough that those leave that are over, it says so.
+func TestRecordIsBounded(t *testing.T) {
+	head := "X: " + strings.Repeat("v", 50_000) + "\r\n\r\n"
+	for _, answered := range []bool{true, false} {
+		s := &segments{}
+		s.open(1)
+		for i := range 100 {
+			s.send(1, fromClient, fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: a\r\n", i)+head)
+			if answered {
+				s.send(1, fromServer, "HTTP/1.1 204 No\r\n\r\n")
+			}
+		}
+		conns, counts, _ := s.run(t)
+		c := conns[0]
+		if len(conns) != 1 || counts.Evicted != 0 || c.Size() > recordBytes+recordBytes/2 {
+			t.Errorf("answered %v: %d connections, %d ended early, the first takes %d bytes", answered, len(conns), counts.Evicted, c.Size())
+		}
+		if said := hasEvent(c, flow.BufferFull, headerDropped); said == answered {
+			t.Errorf("answered %v: header was dropped: %v", answered, said)
+		}
+		if last := c.Exchanges[len(c.Exchanges)-1]; last.Target != "/99" || len(last.RequestHeader) != 2 {
+			t.Errorf("answered %v: the last exchange is %s with %d fields", answered, last.Target, len(last.RequestHeader))
+		}
+	}
+}
