@@ -81,7 +81,7 @@ func (c *Conn) dropOver(excess int) {
 			gone++
 		}
 	}
-	c.forget(gone)
+	c.forget(len(c.Exchanges)-gone, 0)
 }
 
 func (c *Conn) dropHeader(excess int) {
@@ -142,5 +142,5 @@ func (c *Conn) dropExchanges(excess int) {
 	for ; excess > 0 && n < len(c.Exchanges); n++ {
 		excess -= c.Exchanges[n].Size()
 	}
-	c.forget(n)
+	c.forget(len(c.Exchanges)-n, 0)
 }
