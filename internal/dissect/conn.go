@@ -199,7 +199,7 @@ func (c *conn) Note(dir int, kind reassembly.NoteKind, n int64, m reassembly.Mar
 		c.emit(m, flow.Event{Kind: flow.Established})
 	case reassembly.FIN:
 		c.emit(m, flow.Event{Kind: flow.FIN, From: from})
-		c.top.end(dir, true, m)
+		c.top.end(dir, flow.Yes, m)
 	case reassembly.RST:
 		c.reset(dir, m)
 	default:
@@ -238,8 +238,8 @@ func (c *conn) reset(dir int, m reassembly.Mark) {
 	if refused {
 		c.emit(m, flow.Event{Kind: flow.ConnectFailed, Text: "refused"})
 	}
-	c.top.end(dir, false, m)
-	c.top.end(1-dir, false, m)
+	c.top.end(dir, flow.No, m)
+	c.top.end(1-dir, flow.No, m)
 }
 
 // settle hands over the record. A connection that has not ended stays open in

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"fanlight/internal/flow"
 	"fanlight/internal/reassembly"
 )
 
@@ -55,7 +56,7 @@ func (d *detect) skip(dir int, n int64, m reassembly.Mark) {
 	}
 }
 
-func (d *detect) end(dir int, clean bool, m reassembly.Mark) {
+func (d *detect) end(dir int, clean flow.Seen, m reassembly.Mark) {
 	if d.inner != nil {
 		d.inner.end(dir, clean, m)
 	}
@@ -132,8 +133,8 @@ func proxyHeader(dir int, p []byte) []byte {
 // opaque is a protocol that is not read.
 type opaque struct{}
 
-func (opaque) bytes(int, []byte, reassembly.Mark) {}
-func (opaque) skip(int, int64, reassembly.Mark)   {}
-func (opaque) end(int, bool, reassembly.Mark)     {}
-func (opaque) over(reassembly.Mark)               {}
-func (opaque) held() int                          { return 0 }
+func (opaque) bytes(int, []byte, reassembly.Mark)  {}
+func (opaque) skip(int, int64, reassembly.Mark)    {}
+func (opaque) end(int, flow.Seen, reassembly.Mark) {}
+func (opaque) over(reassembly.Mark)                {}
+func (opaque) held() int                           { return 0 }

@@ -45,7 +45,7 @@ func (h *http2) skip(dir int, n int64, m reassembly.Mark) {
 	h.wire.Skip(dir, n, h.take)
 }
 
-func (h *http2) end(int, bool, reassembly.Mark) {}
+func (h *http2) end(int, flow.Seen, reassembly.Mark) {}
 
 // over settles the streams that are still open, in the order of their numbers.
 func (h *http2) over(m reassembly.Mark) {

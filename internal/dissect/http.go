@@ -479,15 +479,20 @@ func (h *http1) skip(dir int, n int64, m reassembly.Mark) {
 
 // end: a response that lasts until the connection closes is complete if it
 // ended cleanly.
-func (h *http1) end(dir int, clean bool, m reassembly.Mark) {
+func (h *http1) end(dir int, clean flow.Seen, m reassembly.Mark) {
 	if h.inner != nil {
 		h.inner.end(dir, clean, m)
 		return
 	}
 	d := h.half(dir)
-	if d.state == inBody && d.framing.Kind == httpwire.UntilClose && clean {
-		h.bodyEnds(dir, d, m)
-		d.state = lost
+	if d.state == inBody && d.framing.Kind == httpwire.UntilClose {
+		switch clean {
+		case flow.Yes:
+			h.bodyEnds(dir, d, m)
+			d.state = lost
+		case flow.NotObserved:
+			d.m.damaged = true
+		}
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 
 // A conversation is written one piece a line: > from the client, < from the
 // server, >- and <- bytes that are missing (their number, ? for nobody knows),
-// >| and <| the end of a direction, >! and <! one that is not clean. ^ in a
+// >| and <| the end of a direction, >! and <! one that is not clean, >|? and <|?
+// one of which that is not known. ^ in a
 // piece stands for CRLF.
 func converse(conversation string, cut int) *h2Record {
 	rec := &h2Record{conn: &flow.Conn{}}
@@ -33,8 +34,12 @@ func converse(conversation string, cut int) *h2Record {
 		}
 		rest := line[1:]
 		switch {
-		case rest == "|", rest == "!":
-			h.end(dir, rest == "|", m)
+		case rest == "|":
+			h.end(dir, flow.Yes, m)
+		case rest == "!":
+			h.end(dir, flow.No, m)
+		case rest == "|?":
+			h.end(dir, flow.NotObserved, m)
 		case strings.HasPrefix(rest, "-"):
 			n, err := strconv.ParseInt(rest[1:], 10, 64)
 			if err != nil {
@@ -129,6 +134,16 @@ var conversations = map[string]struct{ say, want string }{
 		> GET / HTTP/1.0^^
 		< HTTP/1.0 200 OK^^all of it
 		<!
+	`, "GET / 200 truncated\n"},
+	"until an end that could not be read": {`
+		> GET / HTTP/1.0^^
+		< HTTP/1.0 200 OK^^all of it
+		<|?
+	`, "GET / 200 \n"},
+	"cut short by an end that could not be read": {`
+		> GET / HTTP/1.1^Host: a^^
+		< HTTP/1.1 200 OK^Content-Length: 9^^half
+		<|?
 	`, "GET / 200 truncated\n"},
 	"HEAD, 204, 304": {`
 		> HEAD / HTTP/1.1^Host: a^^

@@ -26,7 +26,8 @@ type secure struct {
 	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
 	ahead               []byte // 0-RTT data until the server has said whether it takes it
-	closed              [2]bool
+	closed              [2]bool // by a close_notify that could be read
+	unread              [2]bool // records stayed sealed or were lost: one may have been that
 	broken              [2]bool // not TLS from here on
 	fatal               string  // the alert that ended the handshake, and whose
 	fatalBy             flow.Side
@@ -58,15 +59,29 @@ func (s *secure) skip(dir int, n int64, m reassembly.Mark) {
 	}
 }
 
-func (s *secure) end(dir int, clean bool, m reassembly.Mark) {
+func (s *secure) end(dir int, clean flow.Seen, m reassembly.Mark) {
 	s.mark = m
 	s.session.Close(dir, s.emit)
 	if !s.done {
 		s.fail(dir)
 	}
 	if s.inner != nil {
-		s.inner.end(dir, clean && s.closed[dir], m)
+		s.inner.end(dir, s.clean(dir, clean), m)
 	}
+}
+
+// clean tells whether a direction ended with a close_notify, without which
+// anybody could have cut it (RFC 8446, section 6.1).
+func (s *secure) clean(dir int, below flow.Seen) flow.Seen {
+	switch {
+	case below != flow.Yes:
+		return below
+	case s.closed[dir]:
+		return flow.Yes
+	case s.unread[dir]:
+		return flow.NotObserved
+	}
+	return flow.No
 }
 
 func (s *secure) over(m reassembly.Mark) {
@@ -107,7 +122,8 @@ func (s *secure) message(msg *tlswire.Message) {
 		s.earlyData(msg)
 	case tlswire.EncryptedExtensionsMsg:
 		s.earlyAnswer(msg)
-	case tlswire.BadRecordMsg:
+	case tlswire.BadRecordMsg, tlswire.OpaqueMsg:
+		s.unread[msg.Dir] = true
 		if s.inner != nil {
 			s.inner.skip(msg.Dir, -1, s.mark)
 		}
@@ -151,16 +167,17 @@ func (s *secure) data(msg *tlswire.Message) {
 
 func (s *secure) alert(msg *tlswire.Message) {
 	e := flow.Event{Kind: flow.Alert, From: side(msg.Dir)}
-	if !msg.Sealed {
-		e.Text = tlswire.AlertName(msg.Code)
-		e.Attrs = flow.Attrs(flow.KeyLevel, tlswire.AlertLevelName(msg.Level))
-		if e.Text == "close_notify" {
-			s.closed[msg.Dir] = true
-		} else if !s.done && s.fatal == "" {
-			s.fatal, s.fatalBy = e.Text, e.From
-		}
-	} else {
-		s.closed[msg.Dir] = true // mostly it is; nothing says that the end was not clean
+	if msg.Sealed {
+		s.unread[msg.Dir] = true
+		s.add(e)
+		return
+	}
+	e.Text = tlswire.AlertName(msg.Code)
+	e.Attrs = flow.Attrs(flow.KeyLevel, tlswire.AlertLevelName(msg.Level))
+	if e.Text == "close_notify" {
+		s.closed[msg.Dir] = true
+	} else if !s.done && s.fatal == "" {
+		s.fatal, s.fatalBy = e.Text, e.From
 	}
 	s.add(e)
 }

@@ -25,8 +25,8 @@ type speaker interface {
 	// knows how many.
 	skip(dir int, n int64, m reassembly.Mark)
 	// end tells that a direction ends here; clean: as its protocol below has it
-	// (FIN, under TLS a close_notify).
-	end(dir int, clean bool, m reassembly.Mark)
+	// (FIN, under TLS a close_notify), as far as that could be read.
+	end(dir int, clean flow.Seen, m reassembly.Mark)
 	// over tells that nothing more will come: what is open stays so. A speaker
 	// emits the end of its exchanges.
 	over(m reassembly.Mark)

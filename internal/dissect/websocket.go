@@ -53,7 +53,7 @@ func (w *webSocket) skip(dir int, n int64, _ reassembly.Mark) {
 
 func (w *webSocket) held() int { return 0 }
 
-func (w *webSocket) end(int, bool, reassembly.Mark) {}
+func (w *webSocket) end(int, flow.Seen, reassembly.Mark) {}
 
 func (w *webSocket) over(m reassembly.Mark) {
 	w.rec.emit(m, flow.Event{Kind: flow.TunnelDone, From: w.by, Text: w.closed, Attrs: flow.Attrs(

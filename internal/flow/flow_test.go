@@ -255,3 +255,13 @@ func TestFoldForgetsWhatIsOver(t *testing.T) {
 		t.Errorf("%d exchanges kept though none is over", n)
 	}
 }
+
+// An alert that nobody could read says nothing against one before it.
+func TestFoldKeepsTheAlertThatWasRead(t *testing.T) {
+	c := &Conn{}
+	c.Fold(Event{Kind: Alert, From: Client, Text: "no_renegotiation"}, 0)
+	c.Fold(Event{Kind: Alert, From: Client}, 0)
+	if c.Close.Alert != "no_renegotiation" {
+		t.Errorf("the alert is %q", c.Close.Alert)
+	}
+}

@@ -215,7 +215,7 @@ func (c *Conn) foldTLS(e *Event) {
 		t.Done = No
 	case Alert:
 		if e.Text != "close_notify" {
-			c.Close.Alert = e.Text
+			setIf(&c.Close.Alert, e.Text)
 		}
 	}
 }

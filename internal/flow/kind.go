@@ -39,7 +39,7 @@ const (
 	CertificateRequest // From asked for a certificate during a handshake; Attrs: cas
 	TLSDone            // the handshake is complete; Attrs: version, cipher, alpn, resumed
 	TLSFailed          // the handshake failed; Text: reason as the participant knows it; Attrs: fault, names, issuer, not_after
-	Alert              // Text: alert name; Attrs: level
+	Alert              // Text: alert name, none of one that was encrypted and not read; Attrs: level
 	HelloRequest       // the server asked for a renegotiation (TLS <= 1.2)
 	Renegotiating      // the client began the renegotiation it was asked for
 	Renegotiated       // the renegotiation is complete

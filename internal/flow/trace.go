@@ -20,7 +20,7 @@ func (h How) String() string { return [...]string{"none", "fin", "rst"}[h%3] }
 type Close struct {
 	By    Side
 	How   How
-	Alert string        // alert that came before it, if any
+	Alert string        // alert that came before it, if any that could be read
 	After time.Duration // since the connection started; valid if Ended
 	Why   string        // what only a participant can know
 	Ended bool          // the connection is over

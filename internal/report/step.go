@@ -184,7 +184,15 @@ func name(e *flow.Event) string {
 	case flow.ResponseDone:
 		return "response body"
 	case flow.ExchangeDone:
+		if e.Text == "" {
+			return "outcome not captured"
+		}
 		return "exchange"
+	case flow.Alert:
+		if e.Text == "" {
+			return "encrypted alert"
+		}
+		return "alert"
 	case flow.AuthToken:
 		return "token"
 	}
