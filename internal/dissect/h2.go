@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +21,9 @@ type http2 struct {
 	streams  map[uint32]*stream // that are not over
 	highest  uint32             // stream that the client opened
 	served   int
-	idleFrom int64 // when the last open stream was over; 0: not known
-	crowded  bool  // streams were given up because too many were open
+	idleFrom int64   // when the last open stream was over; 0: not known
+	lost     [2]bool // where the next frame begins is not known
+	crowded  bool    // streams were given up because too many were open
 }
 
 // maxStreams bounds what is kept of streams that are not over, to as many as a
@@ -45,16 +47,27 @@ func (h *http2) skip(dir int, n int64, m reassembly.Mark) {
 	h.wire.Skip(dir, n, h.take)
 }
 
-func (h *http2) end(int, flow.Seen, reassembly.Mark) {}
+// end: what the server has not answered when it ends it will not.
+func (h *http2) end(dir int, _ flow.Seen, m reassembly.Mark) {
+	if h.mark = m; dir == fromServer {
+		h.settleAll(func(s *stream) bool { return !s.resDone })
+	}
+}
 
-// over settles the streams that are still open, in the order of their numbers.
 func (h *http2) over(m reassembly.Mark) {
 	h.mark = m
+	h.settleAll(func(*stream) bool { return true })
+}
+
+// settleAll settles open streams in the order of their numbers.
+func (h *http2) settleAll(which func(*stream) bool) {
 	open := make([]*stream, 0, len(h.streams))
 	for _, s := range h.streams {
-		open = append(open, s)
+		if which(s) {
+			open = append(open, s)
+		}
 	}
-	slices.SortFunc(open, func(a, b *stream) int { return int(a.number) - int(b.number) })
+	slices.SortFunc(open, func(a, b *stream) int { return cmp.Compare(a.number, b.number) })
 	for _, s := range open {
 		h.settle(s)
 	}
@@ -63,6 +76,9 @@ func (h *http2) over(m reassembly.Mark) {
 func (h *http2) held() int { return h.wire.Held() + len(h.streams)*2*messageCost }
 
 func (h *http2) event(e *httpwire.H2Event) {
+	if e.Kind != httpwire.H2Irregular {
+		h.lost[e.Dir] = false
+	}
 	switch e.Kind {
 	case httpwire.H2Data:
 		h.data(e)
@@ -102,7 +118,7 @@ func (h *http2) irregular(e *httpwire.H2Event) {
 	case s != nil:
 		s.damaged = s.damaged || e.Text == httpwire.H2Gap
 	case e.Text == httpwire.H2Gap || e.Text == httpwire.H2Desynchronised || e.Text == httpwire.H2PrefaceMissing:
-		h.idleFrom = 0
+		h.idleFrom, h.lost[e.Dir] = 0, true
 		for _, s := range h.streams {
 			s.damaged, s.bodies[e.Dir].uncounted = true, true
 		}

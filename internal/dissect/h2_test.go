@@ -202,6 +202,34 @@ func TestHTTP2Endings(t *testing.T) {
 	)
 }
 
+// TestHTTP2End: open streams end with the server's direction, those that may
+// have been answered in missing bytes without an outcome.
+func TestHTTP2End(t *testing.T) {
+	p := newH2Peers(false)
+	p.ask(1, true)
+	p.ask(3, true)
+	p.headers(fromServer, 1, false, ":status", "200")
+	p.end(fromClient, flow.Yes, reassembly.Mark{Time: p.time})
+	p.log.lines = p.log.lines[4:] // the requests
+	at := p.time + 5e9
+	p.end(fromServer, flow.No, reassembly.Mark{Time: at})
+	ended := p.log.conn.Exchanges[1]
+	p.time = at + 60e9
+	p.check(t, "x1 response by server 200", "x1 exchange-done truncated", "x2 exchange-done no-response")
+	if len(p.speaker.(*http2).streams) != 0 || !ended.Over {
+		t.Error("a stream outlives its server")
+	}
+
+	p = newH2Peers(false)
+	p.ask(1, true)
+	p.skip(fromServer, 100, reassembly.Mark{Time: p.time})
+	p.ask(3, true) // may be answered where frames are not found again
+	p.bytes(fromServer, []byte("the rest of a frame"), reassembly.Mark{Time: p.time})
+	p.end(fromServer, flow.Yes, reassembly.Mark{Time: p.time})
+	p.log.lines = p.log.lines[4:]
+	p.check(t, "x1 exchange-done", "x2 exchange-done")
+}
+
 func TestHTTP2Push(t *testing.T) {
 	p := newH2Peers(false)
 	p.ask(1, true)

@@ -136,12 +136,12 @@ func (h *http2) done(s *stream, outcome string) {
 }
 
 // settle ends an exchange that will not go on. There is no outcome to tell if
-// bytes of it were not captured.
+// bytes of it, or in which it may have been, were not captured.
 func (h *http2) settle(s *stream) {
 	switch {
 	case s.resDone || s.tunneled:
 		h.done(s, flow.Complete)
-	case s.damaged:
+	case s.damaged || h.lost[fromServer]:
 		h.done(s, "")
 	case s.headDone:
 		h.done(s, flow.Truncated)

@@ -65,6 +65,7 @@ type message struct {
 	damaged  bool // bytes of it were not captured: its outcome is not known
 	missed   bool // its response may be, or go on, in what was not captured
 	crowded  bool // its response was not read: there is no outcome
+	over     bool // its last event was emitted
 }
 
 // headLimit bounds what is kept of a head that is not complete.
@@ -410,7 +411,7 @@ func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
 	if d.sum != nil && !x.damaged && (d.body > 0 || d.framing.Kind != httpwire.NoBody) {
 		e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(d.sum.Sum(nil)))
 	}
-	if !d.short { // the end of a body of unknown length is not told
+	if !d.short && !x.over { // the end of a body of unknown length is not told
 		h.rec.emit(m, e)
 	}
 	d.state, d.m, d.sum = atHead, nil, nil
@@ -446,6 +447,7 @@ func without(list []*message, x *message) []*message {
 // done ends the exchange. Without an outcome only the record of it ends: when
 // the exchange did is not known.
 func (h *http1) done(x *message, outcome string, m reassembly.Mark) {
+	x.over = true
 	h.rec.emit(m, flow.Event{Kind: flow.ExchangeDone, Exchange: x.id, Text: outcome})
 	if h.idleFrom = m.Time; outcome == "" {
 		h.idleFrom = 0
@@ -478,7 +480,7 @@ func (h *http1) skip(dir int, n int64, m reassembly.Mark) {
 }
 
 // end: a response that lasts until the connection closes is complete if it
-// ended cleanly.
+// ended cleanly. What the server has not answered when it ends it will not.
 func (h *http1) end(dir int, clean flow.Seen, m reassembly.Mark) {
 	if h.inner != nil {
 		h.inner.end(dir, clean, m)
@@ -489,10 +491,13 @@ func (h *http1) end(dir int, clean flow.Seen, m reassembly.Mark) {
 		switch clean {
 		case flow.Yes:
 			h.bodyEnds(dir, d, m)
-			d.state = lost
 		case flow.NotObserved:
 			d.m.damaged = true
 		}
+	}
+	if dir == fromServer {
+		h.settleWaiting(m)
+		h.res = half{} // nothing was missed of what is asked after it
 	}
 }
 
@@ -503,6 +508,12 @@ func (h *http1) over(m reassembly.Mark) {
 	for _, x := range h.late {
 		h.settle(x, flow.Complete, m)
 	}
+	h.late = nil
+	h.settleWaiting(m)
+}
+
+// settleWaiting ends the exchanges whose responses are not over.
+func (h *http1) settleWaiting(m reassembly.Mark) {
 	for i, x := range h.waiting {
 		switch {
 		case h.inner != nil && i == 0:
@@ -515,7 +526,7 @@ func (h *http1) over(m reassembly.Mark) {
 			h.settle(x, flow.NoResponse, m)
 		}
 	}
-	h.waiting, h.late = nil, nil
+	h.waiting = nil
 }
 
 // settle ends an exchange that will not go on. There is no outcome to tell if

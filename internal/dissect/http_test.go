@@ -145,6 +145,24 @@ var conversations = map[string]struct{ say, want string }{
 		< HTTP/1.1 200 OK^Content-Length: 9^^half
 		<|?
 	`, "GET / 200 truncated\n"},
+	"ended before the body came": {`
+		> POST / HTTP/1.1^Host: a^Content-Length: 10^^0123
+		<|
+		> 456789
+	`, "POST / 0 no-response\n"},
+	"asked after the end": {`
+		> GET /1 HTTP/1.1^Host: a^^GET /2 HTTP/1.1^Host: a^^
+		< HTTP/1.0 200 OK^^all
+		<-3
+		<|
+		> GET /3 HTTP/1.1^Host: a^^
+	`, "GET /1 200 got=6 complete\nGET /2 0 no-response\nGET /3 0 no-response\n"},
+	"asked after the end, bytes missing": {`
+		> GET /1 HTTP/1.1^Host: a^^
+		<-50
+		<|
+		> GET /2 HTTP/1.1^Host: a^^
+	`, "GET /1 0 \nGET /2 0 no-response\n"},
 	"HEAD, 204, 304": {`
 		> HEAD / HTTP/1.1^Host: a^^
 		< HTTP/1.1 200 OK^Content-Length: 100^^

@@ -25,7 +25,7 @@ type secure struct {
 	hello, done, failed bool // of the first handshake
 	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
-	ahead               []byte // 0-RTT data until the server has said whether it takes it
+	ahead               []byte  // 0-RTT data until the server has said whether it takes it
 	closed              [2]bool // by a close_notify that could be read
 	unread              [2]bool // records stayed sealed or were lost: one may have been that
 	broken              [2]bool // not TLS from here on
