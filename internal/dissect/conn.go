@@ -195,7 +195,8 @@ func (c *conn) Note(dir int, kind reassembly.NoteKind, n int64, m reassembly.Mar
 		c.emit(m, flow.Event{Kind: flow.SYN, From: from})
 	case reassembly.SYNACK:
 		c.answered = true
-	case reassembly.Established:
+	case reassembly.Established: // which acknowledges a SYN-ACK, captured or not
+		c.answered = true
 		c.emit(m, flow.Event{Kind: flow.Established})
 	case reassembly.FIN:
 		c.emit(m, flow.Event{Kind: flow.FIN, From: from})
@@ -224,7 +225,7 @@ var noteKinds = map[reassembly.NoteKind]flow.Kind{
 
 // noteMany keeps the first of a kind of which loss makes many.
 func (c *conn) noteMany(kind flow.Kind, from flow.Side, n int64, m reassembly.Mark) {
-	if kind == flow.Retransmission && !c.answered && from == flow.Client && n == 0 {
+	if kind == flow.Retransmission && c.syns > 0 && !c.answered && from == flow.Client && n == 0 {
 		c.syns++
 	}
 	if c.noise[kind]++; c.noise[kind] <= keptNoise {
@@ -252,7 +253,7 @@ func (c *conn) settle() {
 	c.flushHeld()
 	c.tcp.Flush(c)
 	c.top.over(c.mark)
-	if c.syns > 2 && !c.answered && !c.done {
+	if c.syns > 2 && !c.answered && !c.early.seen[fromServer] && !c.done {
 		c.emit(c.mark, flow.Event{Kind: flow.ConnectFailed, Text: "timeout"})
 	}
 	if c.session != nil {

@@ -45,6 +45,38 @@ var partial = map[string]string{
 		< A 300 128 ` + okA + `
 		> A 228 439 t=500 ` + getA + `
 		< A 439 256 t=20 ` + okA,
+	"SYNs without answer": `
+		> S 99 0
+		> S 99 0 t=1000
+		> S 99 0 t=2000
+		> S 99 0 t=4000`,
+	"only the client captured, SYN repeated": `
+		> S 99 0
+		> S 99 0 t=1000
+		> S 99 0 t=2000
+		> A 100 300
+		> A 100 300 ` + getA + `
+		> FA 128 339 t=20`,
+	"only the client captured, reset": `
+		> S 99 0
+		> A 100 300
+		> A 100 300 ` + getA + `
+		< R 339 0 t=20`,
+	"refused": `
+		> S 99 0
+		< RA 0 100`,
+	"SYNs, and data of the server": `
+		> S 99 0
+		> S 99 0 t=1000
+		> S 99 0 t=2000
+		< A 300 100 ` + okA,
+	"FIN repeated in the middle": `
+		> A 100 300
+		> FA 100 300
+		> FA 100 300 t=200
+		> FA 100 300 t=400
+		> FA 100 300 t=800
+		< A 300 100`,
 	"pipelined": handshake + `
 		> A 100 300 ` + getA + `
 		< A 300 128 ` + okA + `
