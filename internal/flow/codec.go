@@ -36,7 +36,8 @@ func (b Batch) Events(yield func(Event) bool) {
 	}
 }
 
-func appendEvent(b []byte, e *Event) []byte {
+// Append encodes an event behind the others.
+func (b Batch) Append(e *Event) Batch {
 	flags := e.flags()
 	b = append(b, byte(e.Kind), byte(e.From), flags)
 	var nanos int64
@@ -111,7 +112,7 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// reader decodes what appendEvent wrote. A damaged batch ends the reading; it
+// reader decodes what Batch.Append wrote. A damaged batch ends the reading; it
 // cannot read outside its bytes.
 type reader struct{ b []byte }
 

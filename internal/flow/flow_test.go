@@ -146,7 +146,7 @@ func TestBatchTruncated(t *testing.T) {
 	events, _ := ParseEvents(sampleText)
 	var b []byte
 	for i := range events {
-		b = appendEvent(b, &events[i])
+		b = Batch(b).Append(&events[i])
 	}
 	for n := range b {
 		for range Batch(b[:n]).Events {

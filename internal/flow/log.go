@@ -53,7 +53,7 @@ func (r *Recorder) Fact(e Event) {
 		return
 	}
 	e.Conn = 0
-	r.sink.Take(0, true, appendEvent(nil, &e))
+	r.sink.Take(0, true, Batch(nil).Append(&e))
 }
 
 // Log is the record of one connection: an append-only buffer that is handed to
@@ -89,7 +89,7 @@ func (l *Log) Add(e Event) {
 	if l.buf == nil {
 		l.buf = l.rec.buffer()
 	}
-	*l.buf = appendEvent(*l.buf, &e)
+	*l.buf = Batch(*l.buf).Append(&e)
 	l.notable = l.notable || e.Kind.Notable() || e.Status >= 400
 	full := len(*l.buf) >= maxPending
 	l.mu.Unlock()
