@@ -125,7 +125,7 @@ func (s *Session) serverHello(body []byte, m *Message) MessageKind {
 		s.hs = &handshake{renegotiation: s.done}
 	}
 	hs := s.hs
-	sh := hs.serverHello(body)
+	sh := hs.serverHello(body, s.scratch())
 	m.ServerHello, m.Version, m.Cipher, m.ALPN = sh, sh.Version, sh.Cipher, sh.ALPN
 	m.Renegotiation = hs.renegotiation
 	s.progress++
@@ -212,7 +212,7 @@ func (s *Session) hear(dir int, typ uint8, body []byte) {
 	if hs == nil || s.tls13 || hs.blind || typ == TypeHelloRequest {
 		return
 	}
-	if hs.exchange == nil && (dir == 0 || !hs.full) {
+	if hs.exchange == nil && (dir == 0 || !hs.full) && !s.hopeless() {
 		hs.hear(dir, typ, body)
 	}
 	switch typ {

@@ -60,7 +60,7 @@ func (h *handshake) clientHello(body []byte) *ClientHello {
 	return h.client
 }
 
-func (h *handshake) serverHello(body []byte) *ServerHello {
+func (h *handshake) serverHello(body []byte, w *Scratch) *ServerHello {
 	sh, _ := ParseServerHello(body)
 	h.server, h.version, h.cipher = sh, sh.Version, sh.Cipher
 	if sh.HelloRetryRequest {
@@ -68,9 +68,7 @@ func (h *handshake) serverHello(body []byte) *ServerHello {
 		return sh
 	}
 	h.random[1], h.have[1] = sh.Random, true
-	if s, ok := suiteOf(sh.Cipher); ok {
-		h.suite = &s
-	}
+	h.suite = w.suite(sh.Cipher)
 	h.extended = sh.ExtendedMasterSecret
 	h.encryptThenMAC = slices.Contains(sh.Extensions, extEncryptThenMAC) && h.suite != nil && h.suite.sealing == sealBlock
 	at := 2 + 32 + 1 + len(sh.SessionID) + 2
@@ -100,6 +98,11 @@ func helloExtension(body []byte, client bool, id uint16) []byte {
 		}
 	}
 	return nil
+}
+
+// forget drops what only keys would make use of.
+func (h *handshake) forget() {
+	h.client, h.server, h.ticket, h.newTicket, h.exchange, h.said = nil, nil, nil, nil, nil, [2][]byte{}
 }
 
 // hear keeps the messages that the session hash covers (RFC 7627, section 3),

@@ -109,7 +109,7 @@ func (p *protection) catchUp(h *half) {
 		return
 	}
 	p.seq = h.count
-	if p.stream != nil {
+	if p.suite.sealing == sealStream {
 		skip := make([]byte, h.passed)
 		p.stream.XORKeyStream(skip, skip)
 	}
@@ -118,7 +118,7 @@ func (p *protection) catchUp(h *half) {
 func (s *Session) settled(hs *handshake, master []byte) {
 	hs.master = master
 	hs.said, hs.fromRSA = [2][]byte{}, nil
-	if hs.full {
+	if hs.full && hs.server != nil {
 		s.keys.remember(hs.server.SessionID, master)
 	}
 	s.keys.remember(hs.newTicket, master)

@@ -20,7 +20,13 @@ type protection struct {
 	etm     bool // encrypt_then_mac (RFC 7366)
 	seq     uint64
 
-	iv     [16]byte // of an AEAD; up to TLS 1.0 the block to chain from
+	iv      [16]byte // of an AEAD; up to TLS 1.0 the block to chain from
+	kept    [32]byte // the key of an AEAD, to make its engine again
+	*engine          // nil at rest
+}
+
+// engine is what does the work: one cipher, a MAC beside those that are no AEAD.
+type engine struct {
 	aead   cipher.AEAD
 	ccm    *ccm
 	cbc    chained
@@ -44,8 +50,9 @@ func newProtection(s *suite, version uint16, m material) *protection {
 	if len(m.key) != s.key {
 		return nil
 	}
-	p := &protection{suite: s, version: version}
+	p := &protection{suite: s, version: version, engine: new(engine)}
 	copy(p.iv[:], m.iv)
+	copy(p.kept[:], m.key)
 	if s.mac != 0 && s.tag == 0 {
 		if version <= 0x0300 {
 			p.mac = newSSL3MAC(s.mac, m.mac)
@@ -89,8 +96,15 @@ func (p *protection) key(key []byte) (ok bool) {
 	return err == nil
 }
 
+// rest lets go of what the key makes again.
+func (p *protection) rest() {
+	if p.suite.tag > 0 && p.engine != nil && p.inflate == nil {
+		p.engine = nil
+	}
+}
+
 // retriable tells whether a record can be tried twice.
-func (p *protection) retriable() bool { return p.stream == nil }
+func (p *protection) retriable() bool { return p.suite.sealing != sealStream }
 
 // open decrypts a record, header included, under the current sequence number
 // and counts it; the result lies in the scratch memory or in rec. If the
@@ -98,7 +112,7 @@ func (p *protection) retriable() bool { return p.stream == nil }
 func (p *protection) open(w *Scratch, rec []byte) (plain []byte, ok bool) {
 	sealed := rec[headerLen:]
 	switch {
-	case p.aead != nil || p.ccm != nil:
+	case p.suite.tag > 0:
 		plain, ok = p.openAEAD(w, rec[:headerLen], sealed)
 	case p.cbc != nil:
 		plain, ok = p.openBlock(w, rec, sealed)
@@ -122,16 +136,20 @@ func (p *protection) open(w *Scratch, rec []byte) (plain []byte, ok bool) {
 // end, and n its length.
 func (p *protection) lost(tail []byte, n int) {
 	p.seq++
-	if p.cbc != nil && p.version < 0x0302 && len(tail) >= p.cbc.BlockSize() {
+	if p.suite.sealing == sealBlock && p.version < 0x0302 && len(tail) >= p.cbc.BlockSize() {
 		copy(p.iv[:], tail[len(tail)-p.cbc.BlockSize():])
 	}
-	if p.stream != nil {
+	if p.suite.sealing == sealStream {
 		skip := make([]byte, n)
 		p.stream.XORKeyStream(skip, skip)
 	}
 }
 
 func (p *protection) openAEAD(w *Scratch, header, sealed []byte) ([]byte, bool) {
+	if p.engine == nil {
+		p.engine = new(engine)
+		p.key(p.kept[:p.suite.key]) // it was fine before
+	}
 	nonce := w.nonce[:12]
 	copy(nonce, p.iv[:12])
 	if p.suite.iv == 4 && p.version < 0x0304 { // RFC 5288, section 3; RFC 6655, section 3

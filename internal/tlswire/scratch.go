@@ -12,6 +12,8 @@ type Scratch struct {
 	msg   Message
 	small [][]byte
 	large [][]byte
+
+	suites map[uint16]*suite
 }
 
 const (
@@ -19,6 +21,22 @@ const (
 	largeRecord = headerLen + maxPayload
 	maxSpare    = 64 // buffers kept of each size
 )
+
+// suite gives what is known of a cipher suite; nil if it is not supported.
+func (s *Scratch) suite(id uint16) *suite {
+	found, known := s.suites[id]
+	if known {
+		return found
+	}
+	if made, ok := suiteOf(id); ok {
+		found = &made
+	}
+	if s.suites == nil {
+		s.suites = map[uint16]*suite{}
+	}
+	s.suites[id] = found
+	return found
+}
 
 // room gives decrypted bytes a place of n bytes.
 func (s *Scratch) room(n int) []byte {

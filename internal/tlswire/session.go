@@ -50,7 +50,8 @@ type attempt struct {
 	progress uint32
 }
 
-// half is one direction.
+// half is one direction. Sessions are many, and most of them idle: its fields
+// lie close together.
 type half struct {
 	buf      []byte // a record that came in part, with its header
 	messages Handshakes
@@ -58,23 +59,24 @@ type half struct {
 	offset   int64 // bytes of the stream so far
 	records  int
 
-	sealed bool       // what comes is encrypted
-	from   *handshake // whose keys open it, as long as they are not settled
-	prot   *protection
-	stage  stage  // TLS 1.3
-	secret []byte // of application traffic, TLS 1.3
-	tried  attempt
-	looked bool
-
-	count  uint64 // sealed records that passed before there was a protection
-	passed int    // their bytes
-	window int    // how many sequence numbers to try at a gap
-	misses int    // records in a row that did not open
-	held   [][]byte
-
 	damaged  int // bytes still to come of a record that was lost in part
 	scanning bool
 	dead     bool
+
+	sealed bool  // what comes is encrypted
+	looked bool  // tried tells when
+	stage  stage // TLS 1.3
+	window int   // how many sequence numbers to try at a gap
+	misses uint8 // records in a row that did not open
+	tried  attempt
+
+	from   *handshake // whose keys open it, as long as they are not settled
+	prot   *protection
+	secret []byte // of application traffic, TLS 1.3
+
+	count  uint64 // sealed records that passed before there was a protection
+	passed int    // their bytes
+	held   [][]byte
 }
 
 const maxMisses = 8
@@ -362,6 +364,23 @@ func (s *Session) Retry(emit func(*Message)) {
 		s.drain(emit)
 	}
 }
+
+// Rest gives back memory that can be done without until more bytes come, which
+// then cost a little more.
+func (s *Session) Rest() {
+	for dir := range s.half {
+		h := &s.half[dir]
+		if h.prot != nil {
+			h.prot.rest()
+		}
+		if h.from != nil && s.done && s.hopeless() {
+			h.from.forget()
+		}
+	}
+}
+
+// hopeless tells that there are no keys, and that nothing waits for some.
+func (s *Session) hopeless() bool { return s.Hold == 0 && s.keys.Len() == 0 }
 
 // Close ends a direction: what waits there is emitted as it is.
 func (s *Session) Close(dir int, emit func(*Message)) {
