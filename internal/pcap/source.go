@@ -102,6 +102,18 @@ func (s *Source) Size() (total int64, known bool) {
 	return total, true
 }
 
+// SecretsMayCome tells whether a file that cannot be read ahead is of a format
+// that may hold decryption secrets.
+func (s *Source) SecretsMayCome() bool {
+	return slices.ContainsFunc(s.files, func(f *file) bool {
+		if f.size != NotRecorded || f.r == nil {
+			return false
+		}
+		_, is := f.r.format.(*ng)
+		return is
+	})
+}
+
 // Close closes the files. Stdin stays open.
 func (s *Source) Close() {
 	for _, f := range s.files {

@@ -156,6 +156,9 @@ func TestStdinAmongFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !s.SecretsMayCome() {
+		t.Error("a stream of pcapng is not expected to hold secrets")
+	}
 	secrets := 0
 	s.OnSecrets(func(pcap.Secrets) { secrets++ })
 	got, err := readAll(t, s)
@@ -174,6 +177,9 @@ func TestStdinAlone(t *testing.T) {
 	s, err := pcap.Open([]string{"-"}, bytes.NewReader(at(1, 2)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.SecretsMayCome() {
+		t.Error("pcap is expected to hold secrets")
 	}
 	if got, err := readAll(t, s); err != nil || len(got) != 2 {
 		t.Error(len(got), err)
