@@ -12,8 +12,8 @@ import (
 
 // tokens emits the steps of sign-ins that a head carries, as the door does.
 func (h *http1) tokens(dir int, x *message, m reassembly.Mark) {
-	for _, f := range h.head.Fields {
-		for _, e := range authTokens(dir, h.head.Bytes(f.Name), h.head.Bytes(f.Value)) {
+	for _, f := range h.shared.head.Fields {
+		for _, e := range authTokens(dir, h.shared.head.Bytes(f.Name), h.shared.head.Bytes(f.Value)) {
 			e.Exchange = x.id
 			h.rec.emit(m, e)
 		}

@@ -21,6 +21,11 @@ const captures = "../../testdata/captures/"
 // analyse gives all that a capture tells.
 func analyse(t testing.TB, raw []byte, name string, keys *Keys, workers int) (*flow.Trace, Counts, error) {
 	t.Helper()
+	return analyseSleepy(t, raw, name, keys, workers, sleepAfter)
+}
+
+func analyseSleepy(t testing.TB, raw []byte, name string, keys *Keys, workers int, sleepAfter int64) (*flow.Trace, Counts, error) {
+	t.Helper()
 	if keys == nil {
 		keys = &Keys{}
 	}
@@ -32,13 +37,17 @@ func analyse(t testing.TB, raw []byte, name string, keys *Keys, workers int) (*f
 	defer r.Close()
 	trace := &flow.Trace{}
 	exchanges := 0
-	counts, err := New(Options{Source: name, Keys: keys, Hash: true, Workers: workers,
+	a := New(Options{Source: name, Keys: keys, Hash: true, Workers: workers,
 		Exchange: func(*flow.Conn, *flow.Exchange) { exchanges++ },
 		Conn: func(c *flow.Conn) {
 			trace.Conns = append(trace.Conns, c)
 			exchanges -= c.Forgotten + len(c.Exchanges)
 		},
-	}).Run(context.Background(), r)
+	})
+	for _, w := range a.workers {
+		w.sleepAfter = sleepAfter
+	}
+	counts, err := a.Run(context.Background(), r)
 	if exchanges != 0 {
 		t.Errorf("%s: %d exchanges were given more than connections have", name, exchanges)
 	}

@@ -26,15 +26,16 @@ type conn struct {
 	early    early
 	top      speaker
 	session  *tlswire.Session
-	rec      *flow.Conn
+	rec      *flow.Conn // nil while it is packed, like opening
 	opening  *flow.Opening
+	packed   packed
 	ids      *identity
 	packets  int
 	wire     [2]int64
 	tunnels  int // that its bytes have been led into
 	syns     int
 	answered bool
-	noise    [flow.WindowOpen + 1]int
+	noise    [flow.WindowOpen + 1]uint8
 	mark     reassembly.Mark // of the last packet
 	memory   memory
 }
@@ -94,7 +95,7 @@ func (c *conn) protocol(name string) speaker {
 		if name == protocolHTTP2 {
 			return newHTTP2(c)
 		}
-		return newHTTP1(c)
+		return newHTTP1(c, &c.w.http)
 	}
 	return opaque{}
 }
@@ -131,7 +132,7 @@ func (c *conn) tunnel(protocol string) speaker {
 	case "tls:h2", "h2c":
 		return newHTTP2(c)
 	case "tls:http/1.1", "tls:http/1.0":
-		return newHTTP1(c)
+		return newHTTP1(c, &c.w.http)
 	}
 	return &detect{choose: c.protocol}
 }
@@ -228,7 +229,8 @@ func (c *conn) noteMany(kind flow.Kind, from flow.Side, n int64, m reassembly.Ma
 	if kind == flow.Retransmission && c.syns > 0 && !c.answered && from == flow.Client && n == 0 {
 		c.syns++
 	}
-	if c.noise[kind]++; c.noise[kind] <= keptNoise {
+	if c.noise[kind] < keptNoise {
+		c.noise[kind]++
 		c.emit(m, flow.Event{Kind: kind, From: from, Bytes: n})
 	}
 }

@@ -13,7 +13,7 @@ import (
 // knows the outcome, and the record says so.
 func TestHTTP1Pipelined(t *testing.T) {
 	rec := &h2Record{conn: &flow.Conn{}}
-	h := newHTTP1(rec)
+	h := newHTTP1(rec, new(httpScratch))
 	const asked = 3 * maxWaiting
 	for range asked {
 		h.bytes(fromClient, []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), reassembly.Mark{Time: 1})

@@ -23,7 +23,7 @@ import (
 type http1 struct {
 	rec      recorder
 	req, res half
-	head     httpwire.Head
+	shared   *httpScratch
 	waiting  []*message // whose response is not over, oldest first
 	late     []*message // whose response is over and whose request is not
 	served   int
@@ -34,14 +34,19 @@ type http1 struct {
 
 // half is one direction.
 type half struct {
-	state   halfState
-	buf     []byte // the beginning of a head
+	state halfState
+	buf   []byte // the beginning of a head
+	*body        // that it is in
+}
+
+// body is that of a message while it is read.
+type body struct {
 	m       *message
 	framing httpwire.Framing
 	left    int64
 	chunks  httpwire.ChunkReader
-	body    int64
-	short   bool // bytes of the body are missing, nobody knows how many
+	size    int64 // so far
+	short   bool  // bytes of the body are missing, nobody knows how many
 	sum     hash.Hash
 	to      io.Writer // nil: nobody wants the body
 }
@@ -73,7 +78,33 @@ const headLimit = 256 << 10
 
 var headLimits = httpwire.Limits{HeadBytes: headLimit, TargetBytes: headLimit, Fields: 2000}
 
-func newHTTP1(rec recorder) *http1 { return &http1{rec: rec} }
+func newHTTP1(rec recorder, shared *httpScratch) *http1 { return &http1{rec: rec, shared: shared} }
+
+// httpScratch is what the connections of one goroutine share, so that those
+// that are idle hold none of it.
+type httpScratch struct {
+	head   httpwire.Head // the one being read
+	bodies []*body       // to be used again
+}
+
+const maxSpare = 64
+
+func (s *httpScratch) take() *body {
+	last := len(s.bodies) - 1
+	if last < 0 {
+		return &body{}
+	}
+	b := s.bodies[last]
+	s.bodies = s.bodies[:last]
+	return b
+}
+
+func (s *httpScratch) give(b *body) {
+	*b = body{}
+	if len(s.bodies) < maxSpare {
+		s.bodies = append(s.bodies, b)
+	}
+}
 
 func (h *http1) half(dir int) *half {
 	if dir == fromClient {
@@ -152,9 +183,9 @@ func (h *http1) readHead(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 
 func (h *http1) parse(dir int, buf []byte) (int, error) {
 	if dir == fromClient {
-		return h.head.ParseRequest(buf, headLimits)
+		return h.shared.head.ParseRequest(buf, headLimits)
 	}
-	return h.head.ParseResponse(buf, headLimits)
+	return h.shared.head.ParseResponse(buf, headLimits)
 }
 
 func (h *http1) unreadable(dir int, err error, m reassembly.Mark) {
@@ -174,8 +205,12 @@ func (h *http1) unreadable(dir int, err error, m reassembly.Mark) {
 // missing nobody knows.
 func (h *http1) lose(dir int, m reassembly.Mark) {
 	d := h.half(dir)
-	x := d.m
-	d.state, d.buf, d.m = lost, nil, nil
+	var x *message
+	if d.body != nil {
+		x = d.m
+		h.leave(d)
+	}
+	d.state, d.buf = lost, nil
 	h.idleFrom = 0
 	if dir == fromServer {
 		for _, w := range h.waiting {
@@ -193,7 +228,7 @@ func (h *http1) lose(dir int, m reassembly.Mark) {
 }
 
 func (h *http1) requestHead(d *half, m reassembly.Mark) {
-	head := &h.head
+	head := &h.shared.head
 	x := &message{id: h.rec.newExchange(), method: string(head.Bytes(head.Method))}
 	if head.HasToken("Connection", "upgrade") {
 		x.upgrade = string(head.Get("Upgrade"))
@@ -204,7 +239,7 @@ func (h *http1) requestHead(d *half, m reassembly.Mark) {
 	h.irregular(fromClient, x, m)
 	h.tokens(fromClient, x, m)
 	h.wait(x, m)
-	d.start(x, head.RequestFraming(), h.rec.hashing())
+	h.start(d, x, head.RequestFraming())
 	d.to = h.rec.bodyTo(x.id, fromClient)
 	if d.framing.Kind == httpwire.UntilClose { // what follows must not be read as a request
 		d.state = lost
@@ -239,11 +274,11 @@ const tooMany = "too many exchanges wait at once"
 
 // unread tells of responses that belong to nobody known.
 func (h *http1) unread(dir int) bool {
-	return h.crowded && dir == fromServer && h.res.m == nil && len(h.waiting) == 0
+	return h.crowded && dir == fromServer && h.res.body == nil && len(h.waiting) == 0
 }
 
 func (h *http1) requestFacts(m reassembly.Mark) []flow.Attr {
-	facts := flow.Attrs(flow.KeyHTTP, minorText(h.head.Minor), flow.KeyReused, reused(h.rec, h.served).String())
+	facts := flow.Attrs(flow.KeyHTTP, minorText(h.shared.head.Minor), flow.KeyReused, reused(h.rec, h.served).String())
 	if idle := m.Time - h.idleFrom; h.idleFrom != 0 && idle >= 0 && len(h.waiting)+len(h.late) == 0 {
 		facts = append(facts, flow.Attr{Key: flow.KeyIdle, Value: milliseconds(idle)})
 	}
@@ -266,14 +301,14 @@ func milliseconds(ns int64) string {
 func minorText(minor int) string { return "1." + strconv.Itoa(minor) }
 
 func (h *http1) irregular(dir int, x *message, m reassembly.Mark) {
-	for _, irr := range h.head.Irregular {
+	for _, irr := range h.shared.head.Irregular {
 		h.rec.emit(m, flow.Event{Kind: flow.Irregular, From: side(dir), Exchange: x.id, Text: irr.Name,
 			Attrs: flow.Attrs(flow.KeyOffset, strconv.Itoa(irr.Offset))})
 	}
 }
 
 func (h *http1) responseHead(d *half, m reassembly.Mark) {
-	head := &h.head
+	head := &h.shared.head
 	x := h.answered(m)
 	kind := flow.Response
 	if head.Status < 200 && head.Status != 101 {
@@ -291,7 +326,7 @@ func (h *http1) responseHead(d *half, m reassembly.Mark) {
 		h.upgrade(x, m)
 		return
 	}
-	d.start(x, head.ResponseFraming(x.method), h.rec.hashing())
+	h.start(d, x, head.ResponseFraming(x.method))
 	d.to = h.rec.bodyTo(x.id, fromServer)
 	h.ends(fromServer, d, m)
 }
@@ -319,7 +354,7 @@ func (h *http1) answered(m reassembly.Mark) *message {
 }
 
 func (h *http1) upgrade(x *message, m reassembly.Mark) {
-	protocol := string(h.head.Get("Upgrade"))
+	protocol := string(h.shared.head.Get("Upgrade"))
 	if protocol == "" {
 		protocol = x.upgrade
 	}
@@ -342,12 +377,21 @@ func (h *http1) upgrade(x *message, m reassembly.Mark) {
 	}
 }
 
-func (d *half) start(x *message, f httpwire.Framing, hashing bool) {
-	d.state, d.m, d.framing, d.left, d.body = inBody, x, f, f.Length, 0
-	d.chunks, d.sum, d.short = httpwire.ChunkReader{}, nil, false
-	if hashing {
+func (h *http1) start(d *half, x *message, f httpwire.Framing) {
+	if d.body == nil {
+		d.body = h.shared.take()
+	}
+	*d.body = body{m: x, framing: f, left: f.Length}
+	d.state = inBody
+	if h.rec.hashing() {
 		d.sum = sha256.New()
 	}
+}
+
+// leave ends the body a direction is in.
+func (h *http1) leave(d *half) {
+	h.shared.give(d.body)
+	d.body = nil
 }
 
 // ends ends the body if it is over.
@@ -392,29 +436,30 @@ func (h *http1) readBody(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 	return nil
 }
 
-func (d *half) take(data []byte) {
-	d.body += int64(len(data))
-	if d.sum != nil {
-		d.sum.Write(data)
+func (b *body) take(data []byte) {
+	b.size += int64(len(data))
+	if b.sum != nil {
+		b.sum.Write(data)
 	}
-	if d.to != nil {
-		_, _ = d.to.Write(data) // the one who asked keeps the error
+	if b.to != nil {
+		_, _ = b.to.Write(data) // the one who asked keeps the error
 	}
 }
 
 func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
 	x := d.m
-	e := flow.Event{Kind: flow.RequestDone, From: side(dir), Exchange: x.id, Bytes: d.body}
+	e := flow.Event{Kind: flow.RequestDone, From: side(dir), Exchange: x.id, Bytes: d.size}
 	if dir == fromServer {
 		e.Kind = flow.ResponseDone
 	}
-	if d.sum != nil && !x.damaged && (d.body > 0 || d.framing.Kind != httpwire.NoBody) {
+	if d.sum != nil && !x.damaged && (d.size > 0 || d.framing.Kind != httpwire.NoBody) {
 		e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(d.sum.Sum(nil)))
 	}
 	if !d.short && !x.over { // the end of a body of unknown length is not told
 		h.rec.emit(m, e)
 	}
-	d.state, d.m, d.sum = atHead, nil, nil
+	d.state = atHead
+	h.leave(d)
 	if dir == fromClient {
 		x.reqDone = true
 		if x.resDone {
@@ -465,13 +510,13 @@ func (h *http1) skip(dir int, n int64, m reassembly.Mark) {
 	if d.state == inBody {
 		d.m.damaged, d.sum = true, nil
 		if d.framing.Kind == httpwire.UntilClose {
-			d.body += max(n, 0)
+			d.size += max(n, 0)
 			d.short = d.short || n < 0
 			return
 		}
 		if d.framing.Kind == httpwire.ContentLength && n >= 0 && n <= d.left {
 			d.left -= n
-			d.body += n
+			d.size += n
 			h.ends(dir, d, m)
 			return
 		}

@@ -21,7 +21,7 @@ import (
 // piece stands for CRLF.
 func converse(conversation string, cut int) *h2Record {
 	rec := &h2Record{conn: &flow.Conn{}}
-	h := newHTTP1(timed{rec})
+	h := newHTTP1(timed{rec}, new(httpScratch))
 	m := reassembly.Mark{Time: 1e9}
 	for line := range strings.Lines(conversation) {
 		line = strings.TrimSpace(line)

@@ -68,6 +68,7 @@ func (w *worker) makeRoom() {
 // evict ends the record of a connection that may go on, for want of room.
 func (w *worker) evict(c *conn) {
 	if !c.settled && !c.done {
+		c.wake()
 		w.counts.Evicted++
 		c.emit(c.mark, flow.Event{Kind: flow.BufferFull, Text: crowdedOut})
 	}

@@ -27,6 +27,7 @@ type worker struct {
 	heldQUIC int   // as held
 	oldest   *conn // of a list in the order of their last packets
 	newest   *conn
+	awake    *conn   // of it, the first whose record is not packed
 	ending   []*conn // done, in the order they were
 	held     int     // bytes of memory that connections take, about
 	now      int64
@@ -35,8 +36,11 @@ type worker struct {
 	number   int // of the packet in hand
 	counts   Counts
 
-	scratch tlswire.Scratch
-	at      atomic.Int64 // number of the packet in hand; all before it are done
+	scratch    tlswire.Scratch
+	http       httpScratch
+	packer     packer
+	sleepAfter int64
+	at         atomic.Int64 // number of the packet in hand; all before it are done
 }
 
 const (
@@ -51,7 +55,7 @@ const (
 )
 
 func newWorker(a *Analyzer) *worker {
-	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}, quic: map[flowKey]*quicConn{}}
+	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}, quic: map[flowKey]*quicConn{}, sleepAfter: sleepAfter}
 }
 
 // awaitOthers returns when the other workers have read what came before the
@@ -187,7 +191,9 @@ func (w *worker) tidy() {
 		w.swept = w.now
 		w.dropQUIC(w.now - quicIdle)
 	}
+	w.sleepers()
 	for len(w.ending) > 0 && w.now-w.ending[0].last > linger {
+		w.ending[0].wake()
 		w.ending[0].settle()
 		w.ending = w.ending[1:]
 	}
@@ -198,6 +204,7 @@ func (w *worker) tidy() {
 
 // drop ends the record of a connection and forgets it.
 func (w *worker) drop(c *conn) {
+	c.wake()
 	c.settle()
 	w.remove(c)
 	w.held -= c.memory.charged
@@ -224,9 +231,15 @@ func (w *worker) append(c *conn) {
 		w.oldest = c
 	}
 	w.newest = c
+	if w.awake == nil {
+		w.awake = c
+	}
 }
 
 func (w *worker) remove(c *conn) {
+	if w.awake == c {
+		w.awake = c.next
+	}
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
@@ -241,6 +254,7 @@ func (w *worker) remove(c *conn) {
 }
 
 func (w *worker) touch(c *conn) {
+	c.wake()
 	if w.newest != c {
 		w.remove(c)
 		w.append(c)
