@@ -102,7 +102,7 @@ func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error 
 	defer src.Close()
 	src.OnSecrets(dissect.AddTo(keys))
 	name := strings.Join(paths, ",")
-	err = view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(paths)}, src.Damage)
+	err = view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(src)}, src.Damage)
 	if f.write != "" {
 		err = errors.Join(f.writeCopy(ctx, view, paths), err)
 	}
@@ -141,8 +141,8 @@ func openFault(err error) error {
 }
 
 // hold: the secrets in files are read ahead, those in a stream may come late.
-func hold(paths []string) int {
-	if slices.Contains(paths, "-") {
+func hold(src *pcap.Source) int {
+	if src.SecretsMayCome() {
 		return liveHold
 	}
 	return 0
