@@ -214,7 +214,7 @@ func traceOpen(b *bench) ([]subject, error) {
 }
 
 func (b *bench) openSubject(r reader, name string, base recorded) subject {
-	few, many := b.capture, 50*b.capture
+	few, many := b.capture, 20*b.capture // no more than a program may follow at a time
 	memory := func(ctx context.Context, connections int) (float64, error) {
 		n, err := r.idleMemory(ctx, func(to io.Writer) error {
 			_, _, err := (&repetition{base: base, open: true}).write(ctx, to, func(rounds int, _ int64) bool { return rounds == connections })
