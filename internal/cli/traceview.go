@@ -74,6 +74,7 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	defer sparing()()
 	began := time.Now()
 	o.Exchange, o.Conn = v.exchange, v.conn
+	defer limitMemory()()
 	o.Read = v.reading(o.Read)
 	if sized, ok := src.(sizedSource); ok {
 		v.progress.follow(sized)
@@ -116,6 +117,7 @@ func (v *view) leftOut(counts *dissect.Counts) {
 	say(v.kept.dropped, "%d of %d connections were printed, but not kept for findings and drawing", v.summary.Connections)
 	say(len(v.kept.bared), "of %d connections the header fields of exchanges that went well were not kept for findings")
 	say(v.hasty, "%d exchanges were filtered before all was known of their connections")
+	say(counts.Bared, "%d exchanges were printed without header fields because a few packets held too much of them")
 	say(counts.Evicted, "%d connections were ended in the record because too much was open; what came later was read as other connections")
 	for _, why := range slices.Sorted(maps.Keys(counts.Skipped)) {
 		fmt.Fprintf(v.s.err, "fanlight: %d packets were not read: %s\n", counts.Skipped[why], why)

@@ -61,6 +61,7 @@ type Counts struct {
 	Other   int            // packets that are neither TCP nor QUIC
 	Skipped map[string]int // packets that could not be read, by why
 	Evicted int            // connections whose records ended for want of room
+	Bared   int            // exchanges given without header fields for want of room
 }
 
 func (c *Counts) skip(why string) {
@@ -73,6 +74,7 @@ func (c *Counts) skip(why string) {
 func (c *Counts) add(o *Counts) {
 	c.Other += o.Other
 	c.Evicted += o.Evicted
+	c.Bared += o.Bared
 	for why, n := range o.Skipped {
 		if c.Skipped == nil {
 			c.Skipped = map[string]int{}
@@ -87,6 +89,7 @@ func (c *Counts) add(o *Counts) {
 type Analyzer struct {
 	opts    Options
 	budget  *reassembly.Budget
+	backlog *backlog
 	workers []*worker
 	counts  Counts
 
@@ -103,7 +106,7 @@ func New(opts Options) *Analyzer {
 	if opts.Keys == nil {
 		opts.Keys = &tlswire.Keys{}
 	}
-	a := &Analyzer{opts: opts, budget: reassembly.NewBudget(reassembly.Limits{}), places: map[flow.ExchangeID]Place{}}
+	a := &Analyzer{opts: opts, backlog: newBacklog(), budget: reassembly.NewBudget(reassembly.Limits{}), places: map[flow.ExchangeID]Place{}}
 	for range opts.Workers {
 		a.workers = append(a.workers, newWorker(a))
 	}
@@ -115,6 +118,8 @@ type load struct {
 	batch pcap.Batch
 	share [][]int32  // by worker, indexes of packets
 	out   [][]output // by worker
+	size  []int      // of out, in bytes of memory, about
+	index int
 	left  sync.WaitGroup
 	last  bool // no packets: the workers end
 }
@@ -139,7 +144,10 @@ func (a *Analyzer) Run(ctx context.Context, src Source) (Counts, error) {
 	ordered := make(chan *load, loadsInFlight)
 	var collecting sync.WaitGroup
 	collecting.Go(func() { a.collect(ordered, free) })
+	loads := 0
 	pass := func(l *load) {
+		l.index = loads
+		loads++
 		l.left.Add(len(a.workers))
 		ordered <- l
 		for _, q := range queues {
@@ -164,7 +172,7 @@ func (a *Analyzer) Run(ctx context.Context, src Source) (Counts, error) {
 }
 
 func (a *Analyzer) newLoad() *load {
-	return &load{share: make([][]int32, len(a.workers)), out: make([][]output, len(a.workers))}
+	return &load{share: make([][]int32, len(a.workers)), out: make([][]output, len(a.workers)), size: make([]int, len(a.workers))}
 }
 
 func (a *Analyzer) clear(l *load) {
@@ -215,7 +223,8 @@ func (a *Analyzer) deal(l *load) {
 
 func (w *worker) run(i int, queue <-chan *load) {
 	for l := range queue {
-		w.out = l.out[i]
+		w.a.backlog.wait(l.index)
+		w.out, w.made = l.out[i], 0
 		for _, p := range l.share[i] {
 			w.packet(&l.batch.Packets[p])
 		}
@@ -226,7 +235,8 @@ func (w *worker) run(i int, queue <-chan *load) {
 			w.at.Store(math.MaxInt64)
 			w.flush()
 		}
-		l.out[i] = w.out
+		l.out[i], l.size[i] = w.out, w.made
+		w.a.backlog.add(w.made)
 		l.left.Done()
 	}
 }
@@ -254,6 +264,11 @@ func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
 		if n := len(l.batch.Packets); n > 0 {
 			j.passed(l.batch.Packets[n-1].Time)
 		}
+		size := 0
+		for _, n := range l.size {
+			size += n
+		}
+		a.backlog.gave(size)
 		free <- l
 	}
 	j.release(len(j.held))

@@ -14,6 +14,7 @@ import (
 // for a moment, because the client's is over last.
 type joiner struct {
 	held []*output // in the order they came; conns among them
+	size int       // of these
 	asks map[string][]*output
 	give func(*output)
 }
@@ -21,6 +22,7 @@ type joiner struct {
 const (
 	holdTime  = int64(1e9) // of the capture
 	holdLimit = 2000
+	holdBytes = 8 << 20
 	// sameLimit bounds how many exchanges with the same target are compared.
 	sameLimit = 100
 	// joinSlack is how much later than the client's an origin's exchange may
@@ -35,13 +37,14 @@ func newJoiner(give func(*output)) *joiner {
 
 func (j *joiner) add(o *output) {
 	j.held = append(j.held, o)
+	j.size += o.size
 	if x := o.exchange; x != nil && x.Method != "" {
 		key := ask(x)
 		asked := j.asks[key]
 		j.adopt(o, asked[max(len(asked)-sameLimit, 0):])
 		j.asks[key] = append(asked, o)
 	}
-	if len(j.held) > holdLimit {
+	for len(j.held) > holdLimit || j.size > holdBytes {
 		j.release(1)
 	}
 }
@@ -169,6 +172,7 @@ func (j *joiner) release(n int) {
 		if x := o.exchange; x != nil {
 			j.forget(ask(x), o)
 		}
+		j.size -= o.size
 		j.give(o)
 	}
 	clear(j.held[:n])
@@ -177,6 +181,9 @@ func (j *joiner) release(n int) {
 
 func (j *joiner) forget(key string, o *output) {
 	list := j.asks[key]
+	if len(list) > 0 && list[0] == o {
+		list = list[1:]
+	}
 	for i := range list {
 		if list[i] == o {
 			list = append(list[:i], list[i+1:]...)

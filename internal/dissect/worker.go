@@ -33,6 +33,7 @@ type worker struct {
 	now      int64
 	swept    int64 // when idle QUIC connections were looked for
 	out      []output
+	made     int // bytes of memory that out takes, about
 	number   int // of the packet in hand
 	counts   Counts
 
@@ -266,6 +267,7 @@ type output struct {
 	packet   int   // math.MaxInt: the end of the capture
 	at       int64 // time of that packet
 	ids      *identity
+	size     int // of memory, about
 	exchange *flow.Exchange
 	number   int        // of the exchange on its connection
 	conn     *flow.Conn // with an exchange: its facts so far
@@ -282,9 +284,19 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 	if c.session != nil {
 		facts.Keys = flow.Yes
 	}
-	w.out = append(w.out, output{packet: w.number, at: w.now, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
+	if w.made > loadBytes && w.number != math.MaxInt { // at the end, what is open is within its own bounds
+		w.counts.Bared++
+		cp.RequestHeader, cp.ResponseHeader = nil, nil
+	}
+	w.give(output{size: cp.Size() + outputCost, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
 }
 
 func (w *worker) connection(c *conn) {
-	w.out = append(w.out, output{packet: w.number, at: w.now, ids: c.ids, conn: c.rec})
+	w.give(output{size: c.memory.size(), ids: c.ids, conn: c.rec})
+}
+
+func (w *worker) give(o output) {
+	o.packet, o.at = w.number, w.now
+	w.made += o.size
+	w.out = append(w.out, o)
 }
