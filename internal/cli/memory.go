@@ -7,7 +7,7 @@ import (
 
 // memoryLimit is what reading a capture should take at most. What is kept is
 // bounded to less; collecting garbage more often near the limit does the rest.
-const memoryLimit = 184 << 20
+const memoryLimit = 208 << 20
 
 // limitMemory has garbage collected with a view to memoryLimit, unless the user
 // has set GOMEMLIMIT, until the function it gives is called.

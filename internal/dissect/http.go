@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/httpwire"
@@ -587,7 +588,7 @@ func (h *http1) settle(x *message, outcome string, m reassembly.Mark) {
 const messageCost = 128
 
 func (h *http1) held() int {
-	n := cap(h.req.buf) + cap(h.res.buf) + (len(h.waiting)+len(h.late))*messageCost
+	n := int(unsafe.Sizeof(*h)) + cap(h.req.buf) + cap(h.res.buf) + (len(h.waiting)+len(h.late))*messageCost
 	if h.inner != nil {
 		n += h.inner.held()
 	}

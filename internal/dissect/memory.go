@@ -13,7 +13,7 @@ const (
 	// quicBytes is the same for QUIC.
 	quicBytes = 16 << 20
 	// connCost is a connection besides its record and what its speakers hold.
-	connCost = 1 << 10
+	connCost = 2 << 10
 	// recountAfter is by how much a record grows at least before its size is
 	// looked at.
 	recountAfter = 16 << 10
@@ -29,7 +29,7 @@ type memory struct {
 
 // grew counts an event that was folded into a record.
 func (m *memory) grew(rec *flow.Conn, e *flow.Event) (maimed bool) {
-	m.grown += e.Size() + 2*len(e.Header)
+	m.grown += e.Size()*5/4 + 2*len(e.Header) // lists have room to spare
 	if e.Kind == flow.Request {
 		m.grown += exchangeCost
 	}

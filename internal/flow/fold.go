@@ -273,7 +273,8 @@ func (x *Exchange) foldRequest(e *Event) {
 	x.RequestHeader = ParseFields(e.Header)
 	x.Stream, _ = strconv.Atoi(e.Attr(KeyStream))
 	if x.Host == "" {
-		x.Host, _ = Get(x.RequestHeader, "Host")
+		host, _ := Get(x.RequestHeader, "Host")
+		x.Host = strings.Clone(host) // it must not keep the whole header in memory
 	}
 	x.Parent = e.Parent
 	x.Reused = ParseSeen(e.Attr(KeyReused))
