@@ -1,9 +1,11 @@
 package dissect
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"fanlight/internal/flow"
@@ -28,11 +30,10 @@ type period struct{ from, to int64 }
 // programs see what Fanlight saw. It gives the number of packets written.
 func (c *Copy) To(w *pcap.Writer, src Source) (packets int, err error) {
 	for _, log := range c.Secrets {
-		if len(log) == 0 {
-			continue
-		}
-		if err := w.WriteSecrets(pcap.Secrets{Kind: pcap.TLSKeyLog, Data: log}); err != nil {
-			return 0, fmt.Errorf("write secrets: %w", err)
+		for piece := range pieces(log) {
+			if err := w.WriteSecrets(pcap.Secrets{Kind: pcap.TLSKeyLog, Data: piece}); err != nil {
+				return 0, fmt.Errorf("write secrets: %w", err)
+			}
 		}
 	}
 	wanted := c.periods()
@@ -61,6 +62,29 @@ func (c *Copy) To(w *pcap.Writer, src Source) (packets int, err error) {
 				return packets, fmt.Errorf("write packet %d: %w", p.Number, err)
 			}
 			packets++
+		}
+	}
+}
+
+// secretsPiece is what goes into one block of secrets: readers hold it whole.
+const secretsPiece = 16 << 20
+
+// pieces cuts a key log between lines; a line that is longer is left out.
+func pieces(log []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(log) > 0 {
+			end := len(log)
+			if end > secretsPiece {
+				end = bytes.LastIndexByte(log[:secretsPiece], '\n') + 1
+			}
+			if end == 0 {
+				_, log, _ = bytes.Cut(log, []byte("\n"))
+				continue
+			}
+			if !yield(log[:end]) {
+				return
+			}
+			log = log[end:]
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package dissect
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,12 +29,8 @@ type KeyFiles struct {
 func LoadKeys(files KeyFiles) (*Keys, error) {
 	keys := &Keys{}
 	for _, path := range files.Logs {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read key log: %w", err)
-		}
-		if keys.AddKeyLog(data) == 0 && keys.Len() == 0 && len(bytes.TrimSpace(data)) > 0 {
-			return nil, fmt.Errorf("read key log %s: no line of it is a secret (SSLKEYLOGFILE format is expected: CLIENT_RANDOM <random> <secret>)", path)
+		if err := addKeyLog(keys, path); err != nil {
+			return nil, err
 		}
 	}
 	for _, path := range files.RSA {
@@ -42,7 +40,7 @@ func LoadKeys(files KeyFiles) (*Keys, error) {
 	}
 	password := ""
 	if files.PasswordFile != "" {
-		raw, err := os.ReadFile(files.PasswordFile)
+		raw, err := readSmall(files.PasswordFile)
 		if err != nil {
 			return nil, fmt.Errorf("read password of PFX: %w", err)
 		}
@@ -54,6 +52,58 @@ func LoadKeys(files KeyFiles) (*Keys, error) {
 		}
 	}
 	return keys, nil
+}
+
+const (
+	maxKeyLog     = 4 << 30
+	maxKeyLogLine = 64 << 10 // no secret is as long
+	maxSmall      = 16 << 20 // files of keys and passwords
+)
+
+// addKeyLog adds what a key log has. One without any secret is taken for another
+// kind of file, unless it is empty.
+func addKeyLog(keys *Keys, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read key log: %w", err)
+	}
+	defer file.Close()
+	in := &io.LimitedReader{R: file, N: maxKeyLog}
+	lines := bufio.NewReaderSize(in, maxKeyLogLine)
+	blank := true
+	for err == nil {
+		var line []byte
+		line, err = lines.ReadSlice('\n')
+		blank = blank && len(bytes.TrimSpace(line)) == 0
+		if errors.Is(err, bufio.ErrBufferFull) {
+			err = nil // no line of a key log
+		} else {
+			keys.AddKeyLog(line)
+		}
+	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read key log: %w", err)
+	case in.N == 0:
+		return fmt.Errorf("read key log %s: it has more than %d bytes", path, int64(maxKeyLog))
+	case keys.Len() == 0 && !blank:
+		return fmt.Errorf("read key log %s: no line of it is a secret (SSLKEYLOGFILE format is expected: CLIENT_RANDOM <random> <secret>)", path)
+	}
+	return nil
+}
+
+// readSmall reads a file whose size has a limit.
+func readSmall(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxSmall+1))
+	if len(data) > maxSmall {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, maxSmall)
+	}
+	return data, err
 }
 
 // SecretsOf has f called with the secrets that a capture carries in blocks of
@@ -83,7 +133,7 @@ func AddTo(keys *Keys) func(pcap.Secrets) {
 }
 
 func addKeys(keys *Keys, path, what string, read func([]byte) ([]*rsa.PrivateKey, error)) error {
-	data, err := os.ReadFile(path)
+	data, err := readSmall(path)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", what, err)
 	}
