@@ -40,7 +40,8 @@ type Options struct {
 	Body *Body
 	// Places makes Place work, at the price of memory for each exchange.
 	Places bool
-	// Read is told of each batch, in the reading goroutine. May be nil.
+	// Read is told of each batch before it is analysed, from one goroutine; the
+	// source may be at a later one by then. May be nil.
 	Read func(*pcap.Batch)
 }
 
@@ -128,8 +129,9 @@ type load struct {
 const loadsInFlight = 6
 
 // Run analyses the source to its end, which is no error; one of the source is
-// returned after what it gave was analysed. When ctx ends, the rest is not
-// read.
+// returned after what it gave was analysed. When ctx ends, the rest is not read,
+// and its error returned; a call of NextBatch may then go on in the source, which
+// must be left alone.
 func (a *Analyzer) Run(ctx context.Context, src Source) (Counts, error) {
 	free := make(chan *load, loadsInFlight)
 	for range loadsInFlight {
@@ -182,26 +184,49 @@ func (a *Analyzer) clear(l *load) {
 }
 
 func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *load, pass func(*load)) error {
+	filled := make(chan filled)
+	go a.fill(ctx, src, free, filled)
 	for ctx.Err() == nil {
-		l := <-free
-		a.clear(l)
-		err := src.NextBatch(&l.batch)
-		if err != nil {
-			l.batch.Packets = l.batch.Packets[:0]
-		}
-		if a.opts.Read != nil {
-			a.opts.Read(&l.batch)
-		}
-		a.deal(l)
-		pass(l)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
+		select {
+		case f := <-filled:
+			if a.opts.Read != nil {
+				a.opts.Read(&f.load.batch)
+			}
+			a.deal(f.load)
+			pass(f.load)
+			if errors.Is(f.err, io.EOF) {
+				return nil
+			}
+			if f.err != nil {
+				return f.err
+			}
+		case <-ctx.Done():
 		}
 	}
 	return ctx.Err()
+}
+
+// filled is a load with packets, or with the error there is instead.
+type filled struct {
+	load *load
+	err  error
+}
+
+// fill reads the source until it ends or ctx does. It is a goroutine of its own
+// because a source may wait for packets that never come.
+func (a *Analyzer) fill(ctx context.Context, src Source, free <-chan *load, to chan<- filled) {
+	var err error
+	for err == nil && ctx.Err() == nil {
+		l := <-free
+		a.clear(l)
+		if err = src.NextBatch(&l.batch); err != nil {
+			l.batch.Packets = l.batch.Packets[:0]
+		}
+		select {
+		case to <- filled{l, err}:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // deal gives each worker its packets.
