@@ -56,6 +56,7 @@ with the secrets that open them.`,
 }
 
 func (f *captureFlags) capture(ctx context.Context, s streams) error {
+	defer onceMore(ctx)()
 	view, err := f.view(s)
 	if err != nil {
 		return failWith(exitUsage, err)

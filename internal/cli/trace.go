@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -83,50 +83,100 @@ secrets inside the file allow, and what went wrong.`,
 }
 
 func (f *traceFlags) trace(ctx context.Context, s streams, args []string) error {
+	defer onceMore(ctx)()
 	view, err := f.view(s)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
-	twice := ""
-	if f.write != "" {
-		twice = "-w"
-	}
-	paths, keys, err := f.inputs(args, twice)
-	if err != nil {
+	if f.write == "" {
+		_, err := f.print(ctx, s, view, args, "")
 		return err
 	}
-	src, err := pcap.Open(paths, s.in)
+	file, err := createCopy(f.write) // before the work that it would be the end of
 	if err != nil {
-		return openFault(err)
+		return failWith(exitUsage, err)
 	}
-	defer src.Close()
-	src.OnSecrets(dissect.AddTo(keys))
-	name := strings.Join(paths, ",")
-	err = view.run(ctx, src, dissect.Options{Source: name, Keys: keys, Hash: f.hash, Hold: hold(src)}, src.Damage)
-	if f.write != "" {
-		err = errors.Join(f.writeCopy(ctx, view, paths), err)
-	}
-	return err
+	in, err := f.print(ctx, s, view, args, "-w")
+	return errors.Join(f.writeCopy(ctx, file, view, in), err)
 }
 
-// inputs are the captures, and the secrets given with and inside of them. twice
-// is the flag for which the captures are read a second time, if there is one.
-func (f *traceFlags) inputs(args []string, twice string) ([]string, *dissect.Keys, error) {
+// print prints captures and gives them, nil if it was interrupted before it
+// could begin or what failed was to open them.
+func (f *traceFlags) print(ctx context.Context, s streams, view *view, args []string, twice string) (*inputs, error) {
+	in, err := unlessEnded(ctx, func() (*inputs, error) {
+		in, err := f.inputs(args, twice)
+		if err == nil {
+			err = in.open(s.in)
+		}
+		return in, err
+	})
+	switch {
+	case interrupted(err):
+		return nil, view.run(ctx, nothing{}, dissect.Options{}, nil)
+	case err != nil:
+		return nil, err
+	}
+	defer in.close(ctx)
+	name := strings.Join(in.paths, ",")
+	return in, view.run(ctx, in.src, dissect.Options{Source: name, Keys: in.keys, Hash: f.hash, Hold: hold(in.src)}, in.src.Damage)
+}
+
+// inputs are captures, and the secrets given with and inside of them.
+type inputs struct {
+	paths []string
+	keys  *dissect.Keys
+	src   *pcap.Source // nil: not open
+}
+
+// inputs finds captures and reads all secrets. twice is the flag for which the
+// captures are read a second time, if there is one.
+func (f *traceFlags) inputs(args []string, twice string) (*inputs, error) {
 	paths, err := captureFiles(args)
 	if err != nil {
-		return nil, nil, failWith(exitUsage, err)
+		return nil, failWith(exitUsage, err)
 	}
-	if twice != "" && slices.Contains(paths, "-") {
-		return nil, nil, failWith(exitUsage, fmt.Errorf("%s reads a capture twice, which standard input does not allow", twice))
+	for _, path := range paths {
+		if twice != "" && !rereadable(path) {
+			return nil, failWith(exitUsage, fmt.Errorf("%s reads a capture twice, which %s does not allow", twice, inputName(path)))
+		}
 	}
 	keys, err := dissect.LoadKeys(f.keys)
 	if err != nil {
-		return nil, nil, failWith(exitUsage, err)
+		return nil, failWith(exitUsage, err)
 	}
 	if err := secretsInside(paths, keys); err != nil {
-		return nil, nil, openFault(err)
+		return nil, openFault(err)
 	}
-	return paths, keys, nil
+	return &inputs{paths: paths, keys: keys}, nil
+}
+
+// rereadable: no pipe. What is not there is told of when it is opened.
+func rereadable(path string) bool {
+	info, err := os.Stat(path)
+	return path != "-" && (err != nil || info.Mode().IsRegular() || info.IsDir())
+}
+
+func inputName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
+func (in *inputs) open(stdin io.Reader) (err error) {
+	if in.src, err = pcap.Open(in.paths, stdin); err != nil {
+		return openFault(err)
+	}
+	in.src.OnSecrets(dissect.AddTo(in.keys))
+	return nil
+}
+
+// close leaves alone what may still be read after an interruption: the program
+// is about to end.
+func (in *inputs) close(ctx context.Context) {
+	if ctx.Err() == nil {
+		in.src.Close()
+	}
 }
 
 // openFault tells a capture that cannot be opened from one that is none.
@@ -177,7 +227,7 @@ func exists(path string) bool {
 // the packets they open. Only pcapng has them.
 func secretsInside(paths []string, keys *dissect.Keys) error {
 	for _, path := range paths {
-		if path == "-" {
+		if path == "-" || !rereadable(path) {
 			continue
 		}
 		if err := readSecrets(path, dissect.AddTo(keys)); err != nil {
@@ -194,7 +244,7 @@ func readSecrets(path string, add func(pcap.Secrets)) error {
 	}
 	defer f.Close()
 	var magic [4]byte
-	if _, err := f.ReadAt(magic[:], 0); err != nil || !mayHoldSecrets(magic) || !isRegular(f) {
+	if _, err := f.ReadAt(magic[:], 0); err != nil || !mayHoldSecrets(magic) {
 		return nil
 	}
 	_ = dissect.SecretsOf(f, path, add) // what is wrong with it is said when its packets are read
@@ -205,11 +255,6 @@ func readSecrets(path string, add func(pcap.Secrets)) error {
 func mayHoldSecrets(magic [4]byte) bool {
 	return magic == [4]byte{0x0a, 0x0d, 0x0d, 0x0a} || magic[0] == 0x1f && magic[1] == 0x8b ||
 		magic == [4]byte{0x28, 0xb5, 0x2f, 0xfd}
-}
-
-func isRegular(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode().IsRegular()
 }
 
 // bounds are the times given by --from and --to.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,13 +21,14 @@ func (f *traceFlags) extract(ctx context.Context, s streams, args []string) erro
 	if err != nil || which != "" && which != "request" && which != "response" {
 		return failWith(exitUsage, fmt.Errorf("--body %s: expected an exchange as trace prints it, such as x12 or x12:request", f.body))
 	}
-	paths, keys, err := f.inputs(args, "--body")
+	defer onceMore(ctx)()
+	in, err := unlessEnded(ctx, func() (*inputs, error) { return f.inputs(args, "--body") })
 	if err != nil {
-		return err
+		return bodyFault(err)
 	}
-	names := dissect.New(dissect.Options{Keys: keys, Places: true})
-	if err := analyse(ctx, names, paths); err != nil {
-		return err
+	names := dissect.New(dissect.Options{Keys: in.keys, Places: true})
+	if err := analyse(ctx, names, in.paths); err != nil {
+		return bodyFault(err)
 	}
 	place, found := names.Place(flow.ExchangeID(number))
 	if !found {
@@ -34,8 +36,8 @@ func (f *traceFlags) extract(ctx context.Context, s streams, args []string) erro
 	}
 	out := bufio.NewWriterSize(s.out, 64<<10)
 	body := &dissect.Body{Of: place, Request: which == "request", To: out}
-	if err := analyse(ctx, dissect.New(dissect.Options{Keys: keys, Body: body}), paths); err != nil {
-		return err
+	if err := analyse(ctx, dissect.New(dissect.Options{Keys: in.keys, Body: body}), in.paths); err != nil {
+		return bodyFault(err)
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write body: %w", err)
@@ -49,7 +51,16 @@ func analyse(ctx context.Context, a *dissect.Analyzer, paths []string) error {
 	if err != nil {
 		return openFault(err)
 	}
-	defer src.Close()
 	_, err = a.Run(ctx, src)
+	if !interrupted(err) { // else it may still be read
+		src.Close()
+	}
+	return err
+}
+
+func bodyFault(err error) error {
+	if interrupted(err) {
+		return errors.New("write body: interrupted")
+	}
 	return err
 }

@@ -81,9 +81,12 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	}
 	counts, err := dissect.New(o).Run(ctx, src)
 	v.progress.end()
-	faults := []error{err}
-	if damage != nil {
-		faults = append(damage(), err)
+	v.summary.Interrupted = interrupted(err)
+	var faults []error
+	if !v.summary.Interrupted { // else the source may still be at work
+		if faults = []error{err}; damage != nil {
+			faults = append(faults, damage()...)
+		}
 	}
 	found := explain.Run(rules.All(), &v.kept.Trace)
 	v.found = found
@@ -101,8 +104,11 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 		return fmt.Errorf("write output: %w", err)
 	}
 	v.leftOut(&counts)
-	if fault != nil && !errors.Is(fault, context.Canceled) {
+	switch {
+	case fault != nil:
 		return failWith(exitDamaged, fault)
+	case v.summary.Interrupted:
+		fmt.Fprintln(v.s.err, "fanlight: interrupted: what was read by then is printed")
 	}
 	return v.verdict(found)
 }

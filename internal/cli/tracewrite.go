@@ -4,28 +4,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"fanlight/internal/dissect"
 	"fanlight/internal/explain"
 	"fanlight/internal/pcap"
 )
 
+// createCopy makes the file of -w, which is to hold secrets.
+func createCopy(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("write packets: %w (an existing file is not replaced)", err)
+	case err != nil:
+		return nil, fmt.Errorf("write packets: %w", err)
+	}
+	return file, nil
+}
+
 // writeCopy writes the chosen packets with the secrets that open them and a
-// comment for each finding, so that Wireshark shows what is meant.
-func (f *traceFlags) writeCopy(ctx context.Context, v *view, paths []string) error {
+// comment for each finding, so that Wireshark shows what is meant. Without
+// inputs, or when it fails, there is no file.
+func (f *traceFlags) writeCopy(ctx context.Context, file *os.File, v *view, in *inputs) error {
+	said, err := "", error(nil)
+	if in != nil && ctx.Err() == nil {
+		said, err = f.copyTo(ctx, file, v, in.paths)
+	}
+	err = errors.Join(err, file.Close())
+	if err == nil && said != "" {
+		fmt.Fprintln(v.s.err, said)
+		return nil
+	}
+	if rmErr := os.Remove(f.write); !errors.Is(rmErr, fs.ErrNotExist) {
+		err = errors.Join(err, rmErr)
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintf(v.s.err, "fanlight: interrupted: %s is not written\n", f.write)
+	}
+	if err == nil || interrupted(err) {
+		return nil
+	}
+	return fmt.Errorf("write packets to %s: %w", f.write, err)
+}
+
+// copyTo writes the packets and says what it wrote.
+func (f *traceFlags) copyTo(ctx context.Context, file *os.File, v *view, paths []string) (said string, err error) {
 	src, err := pcap.Open(paths, nil)
 	if err != nil {
-		return openFault(err)
+		return "", openFault(err)
 	}
 	defer src.Close()
 	secrets, err := f.secrets(paths)
 	if err != nil {
-		return err
-	}
-	file, err := os.OpenFile(f.write, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600) // it holds secrets
-	if err != nil {
-		return failWith(exitUsage, fmt.Errorf("write packets: %w (an existing file is not replaced)", err))
+		return "", err
 	}
 	out := pcap.NewWriter(file, pcap.WriterOptions{Application: "Fanlight"})
 	c := dissect.Copy{Comments: comments(v.found), Secrets: secrets}
@@ -35,12 +69,35 @@ func (f *traceFlags) writeCopy(ctx context.Context, v *view, paths []string) err
 			c.Conns = v.kept.Conns[:0:0]
 		}
 	}
-	n, err := c.To(out, src)
-	if err = errors.Join(err, out.Flush(), file.Close()); err != nil {
-		return fmt.Errorf("write packets to %s: %w", f.write, err)
+	n, err := c.To(out, untilEnd{ctx, src})
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return "", err
 	}
-	fmt.Fprintf(v.s.err, "%d packets written to %s, with the secrets that open them\n", n, f.write)
-	return ctx.Err()
+	return fmt.Sprintf("%d packets written to %s, %s", n, f.write, f.secretsSaid(secrets)), nil
+}
+
+// untilEnd is a source that ends with its context.
+type untilEnd struct {
+	ctx context.Context
+	src *pcap.Source
+}
+
+func (u untilEnd) NextBatch(b *pcap.Batch) error {
+	if err := u.ctx.Err(); err != nil {
+		return err
+	}
+	return u.src.NextBatch(b)
+}
+
+func (f *traceFlags) secretsSaid(logs [][]byte) string {
+	said := "without secrets"
+	if slices.ContainsFunc(logs, func(log []byte) bool { return len(log) > 0 }) {
+		said = "with the secrets that open them"
+	}
+	if len(f.keys.RSA)+len(f.keys.PFX) > 0 {
+		said += " (private keys are never written)"
+	}
+	return said
 }
 
 // secrets are the key logs given and those inside of the captures.

@@ -106,9 +106,10 @@ type SummaryRecord struct {
 	Connections int     `json:"connections"`
 	Exchanges   int     `json:"exchanges"`
 	Findings    int     `json:"findings"`
-	Packets     *int    `json:"packets"` // null: not from packets
-	Bytes       int64   `json:"bytes"`   // on the wire, of both sides, where they were counted
-	Damaged     *string `json:"damaged"` // where the source could not be read; null: nowhere
+	Packets     *int    `json:"packets"`               // null: not from packets
+	Bytes       int64   `json:"bytes"`                 // on the wire, of both sides, where they were counted
+	Damaged     *string `json:"damaged"`               // where the source could not be read; null: nowhere
+	Interrupted bool    `json:"interrupted,omitempty"` // the source was not read to its end, as the user wished
 	Lost        int64   `json:"lost,omitempty"`
 	ElapsedMS   float64 `json:"elapsed_ms"`
 }
