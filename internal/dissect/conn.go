@@ -20,6 +20,7 @@ type conn struct {
 	next    *conn
 	last    int64 // time of the last packet
 	done    bool  // both ends have ended; it lingers for what trails
+	guessed bool  // client and server are, by their ports
 	settled bool  // its record was handed over
 
 	tcp      reassembly.Conn
@@ -72,7 +73,8 @@ func (w *worker) open(key flowKey, flipped bool, client, server netip.AddrPort, 
 	return c
 }
 
-// protocol makes the speaker of what the first bytes look like.
+// protocol makes the speaker of what the first bytes look like; nil if others
+// may tell more.
 func (c *conn) protocol(name string) speaker {
 	switch name {
 	case protocolTLS:
@@ -86,6 +88,9 @@ func (c *conn) protocol(name string) speaker {
 				s.session.Skip(dir, 1, s.emit)
 			}
 			return s
+		}
+		if c.session == nil && !c.whole() {
+			return nil // it may begin inside of a message
 		}
 	case protocolHTTP1, protocolHTTP2:
 		if c.rec.Scheme == "" {
@@ -204,6 +209,12 @@ func (c *conn) Note(dir int, kind reassembly.NoteKind, n int64, m reassembly.Mar
 		c.top.end(dir, flow.Yes, m)
 	case reassembly.RST:
 		c.reset(dir, m)
+	case reassembly.MidStream:
+		e := flow.Event{Kind: flow.MidStream, From: from}
+		if c.guessed {
+			e.Attrs = flow.Attrs(flow.KeySides, "guessed")
+		}
+		c.emit(m, e)
 	default:
 		if k := noteKinds[kind]; k != flow.KindUnknown {
 			c.noteMany(k, from, n, m)
@@ -221,7 +232,6 @@ var noteKinds = map[reassembly.NoteKind]flow.Kind{
 	reassembly.KeepAlive:      flow.KeepAlive,
 	reassembly.ZeroWindow:     flow.ZeroWindow,
 	reassembly.WindowOpen:     flow.WindowOpen,
-	reassembly.MidStream:      flow.MidStream,
 }
 
 // noteMany keeps the first of a kind of which loss makes many.

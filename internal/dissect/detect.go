@@ -10,8 +10,9 @@ import (
 
 // detect finds out by its first bytes which protocol this is.
 type detect struct {
-	choose func(name string) speaker
-	pieces []heldPiece // before the decision
+	choose func(name string) speaker // nil: it is too early to tell
+	missed bool                      // the beginning was not seen: a message may begin with any piece
+	pieces []heldPiece               // before the decision
 	inner  speaker
 }
 
@@ -24,7 +25,14 @@ type heldPiece struct {
 const decideWith = 5 // bytes
 
 func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
-	if d.inner == nil {
+	switch {
+	case d.inner != nil:
+	case d.missed:
+		if _, told := sender(p); !told {
+			return
+		}
+		d.decide(protocolOf(dir, p))
+	default:
 		if len(d.pieces) > 0 && d.pieces[len(d.pieces)-1].dir == dir {
 			p = append(d.pieces[len(d.pieces)-1].p, p...)
 			d.pieces = d.pieces[:len(d.pieces)-1]
@@ -38,13 +46,18 @@ func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
 		}
 		d.decide(protocolOf(dir, p))
 	}
-	d.inner.bytes(dir, p, m)
+	if d.inner != nil {
+		d.inner.bytes(dir, p, m)
+	}
 }
 
 func (d *detect) decide(name string) {
-	d.inner = d.choose(name)
 	pieces := d.pieces
 	d.pieces = nil
+	if d.inner = d.choose(name); d.inner == nil {
+		d.missed = true
+		return
+	}
 	for _, h := range pieces {
 		d.inner.bytes(h.dir, h.p, h.m)
 	}

@@ -30,6 +30,9 @@ const (
 
 // add passes a segment on in its turn.
 func (c *conn) add(dir int, seg *reassembly.Segment) {
+	if c.guessed {
+		dir = c.orient(dir, seg)
+	}
 	e := &c.early
 	e.note(dir, seg)
 	if seg.Flags&packet.RST != 0 {
@@ -74,6 +77,15 @@ func (e *early) behind(dir int) bool {
 		}
 	}
 	return false
+}
+
+// turn exchanges the directions.
+func (e *early) turn() {
+	e.seen[0], e.seen[1] = e.seen[1], e.seen[0]
+	e.ends[0], e.ends[1] = e.ends[1], e.ends[0]
+	for i := range e.held {
+		e.held[i].dir ^= 1
+	}
 }
 
 func (e *early) hold(dir int, seg *reassembly.Segment) {

@@ -36,6 +36,7 @@ type http1 struct {
 // half is one direction.
 type half struct {
 	state halfState
+	begun bool   // the beginning of a message was seen
 	buf   []byte // the beginning of a head
 	*body        // that it is in
 }
@@ -121,8 +122,8 @@ func (h *http1) bytes(dir int, p []byte, m reassembly.Mark) {
 			h.inner.bytes(dir, p, m)
 			return
 		}
-		if h.unread(dir) {
-			return
+		if h.unread(dir) || !d.begun && len(d.buf) == 0 && !startsMessage(dir, p) && !h.rec.whole() {
+			return // the latter may be the rest of a message
 		}
 		switch d.state {
 		case lost:
@@ -173,7 +174,7 @@ func (h *http1) readHead(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 		d.buf = bytes.Clone(p)
 		return nil
 	}
-	d.buf = nil
+	d.buf, d.begun = nil, true
 	if dir == fromClient {
 		h.requestHead(d, m)
 	} else {

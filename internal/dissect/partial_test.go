@@ -45,6 +45,31 @@ var partial = map[string]string{
 		< A 300 128 ` + okA + `
 		> A 228 439 t=500 ` + getA + `
 		< A 439 256 t=20 ` + okA,
+	"from the middle of a body": `
+		< A 300 100 "the rest of a body"
+		> A 100 318 "and the rest of an upload"
+		< A 318 125 ` + okA + `
+		> A 125 357 "still uploaded"
+		> A 139 357 ` + getA + `
+		< A 357 167 ` + okA,
+	"sides told by nothing but ports": `
+		> A 100 300 "nobody knows this"
+		< A 300 117 "nor this"`,
+	"sides told by a request": `
+		< A 300 100 "` + strings.Repeat("something ", 3) + `"
+		> A 100 330 ` + getA + `
+		< A 330 128 ` + okA,
+	"sides told by a response": `
+		< A 300 128 ` + okA + `
+		> A 128 339 ` + getA + `
+		< A 339 156 ` + okA,
+	"sides contradicted": `
+		> A 100 300 "HELLO there"
+		< A 300 111 ` + getA + `
+		> A 111 328 ` + okA,
+	"sides told by a late SYN-ACK": `
+		> A 100 300
+		< SA 299 100`,
 	"SYNs without answer": `
 		> S 99 0
 		> S 99 0 t=1000
@@ -90,6 +115,9 @@ func TestPartial(t *testing.T) {
 	for name, script := range partial {
 		t.Run(name, func(t *testing.T) {
 			testnet.Golden(t, "testdata/partial.txtar#"+name, played(t, 80, script).String())
+			if strings.HasPrefix(name, "sides") { // by ports the client would be the server
+				testnet.Golden(t, "testdata/partial.txtar#"+name+", ports the other way", played(t, 50000, script).String())
+			}
 		})
 	}
 }

@@ -159,6 +159,7 @@ func (w *worker) begin(key flowKey, swapped bool, m reassembly.Mark) *conn {
 		swapped = !swapped
 	}
 	c := w.open(key, swapped, client, server, m)
+	c.guessed = in.TCP.Flags&packet.SYN == 0
 	w.flows[key] = c
 	w.append(c)
 	return c

@@ -21,7 +21,7 @@ const (
 
 	// TCP as only packets show it. From is the sender of the bytes.
 
-	MidStream      // the record begins in the middle: no SYN was seen
+	MidStream      // the record begins in the middle: no SYN was seen; Attrs: sides
 	Retransmission // bytes came again; Bytes
 	OutOfOrder     // bytes came before those in front of them; Bytes
 	Overlap        // bytes came again and were others; Bytes; the first ones count
@@ -160,6 +160,7 @@ const (
 	KeyPackets     = "packets"      // of the connection
 	KeyReused      = "reused"       // yes: an exchange on a pooled connection that had served before
 	KeyIdle        = "idle_ms"      // how long that connection had been idle
+	KeySides       = "sides"        // guessed: only the ports tell who is client and who is server
 	KeySite        = "site"
 	KeyState       = "state"
 	KeyReason      = "reason"

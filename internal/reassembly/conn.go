@@ -41,6 +41,10 @@ type half struct {
 // before reports whether sequence number a comes before b.
 func before(a, b uint32) bool { return int32(a-b) < 0 }
 
+// Turn exchanges the two directions, for a caller who took one for the other.
+// It must not be called from a Handler.
+func (c *Conn) Turn() { c.half[0], c.half[1] = c.half[1], c.half[0] }
+
 // Add takes the next captured segment, sent by side dir. The bytes it completes go to
 // h before Add returns.
 func (c *Conn) Add(dir int, s *Segment, h Handler) {

@@ -65,6 +65,9 @@ func (l *Lines) failures(c *flow.Conn) {
 			word = "handshake failed"
 		case flow.MidStream:
 			word = "began before the capture"
+			if e.Attr(flow.KeySides) != "" {
+				word += ", client and server are guessed"
+			}
 		default:
 			continue
 		}
