@@ -71,6 +71,11 @@ func (w *worker) evict(c *conn) {
 		c.wake()
 		w.counts.Evicted++
 		c.emit(c.mark, flow.Event{Kind: flow.BufferFull, Text: crowdedOut})
+		c.flushHeld()
+		c.tcp.Flush(c)
+		for dir := range c.wire {
+			c.top.skip(dir, -1, c.mark) // what becomes of its exchanges is not seen
+		}
 	}
 	w.drop(c)
 }

@@ -132,6 +132,26 @@ func TestOpenConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// Nobody knows what becomes of an exchange whose connection is not followed to
+// its end for want of room.
+func TestEvictedExchangesHaveNoOutcome(t *testing.T) {
+	s := &segments{}
+	const n = openLimit + 10
+	for i := range n {
+		s.open(i)
+		s.send(i, fromClient, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	conns, counts, _ := s.run(t)
+	for i, c := range conns {
+		if x := c.Exchanges[0]; (x.Outcome == "") != (i < counts.Evicted) {
+			t.Fatalf("exchange %d with %d ended early: %q", i, counts.Evicted, x.Outcome)
+		}
+	}
+	if counts.Evicted < 10 {
+		t.Errorf("%d ended early", counts.Evicted)
+	}
+}
+
 // The record of a connection with long heads keeps the last exchanges; when
 // it is not enough that those leave that are over, it says so.
 func TestRecordIsBounded(t *testing.T) {
