@@ -36,7 +36,7 @@ type conn struct {
 	tunnels  int // that its bytes have been led into
 	syns     int
 	answered bool
-	noise    [flow.WindowOpen + 1]uint8
+	noise    [flow.InvalidRST + 1]uint8
 	mark     reassembly.Mark // of the last packet
 	memory   memory
 }
@@ -222,6 +222,8 @@ func (c *conn) Note(dir int, kind reassembly.NoteKind, n int64, m reassembly.Mar
 	}
 }
 
+// noteKinds are the events of notes. That bytes were cut off by the snap length
+// is a gap like others: they passed and were not captured.
 var noteKinds = map[reassembly.NoteKind]flow.Kind{
 	reassembly.Retransmission: flow.Retransmission,
 	reassembly.OutOfOrder:     flow.OutOfOrder,
@@ -232,6 +234,9 @@ var noteKinds = map[reassembly.NoteKind]flow.Kind{
 	reassembly.KeepAlive:      flow.KeepAlive,
 	reassembly.ZeroWindow:     flow.ZeroWindow,
 	reassembly.WindowOpen:     flow.WindowOpen,
+	reassembly.AckedUnseen:    flow.AckedUnseen,
+	reassembly.Stray:          flow.Stray,
+	reassembly.InvalidRST:     flow.InvalidRST,
 }
 
 // noteMany keeps the first of a kind of which loss makes many.

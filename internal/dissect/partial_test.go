@@ -52,6 +52,15 @@ var partial = map[string]string{
 		> A 125 357 "still uploaded"
 		> A 139 357 ` + getA + `
 		< A 357 167 ` + okA,
+	"lost by the capture": handshake + `
+		> A 100 300 ` + getA + `
+		< A 310 128 "missing in front"
+		> A 128 326 t=20`,
+	"not of this connection": handshake + `
+		> A 2000000000 300 "far away"
+		< R 290 0
+		> A 100 300 ` + getA + `
+		< A 300 128 ` + okA,
 	"sides told by nothing but ports": `
 		> A 100 300 "nobody knows this"
 		< A 300 117 "nor this"`,

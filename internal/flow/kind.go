@@ -29,7 +29,10 @@ const (
 	BufferFull     // bytes or exchanges were dropped by us, or the record ended, to bound memory; Bytes, or Text
 	KeepAlive      // a probe of an idle connection
 	ZeroWindow     // From takes no more bytes for now
-	WindowOpen     // From takes bytes again
+	WindowOpen     // From takes bytes again; Bytes, how many
+	AckedUnseen    // the bytes of the gap that follows arrived: it was the capture that lost them; Bytes
+	Stray          // bytes passed that lie too far away to belong to the stream, and were left out; Bytes
+	InvalidRST     // a reset passed that its receiver ignores, because it is outside of the window
 
 	// TLS. Attrs carry the facts, see the Key constants.
 
@@ -83,6 +86,7 @@ var kindNames = [...]string{
 	KindUnknown: "unknown", Open: "open",
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
 	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
+	AckedUnseen: "acked-unseen", Stray: "stray", InvalidRST: "invalid-rst",
 	HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",

@@ -71,7 +71,7 @@ func legSteps(l leg, prefix string, m marks) []step {
 // swallows reports whether another step of what only packets show is one more
 // of the same, within a second.
 func (s *step) swallows(next step) bool {
-	return s.kind >= flow.MidStream && s.kind <= flow.WindowOpen && s.kind == next.kind && s.from == next.from &&
+	return s.kind >= flow.MidStream && s.kind <= flow.InvalidRST && s.kind == next.kind && s.from == next.from &&
 		len(s.marks) == 0 && len(next.marks) == 0 && next.at.Sub(s.at) < time.Second
 }
 
