@@ -544,7 +544,10 @@ func (h *http1) end(dir int, clean flow.Seen, m reassembly.Mark) {
 	}
 	if dir == fromServer {
 		h.settleWaiting(m)
-		h.res = half{} // nothing was missed of what is asked after it
+		if h.res.body != nil {
+			h.leave(&h.res)
+		}
+		h.res = half{begun: true} // nothing was missed of what is asked after it
 	}
 }
 
