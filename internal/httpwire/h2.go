@@ -32,7 +32,7 @@ const (
 	H2BadStream      = "h2-bad-stream"      // stream 0, or not stream 0
 	H2Continuation   = "h2-continuation"    // not within a field block, or another frame within one
 	H2BlockTooLarge  = "h2-block-too-large" // a field block over 256 KiB
-	H2ListTooLarge   = "h2-list-too-large"  // decoded fields over 1 MiB; the rest is left out
+	H2ListTooLarge   = "h2-list-too-large"  // decoded fields over 1 MiB, or many over 16 KiB from few bytes; the rest is left out
 	H2BadBlock       = "h2-bad-block"       // a field block that HPACK does not allow
 	H2TableSize      = "h2-table-size"      // a dynamic table larger than the receiver allows
 )
@@ -86,6 +86,13 @@ const (
 	maxH2Payload = 256 << 10 // of a frame that is not DATA
 	maxH2Block   = 256 << 10
 	maxH2List    = 1 << 20
+
+	// A block of a hundred bytes can refer a hundred times to a field of
+	// kilobytes. Lists of up to fairH2List bytes are always read; larger ones as
+	// long as the connection has sent a byte of blocks for each h2Expansion of
+	// what they have more, the first maxH2List not counted.
+	fairH2List  = 16 << 10
+	h2Expansion = 16
 )
 
 // H2 follows one HTTP/2 connection from both of its byte streams (RFC 9113).

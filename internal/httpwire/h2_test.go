@@ -384,6 +384,33 @@ func TestH2Blocks(t *testing.T) {
 	}
 }
 
+// TestH2Expansion: short blocks that refer to a long field again and again are
+// not worth many times their bytes; heads of a usual size always are.
+func TestH2Expansion(t *testing.T) {
+	w := newH2Writer(true)
+	w.headers(1, true, "x-large", strings.Repeat("v", 4000))
+	const blocks = 1000
+	for i := range uint32(blocks) {
+		references := 100
+		if i%2 == 0 {
+			references = 4
+		}
+		w.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 3, BlockFragment: bytes.Repeat([]byte{0x80 | 62}, references), EndHeaders: true})
+	}
+	size, whole := 0, 0
+	NewH2().Write(0, w.Bytes(), func(e *H2Event) {
+		for _, f := range e.Fields {
+			size += len(f.Value)
+		}
+		if e.Kind == H2Headers && len(e.Fields) == 4 {
+			whole++
+		}
+	})
+	if most := maxH2List + h2Expansion*w.Len() + blocks*fairH2List; size > most || whole < blocks/2 {
+		t.Errorf("%d bytes gave %d of fields, at most %d are allowed; %d of %d usual heads are whole", w.Len(), size, most, whole, blocks/2)
+	}
+}
+
 // TestH2Unsure: after a loss only what refers to older entries is in doubt.
 func TestH2Unsure(t *testing.T) {
 	w := newH2Writer(false)

@@ -16,6 +16,7 @@ type hpackReader struct {
 	first   int
 	size    int
 	max     int
+	credit  int    // bytes by which lists may exceed fairH2List
 	limit   uint32 // what the receiver allows
 
 	// After a loss the newest entries, so many of them, are as the sender has
@@ -24,7 +25,9 @@ type hpackReader struct {
 	known  int
 }
 
-func (r *hpackReader) init() { r.max, r.limit = defaultTableSize, defaultTableSize }
+func (r *hpackReader) init() {
+	r.max, r.limit, r.credit = defaultTableSize, defaultTableSize, maxH2List
+}
 
 // allow takes the SETTINGS_HEADER_TABLE_SIZE of the receiver.
 func (r *hpackReader) allow(size uint32) { r.limit = size }
@@ -34,13 +37,22 @@ func (r *hpackReader) lose() { r.unsure, r.known = true, 0 }
 
 // read appends the fields of a block. Fault names the last irregularity.
 func (r *hpackReader) read(dst []H2Field, b []byte) (fields []H2Field, unsure bool, fault string) {
-	size := 0
+	r.credit = min(r.credit+h2Expansion*len(b), maxH2List)
+	most := min(fairH2List+r.credit, maxH2List)
+	fields, size, unsure, fault := r.list(dst, b, most)
+	r.credit -= max(min(size, most)-fairH2List, 0)
+	return fields, unsure, fault
+}
+
+// list is read, and gives the size of the list (RFC 9113, section 6.5.2); what
+// would make it more than most is left out.
+func (r *hpackReader) list(dst []H2Field, b []byte, most int) (fields []H2Field, size int, unsure bool, fault string) {
 	for len(b) > 0 {
 		if b[0]&0xe0 == 0x20 {
 			n, rest, ok := prefixInt(b, 5)
 			if !ok {
 				r.lose()
-				return dst, true, H2BadBlock
+				return dst, size, true, H2BadBlock
 			}
 			if n > uint64(r.limit) && !r.unsure {
 				fault = H2TableSize
@@ -52,7 +64,7 @@ func (r *hpackReader) read(dst []H2Field, b []byte) (fields []H2Field, unsure bo
 		f, rest, got := r.field(b)
 		if got == hpackBad {
 			r.lose()
-			return dst, true, H2BadBlock
+			return dst, size, true, H2BadBlock
 		}
 		b = rest
 		unsure = unsure || got != hpackSure
@@ -60,13 +72,13 @@ func (r *hpackReader) read(dst []H2Field, b []byte) (fields []H2Field, unsure bo
 			fault = H2BadBlock
 			r.lose()
 		}
-		if size += len(f.Name) + len(f.Value) + entryOverhead; size > maxH2List {
+		if size += len(f.Name) + len(f.Value) + entryOverhead; size > most {
 			fault = H2ListTooLarge
 		} else if got != hpackMissing || f.Value != "" {
 			dst = append(dst, f)
 		}
 	}
-	return dst, unsure, fault
+	return dst, size, unsure, fault
 }
 
 type hpackCertainty uint8
