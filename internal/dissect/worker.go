@@ -285,7 +285,8 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 	if c.session != nil {
 		facts.Keys = flow.Yes
 	}
-	if w.made > loadBytes && w.number != math.MaxInt { // at the end, what is open is within its own bounds
+	full := w.made > loadBytes && w.number != math.MaxInt // at the end, what is open is within its own bounds
+	if full && len(cp.RequestHeader)+len(cp.ResponseHeader) > 0 {
 		w.counts.Bared++
 		cp.RequestHeader, cp.ResponseHeader = nil, nil
 	}
