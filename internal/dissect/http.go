@@ -35,10 +35,11 @@ type http1 struct {
 
 // half is one direction.
 type half struct {
-	state halfState
-	begun bool   // the beginning of a message was seen
-	buf   []byte // the beginning of a head
-	*body        // that it is in
+	state  halfState
+	begun  bool // the beginning of a message was seen
+	search headSearch
+	buf    []byte // the beginning of a head
+	*body         // that it is in
 }
 
 // body is that of a message while it is read.
@@ -158,7 +159,7 @@ func (h *http1) readHead(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 	had, buf := len(d.buf), p
 	if had > 0 {
 		d.buf = append(d.buf, p...)
-		if bytes.IndexByte(p, '\n') < 0 && len(d.buf) <= headLimit {
+		if !d.headEnds() && had >= decisive && len(d.buf) <= headLimit {
 			return nil
 		}
 		buf = d.buf
@@ -172,15 +173,35 @@ func (h *http1) readHead(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 		return nil
 	case n == 0:
 		d.buf = bytes.Clone(p)
+		d.headEnds()
 		return nil
 	}
-	d.buf, d.begun = nil, true
+	d.buf, d.begun, d.search = nil, true, headSearch{}
 	if dir == fromClient {
 		h.requestHead(d, m)
 	} else {
 		h.responseHead(d, m)
 	}
 	return p[max(n-had, 0):]
+}
+
+// decisive is how many bytes of a head may show that it is none.
+const decisive = 64
+
+// headSearch is how far a head that comes in pieces was searched for its end, so
+// that it is not searched again for each piece.
+type headSearch struct{ begins, searched int32 }
+
+// headEnds tells whether the empty line is there that ends a head. Those in
+// front of it do not count (RFC 9112, section 2.2).
+func (d *half) headEnds() bool {
+	s, n := &d.search, int32(len(d.buf))
+	for s.begins < n && (d.buf[s.begins] == '\r' || d.buf[s.begins] == '\n') {
+		s.begins++
+	}
+	news := d.buf[max(s.begins, s.searched-int32(len("\n\r"))):]
+	s.searched = n
+	return bytes.Contains(news, []byte("\n\r\n")) || bytes.Contains(news, []byte("\n\n"))
 }
 
 func (h *http1) parse(dir int, buf []byte) (int, error) {
@@ -212,7 +233,7 @@ func (h *http1) lose(dir int, m reassembly.Mark) {
 		x = d.m
 		h.leave(d)
 	}
-	d.state, d.buf = lost, nil
+	d.state, d.buf, d.search = lost, nil, headSearch{}
 	h.idleFrom = 0
 	if dir == fromServer {
 		for _, w := range h.waiting {
