@@ -44,8 +44,11 @@ func (c *conn) add(dir int, seg *reassembly.Segment) {
 	}
 	if len(e.held) > 0 && !e.ahead(dir, seg) && !e.behind(dir) {
 		c.tcp.Add(dir, seg, c)
-	} else {
+	} else if c.tcp.Budget.Reserve(seg.Payload) {
 		e.hold(dir, seg)
+	} else { // there is no room to wait
+		c.flushHeld()
+		c.tcp.Add(dir, seg, c)
 	}
 	c.addHeld(seg.Time)
 }
@@ -105,6 +108,7 @@ func (c *conn) addHeld(now int64) {
 			return
 		}
 		e.bytes -= len(h.seg.Payload)
+		c.tcp.Budget.Release(h.seg.Payload)
 		c.tcp.Add(h.dir, &h.seg, c)
 		e.held = e.held[1:]
 	}
@@ -114,7 +118,9 @@ func (c *conn) addHeld(now int64) {
 // flushHeld passes on all that waits.
 func (c *conn) flushHeld() {
 	for i := range c.early.held {
-		c.tcp.Add(c.early.held[i].dir, &c.early.held[i].seg, c)
+		h := &c.early.held[i]
+		c.tcp.Budget.Release(h.seg.Payload)
+		c.tcp.Add(h.dir, &h.seg, c)
 	}
 	c.early.held, c.early.bytes = nil, 0
 }

@@ -11,6 +11,7 @@ import (
 	"fanlight/internal/flow"
 	"fanlight/internal/packet"
 	"fanlight/internal/pcap"
+	"fanlight/internal/reassembly"
 )
 
 // segments is a source of packets that a test makes up.
@@ -175,6 +176,38 @@ func TestRecordIsBounded(t *testing.T) {
 		}
 		if last := c.Exchanges[len(c.Exchanges)-1]; last.Target != "/99" || len(last.RequestHeader) != 2 {
 			t.Errorf("answered %v: the last exchange is %s with %d fields", answered, last.Target, len(last.RequestHeader))
+		}
+	}
+}
+
+// Answers that were captured in front of their questions wait within the budget
+// of reassembly; without room they wait no longer, and nothing is lost.
+func TestEarlySegmentsAreBounded(t *testing.T) {
+	body := strings.Repeat("b", 50_000)
+	for name, test := range map[string]struct {
+		total int64
+		holds bool
+	}{"room": {1 << 20, true}, "no room": {1000, false}} {
+		a := New(Options{Workers: 1})
+		a.budget = reassembly.NewBudget(reassembly.Limits{Total: test.total})
+		s := &segments{}
+		s.open(1)
+		answer := len(s.batches[0].Packets) + 1
+		s.send(1, fromClient, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		s.send(1, fromServer, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n"+body)
+		packets := s.batches[0].Packets
+		packets[answer-1], packets[answer] = packets[answer], packets[answer-1]
+		w, most := a.workers[0], int64(0)
+		for i := range packets {
+			w.packet(&packets[i])
+			most = max(most, a.budget.Held())
+		}
+		w.flush()
+		if (most > 50_000) != test.holds || a.budget.Held() != 0 {
+			t.Errorf("%s: %d bytes are held at most, %d at the end", name, most, a.budget.Held())
+		}
+		if x := w.out[0].exchange; x == nil || x.ResponseBodyBytes != 50_000 {
+			t.Errorf("%s: the answer was not read: %+v", name, x)
 		}
 	}
 }

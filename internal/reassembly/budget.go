@@ -40,6 +40,21 @@ const pieceCost = 64
 
 func cost(p []byte) int64 { return int64(len(p)) + pieceCost }
 
+// Reserve takes room for bytes that a caller holds besides, with what a piece
+// costs, and tells whether there was any. They are given back with Release.
+func (b *Budget) Reserve(p []byte) bool { return b.take(cost(p)) }
+
+// Release gives back what Reserve took for the same bytes.
+func (b *Budget) Release(p []byte) { b.held.Add(-cost(p)) }
+
+func (b *Budget) take(n int64) bool {
+	if b.held.Add(n) > b.total {
+		b.held.Add(-n)
+		return false
+	}
+	return true
+}
+
 // reserve reports whether n more bytes may be held.
 func (c *Conn) reserve(n int64) bool {
 	if c.Budget == nil {
@@ -49,11 +64,7 @@ func (c *Conn) reserve(n int64) bool {
 		c.held += n
 		return true
 	}
-	if c.held+n > c.Budget.perConn {
-		return false
-	}
-	if c.Budget.held.Add(n) > c.Budget.total {
-		c.Budget.held.Add(-n)
+	if c.held+n > c.Budget.perConn || !c.Budget.take(n) {
 		return false
 	}
 	c.held += n
