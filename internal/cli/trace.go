@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -184,7 +185,7 @@ func openFault(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return failWith(exitPermission, err)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EISDIR):
 		return failWith(exitUsage, err)
 	}
 	return failWith(exitDamaged, err)

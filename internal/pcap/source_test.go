@@ -198,7 +198,7 @@ func TestOpenFails(t *testing.T) {
 		{[]string{good, "/nowhere/x.pcap"}, fs.ErrNotExist, "/nowhere/x.pcap"},
 		{[]string{text}, pcap.ErrFormat, text},
 		{[]string{good, text}, pcap.ErrFormat, text},
-		{[]string{t.TempDir()}, nil, "it is a directory"},
+		{[]string{t.TempDir()}, nil, "is a directory"},
 		{[]string{empty}, nil, "the file is empty"},
 	} {
 		s, err := pcap.Open(test.paths, nil)

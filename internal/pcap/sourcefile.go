@@ -2,10 +2,10 @@ package pcap
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
+	"syscall"
 )
 
 // file is one capture of a Source.
@@ -33,7 +33,7 @@ func newFile(path string, index int, stdin io.Reader) (*file, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return nil, fmt.Errorf("read %s: it is a directory", path)
+		return nil, &os.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
 	case info.Mode().IsRegular():
 		f.size = info.Size()
 	}
