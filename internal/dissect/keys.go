@@ -28,6 +28,7 @@ type KeyFiles struct {
 // LoadKeys reads all of them.
 func LoadKeys(files KeyFiles) (*Keys, error) {
 	keys := &Keys{}
+	keys.Limit(maxHandshakes)
 	for _, path := range files.Logs {
 		if err := addKeyLog(keys, path); err != nil {
 			return nil, err
@@ -55,6 +56,7 @@ func LoadKeys(files KeyFiles) (*Keys, error) {
 }
 
 const (
+	maxHandshakes = 2 << 20 // whose secrets are known, the oldest are forgotten: some 600 bytes each
 	maxKeyLog     = 4 << 30
 	maxKeyLogLine = 64 << 10 // no secret is as long
 	maxSmall      = 16 << 20 // files of keys and passwords

@@ -138,6 +138,9 @@ func (k *Keys) addPremaster(id, premaster []byte) bool {
 	if _, err := hex.Decode(head[:], id); err != nil || bytes.Equal(k.premasters[head], premaster) {
 		return false
 	}
+	if n := k.latest.limit; n > 0 && len(k.premasters) >= n {
+		return false
+	}
 	if k.premasters == nil {
 		k.premasters = map[[8]byte][]byte{}
 	}
