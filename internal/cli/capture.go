@@ -69,7 +69,7 @@ func (f *captureFlags) capture(ctx context.Context, s streams) error {
 		return failWith(exitUsage, err)
 	}
 	ports, err := portNumbers(f.ports)
-	if err = errors.Join(err, f.ringFault()); err != nil {
+	if err = errors.Join(err, f.keepFault()); err != nil {
 		return failWith(exitUsage, err)
 	}
 	if f.duration > 0 {

@@ -19,11 +19,13 @@ type keeper struct {
 	err   error
 }
 
-// ringFault is what is wrong with the flags of the ring.
-func (f *captureFlags) ringFault() error {
+// keepFault is what is wrong with the flags of what is kept.
+func (f *captureFlags) keepFault() error {
 	switch {
 	case f.ringSize < 0 || f.ringKeep < 0:
 		return errors.New("--ring-size and --ring-files cannot be negative")
+	case f.keep == "-":
+		return errNotStdout
 	case f.keep == "" && (f.ringSize != 0 || f.ringKeep != 0):
 		return errors.New("--ring-size and --ring-files need -w FILE")
 	}

@@ -13,8 +13,14 @@ import (
 	"fanlight/internal/pcap"
 )
 
+// errNotStdout keeps a file from being called as other programs call stdout.
+var errNotStdout = errors.New("-w -: packets are written to a file, as stdout has what is printed")
+
 // createCopy makes the file of -w, which is to hold secrets.
 func createCopy(path string) (*os.File, error) {
+	if path == "-" {
+		return nil, errNotStdout
+	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -70,7 +76,10 @@ func (f *traceFlags) copyTo(ctx context.Context, file *os.File, v *view, paths [
 		}
 	}
 	n, err := c.To(out, untilEnd{ctx, src})
-	if err = errors.Join(err, out.Flush()); err != nil {
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d packets written to %s, %s", n, f.write, f.secretsSaid(secrets)), nil
