@@ -153,6 +153,29 @@ func TestInterruptedTwice(t *testing.T) {
 	}
 }
 
+// A pipe that has a name is opened once: its writer would lose a first reader.
+func TestPipeWithAName(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("fanlight", "trace", fifo, "--jsonl")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(fifo, manySYNs(5000), 0o600); err != nil {
+		t.Error(err)
+	}
+	if err := ended(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"type":"summary","connections":5000,`) {
+		t.Errorf("it printed %d bytes", out.Len())
+	}
+}
+
 // ended waits for a program, and kills one that hangs.
 func ended(cmd *exec.Cmd) error {
 	hung := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })

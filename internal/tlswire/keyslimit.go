@@ -3,8 +3,7 @@ package tlswire
 // Limit bounds the client randoms whose secrets are kept, of which the oldest
 // are forgotten first; sessions that have found theirs keep them. It is to be
 // called before secrets are added. Without it there is no limit. Of premaster
-// secrets by what encrypts them (lines of RSA), those
-// beyond the limit are not taken.
+// secrets in lines of RSA those beyond the limit are not taken.
 func (k *Keys) Limit(n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
