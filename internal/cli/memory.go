@@ -2,20 +2,34 @@ package cli
 
 import (
 	"math"
+	"os"
 	"runtime/debug"
 )
 
-// memoryLimit is what reading a capture should take at most. What is kept is
-// bounded to less; collecting garbage more often near the limit does the rest.
-const memoryLimit = 208 << 20
+const (
+	// gcPercent is the garbage that reading a capture may leave lying, in percent
+	// of what it uses: an open connection then costs about a third less than with
+	// Go's 100, for a tenth to a fifth more time where 20,000 are open.
+	gcPercent = 50
+	// memoryLimit is what reading a capture should take at most. What is kept is
+	// bounded to less; collecting garbage more often near the limit does the rest.
+	memoryLimit = 208 << 20
+)
 
-// limitMemory has garbage collected with a view to memoryLimit, unless the user
-// has set GOMEMLIMIT, until the function it gives is called.
-func limitMemory() (undo func()) {
-	before := debug.SetMemoryLimit(-1)
-	if before != math.MaxInt64 {
-		return func() {}
+// spareMemory has garbage collected with a view to both, but for what the user
+// has set by GOGC and GOMEMLIMIT, until the function it gives is called.
+func spareMemory() (undo func()) {
+	percent, limit := -1, debug.SetMemoryLimit(-1)
+	if os.Getenv("GOGC") == "" {
+		percent = debug.SetGCPercent(gcPercent)
 	}
-	debug.SetMemoryLimit(memoryLimit)
-	return func() { debug.SetMemoryLimit(before) }
+	if limit == math.MaxInt64 {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	return func() {
+		debug.SetMemoryLimit(limit)
+		if percent >= 0 {
+			debug.SetGCPercent(percent)
+		}
+	}
 }

@@ -71,10 +71,9 @@ func (f *traceFlags) view(s streams) (*view, error) {
 // run prints all of a source. Damage, if there is such a function, tells at the
 // end of faults that did not stop it.
 func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, damage func() []error) error {
-	defer sparing()()
 	began := time.Now()
 	o.Exchange, o.Conn = v.exchange, v.conn
-	defer limitMemory()()
+	defer spareMemory()()
 	o.Read = v.reading(o.Read)
 	if sized, ok := src.(sizedSource); ok {
 		v.progress.follow(sized)
