@@ -93,6 +93,7 @@ type Analyzer struct {
 	backlog *backlog
 	workers []*worker
 	counts  Counts
+	ended   int64 // time of the last packet; the reader's until the workers flush
 
 	places       map[flow.ExchangeID]Place // the collector's, like the rest
 	nextConn     flow.ConnID
@@ -236,6 +237,9 @@ func (a *Analyzer) deal(l *load) {
 		p := &l.batch.Packets[i]
 		a.counts.Packets++
 		a.counts.Bytes += int64(p.Length)
+		if p.HasTime {
+			a.ended = max(a.ended, p.Time)
+		}
 		to := uint32(0)
 		if n > 1 {
 			if hash, ok := packet.QuickKey(uint16(p.Link), p.Data); ok {

@@ -3,6 +3,7 @@ package dissect
 import (
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -270,6 +271,7 @@ func (c *conn) settle() {
 	c.flushHeld()
 	c.tcp.Flush(c)
 	c.top.over(c.mark)
+	c.hanging()
 	if c.syns > 2 && !c.answered && !c.early.seen[fromServer] && !c.done {
 		c.emit(c.mark, flow.Event{Kind: flow.ConnectFailed, Text: "timeout"})
 	}
@@ -290,6 +292,27 @@ func (c *conn) settle() {
 	}
 	c.w.connection(c)
 	c.top, c.session, c.rec = nil, nil, nil
+}
+
+// hangAfter is how long an exchange has to wait for its response to hang, as
+// with the door.
+const hangAfter = 2 * time.Second
+
+// hanging tells of exchanges that waited when the capture ended.
+func (c *conn) hanging() {
+	if !c.w.atEnd() {
+		return
+	}
+	now := reassembly.Mark{Time: c.w.a.ended}
+	told := 0
+	for _, x := range slices.Clone(c.rec.Exchanges) {
+		waited := time.Unix(0, now.Time).Sub(x.Started)
+		if x.Over || x.Status != 0 || x.Started.IsZero() || x.RequestDone.IsZero() || waited <= hangAfter || told == keptNoise {
+			continue
+		}
+		told++
+		c.emit(now, flow.Event{Kind: flow.Hanging, Exchange: x.ID, Text: "first-byte"})
+	}
 }
 
 func (c *conn) decrypted() {

@@ -23,6 +23,7 @@ type http2 struct {
 	served   int
 	idleFrom int64   // when the last open stream was over; 0: not known
 	lost     [2]bool // where the next frame begins is not known
+	ended    bool    // the server's direction is
 	crowded  bool    // streams were given up because too many were open
 }
 
@@ -50,13 +51,17 @@ func (h *http2) skip(dir int, n int64, m reassembly.Mark) {
 // end: what the server has not answered when it ends it will not.
 func (h *http2) end(dir int, _ flow.Seen, m reassembly.Mark) {
 	if h.mark = m; dir == fromServer {
+		h.ended = true
 		h.settleAll(func(s *stream) bool { return !s.resDone })
 	}
 }
 
+// over leaves streams open that could go on.
 func (h *http2) over(m reassembly.Mark) {
 	h.mark = m
-	h.settleAll(func(*stream) bool { return true })
+	h.settleAll(func(s *stream) bool {
+		return h.ended || s.resDone || s.tunneled || s.damaged || h.lost[fromServer]
+	})
 }
 
 // settleAll settles open streams in the order of their numbers.

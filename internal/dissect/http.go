@@ -30,6 +30,7 @@ type http1 struct {
 	served   int
 	idleFrom int64   // when the last exchange was over; 0: not known
 	inner    speaker // of what the connection was upgraded to
+	ended    bool    // the server's direction is
 	crowded  bool    // too many waited: responses behind theirs are not read
 }
 
@@ -564,6 +565,7 @@ func (h *http1) end(dir int, clean flow.Seen, m reassembly.Mark) {
 		}
 	}
 	if dir == fromServer {
+		h.ended = true
 		h.settleWaiting(m)
 		if h.res.body != nil {
 			h.leave(&h.res)
@@ -583,18 +585,21 @@ func (h *http1) over(m reassembly.Mark) {
 	h.settleWaiting(m)
 }
 
-// settleWaiting ends the exchanges whose responses are not over.
+// settleWaiting ends the exchanges whose responses are not over. As long as the
+// server could go on, they stay open.
 func (h *http1) settleWaiting(m reassembly.Mark) {
 	for i, x := range h.waiting {
 		switch {
 		case h.inner != nil && i == 0:
 			h.settle(x, flow.Complete, m)
-		case x.headDone:
-			h.settle(x, flow.Truncated, m)
-		case h.res.state == lost: // a response may have been in what was not captured
+		case h.res.state == lost && !x.headDone: // a response may have been in what was not captured
 			h.done(x, "", m)
-		default:
+		case x.headDone && h.ended:
+			h.settle(x, flow.Truncated, m)
+		case h.ended:
 			h.settle(x, flow.NoResponse, m)
+		case x.damaged:
+			h.done(x, "", m)
 		}
 	}
 	h.waiting = nil

@@ -207,6 +207,10 @@ var conversations = map[string]struct{ say, want string }{
 		< HTTP/1.1 200 OK^Content-Length: 9^^half
 		<|
 	`, "GET / 200 truncated\n"},
+	"not over": {`
+		> GET /1 HTTP/1.1^Host: a^^GET /2 HTTP/1.1^Host: a^^
+		< HTTP/1.1 200 OK^Content-Length: 9^^half
+	`, "GET /1 200 \nGET /2 0 \n"},
 	"half a response head": {`
 		> GET / HTTP/1.1^Host: a^^
 		< HTTP/1.1 200 OK^Content-Le

@@ -144,8 +144,8 @@ func TestEvictedExchangesHaveNoOutcome(t *testing.T) {
 	}
 	conns, counts, _ := s.run(t)
 	for i, c := range conns {
-		if x := c.Exchanges[0]; (x.Outcome == "") != (i < counts.Evicted) {
-			t.Fatalf("exchange %d with %d ended early: %q", i, counts.Evicted, x.Outcome)
+		if x := c.Exchanges[0]; x.Outcome != "" || x.Over != (i < counts.Evicted) {
+			t.Fatalf("exchange %d with %d ended early: over %v, %q", i, counts.Evicted, x.Over, x.Outcome)
 		}
 	}
 	if counts.Evicted < 10 {

@@ -52,6 +52,17 @@ var partial = map[string]string{
 		> A 125 357 "still uploaded"
 		> A 139 357 ` + getA + `
 		< A 357 167 ` + okA,
+	"ends while the client waits": handshake + `
+		> A 100 300 ` + getA + `
+		< A 300 128 t=50
+		> A 128 300 t=3000`,
+	"ends in a response": handshake + `
+		> A 100 300 ` + getA + `
+		< A 300 128 "HTTP/1.1 200 OK^Content-Length: 1000^^a"
+		> A 128 342 t=3000`,
+	"server reset": handshake + `
+		> A 100 300 ` + getA + `
+		< R 300 128 t=50`,
 	"lost by the capture": handshake + `
 		> A 100 300 ` + getA + `
 		< A 310 128 "missing in front"

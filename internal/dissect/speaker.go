@@ -27,8 +27,9 @@ type speaker interface {
 	// end tells that a direction ends here; clean: as its protocol below has it
 	// (FIN, under TLS a close_notify), as far as that could be read.
 	end(dir int, clean flow.Seen, m reassembly.Mark)
-	// over tells that nothing more will come: what is open stays so. A speaker
-	// emits the end of its exchanges.
+	// over tells that nothing more will be seen. A speaker emits the end of those
+	// exchanges that will not go on, or of which nobody could tell; the others
+	// stay open.
 	over(m reassembly.Mark)
 	// held is how many bytes of memory it holds now, about.
 	held() int

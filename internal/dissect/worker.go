@@ -215,9 +215,14 @@ func (w *worker) drop(c *conn) {
 	}
 }
 
+// atEnd is the number of the packet in hand behind the last.
+const atEnd = math.MaxInt
+
+func (w *worker) atEnd() bool { return w.number == atEnd }
+
 // flush ends all records, at the end of the capture.
 func (w *worker) flush() {
-	w.number = math.MaxInt
+	w.number = atEnd
 	for w.oldest != nil {
 		w.drop(w.oldest)
 	}
@@ -265,7 +270,7 @@ func (w *worker) touch(c *conn) {
 
 // output is one record that is ready, with the packet that made it so.
 type output struct {
-	packet   int   // math.MaxInt: the end of the capture
+	packet   int   // atEnd: the end of the capture
 	at       int64 // time of that packet
 	ids      *identity
 	size     int // of memory, about
@@ -285,7 +290,7 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 	if c.session != nil {
 		facts.Keys = flow.Yes
 	}
-	full := w.made > loadBytes && w.number != math.MaxInt // at the end, what is open is within its own bounds
+	full := w.made > loadBytes && !w.atEnd() // at the end, what is open is within its own bounds
 	if full && len(cp.RequestHeader)+len(cp.ResponseHeader) > 0 {
 		w.counts.Bared++
 		cp.RequestHeader, cp.ResponseHeader = nil, nil

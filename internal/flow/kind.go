@@ -73,7 +73,7 @@ const (
 	Retry    // the request is sent again on another connection; Text: why
 	Pinned   // the connection now belongs to one client; Text: scheme
 	Incident // Fanlight answered by itself; Text: incident id; Attrs: cause
-	Hanging  // the exchange is unfinished and was published by the sweeper; Text: phase
+	Hanging  // the exchange is unfinished and was published by the sweeper, or waited at the end of the capture; Text: phase
 
 	// Facts about the machine, not tied to a connection (Conn is 0).
 
