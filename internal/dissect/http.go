@@ -22,16 +22,18 @@ import (
 // are missing, costs that message: it goes on at the next start line that
 // begins a piece.
 type http1 struct {
-	rec      recorder
-	req, res half
-	shared   *httpScratch
-	waiting  []*message // whose response is not over, oldest first
-	late     []*message // whose response is over and whose request is not
-	served   int
-	idleFrom int64   // when the last exchange was over; 0: not known
-	inner    speaker // of what the connection was upgraded to
-	ended    bool    // the server's direction is
-	crowded  bool    // too many waited: responses behind theirs are not read
+	rec       recorder
+	req, res  half
+	shared    *httpScratch
+	waiting   []*message // whose response is not over, oldest first
+	late      []*message // whose response is over and whose request is not
+	served    int
+	idleFrom  int64   // when the last exchange was over; 0: not known
+	inner     speaker // of what the connection was upgraded to
+	ended     bool    // the server's direction is
+	asked     bool    // a request began in the piece in hand
+	pipelines bool    // the client does not wait for answers
+	crowded   bool    // too many waited: responses behind theirs are not read
 }
 
 // half is one direction.
@@ -119,6 +121,7 @@ func (h *http1) half(dir int) *half {
 
 func (h *http1) bytes(dir int, p []byte, m reassembly.Mark) {
 	d := h.half(dir)
+	h.asked = false
 	for len(p) > 0 {
 		if h.inner != nil {
 			h.inner.bytes(dir, p, m)
@@ -238,7 +241,7 @@ func (h *http1) lose(dir int, m reassembly.Mark) {
 	h.idleFrom = 0
 	if dir == fromServer {
 		for _, w := range h.waiting {
-			w.damaged, w.missed = true, true
+			w.damaged, w.missed = w.damaged || w.headDone, true
 		}
 		return
 	}
@@ -257,6 +260,7 @@ func (h *http1) requestHead(d *half, m reassembly.Mark) {
 	if head.HasToken("Connection", "upgrade") {
 		x.upgrade = string(head.Get("Upgrade"))
 	}
+	h.pipelines, h.asked = h.pipelines || h.asked, true
 	h.rec.emit(m, flow.Event{Kind: flow.Request, From: flow.Client, Exchange: x.id,
 		Text: x.method + " " + string(head.Bytes(head.Target)), Header: bytes.Clone(head.FieldLines()), Attrs: h.requestFacts(m)})
 	h.served++
@@ -280,7 +284,7 @@ const maxWaiting = keptEvents
 // have been in these. Behind too many nobody could tell any more which response
 // is whose, so those of further requests are not read.
 func (h *http1) wait(x *message, m reassembly.Mark) {
-	h.giveUpMissed(m)
+	h.giveUp(h.missed(), m)
 	if len(h.waiting) >= maxWaiting && !h.crowded {
 		h.crowded = true
 		h.rec.emit(m, flow.Event{Kind: flow.BufferFull, From: flow.Client, Exchange: x.id, Text: tooMany})
@@ -355,25 +359,43 @@ func (h *http1) responseHead(d *half, m reassembly.Mark) {
 	h.ends(fromServer, d, m)
 }
 
-// giveUpMissed lets go of exchanges whose responses nobody will recognise.
-func (h *http1) giveUpMissed(m reassembly.Mark) {
-	for len(h.waiting) > 0 && h.waiting[0].missed {
-		h.done(h.waiting[0], "", m)
-		h.waiting = h.waiting[1:]
+// missed is how many of those that wait longest may have had their response in
+// what was not captured.
+func (h *http1) missed() (n int) {
+	for n < len(h.waiting) && h.waiting[n].missed {
+		n++
 	}
+	return n
+}
+
+// giveUp lets go of the first n exchanges that wait.
+func (h *http1) giveUp(n int, m reassembly.Mark) {
+	for _, x := range h.waiting[:n] {
+		h.done(x, "", m)
+	}
+	h.waiting = h.waiting[n:]
 }
 
 // answered is the exchange that a response belongs to: one without a request
-// if none was seen, or if it may be any of several.
+// if none was seen. Bytes are known to be lost only some time after it, when
+// the next request may have come. So behind them the response is the last one's
+// that was asked, but of a client that does not wait for answers it may be any.
 func (h *http1) answered(m reassembly.Mark) *message {
-	if len(h.waiting) > 1 || len(h.waiting) == 1 && h.waiting[0].headDone {
-		h.giveUpMissed(m)
+	n := h.missed()
+	switch {
+	case n == 0:
+		h.pipelines = h.pipelines || len(h.waiting) > 1
+	case n < len(h.waiting) || n > 1 && h.pipelines || h.waiting[n-1].headDone:
+		h.giveUp(n, m)
+	default:
+		h.giveUp(n-1, m)
 	}
 	if len(h.waiting) == 0 {
 		x := &message{id: h.rec.newExchange(), reqDone: true}
 		h.served++
 		h.waiting = append(h.waiting, x)
 	}
+	h.waiting[0].missed = false
 	return h.waiting[0]
 }
 
@@ -598,7 +620,7 @@ func (h *http1) settleWaiting(m reassembly.Mark) {
 			h.settle(x, flow.Truncated, m)
 		case h.ended:
 			h.settle(x, flow.NoResponse, m)
-		case x.damaged:
+		case x.damaged || x.missed:
 			h.done(x, "", m)
 		}
 	}
@@ -608,7 +630,7 @@ func (h *http1) settleWaiting(m reassembly.Mark) {
 // settle ends an exchange that will not go on. There is no outcome to tell if
 // bytes of it were not captured.
 func (h *http1) settle(x *message, outcome string, m reassembly.Mark) {
-	if x.damaged || x.crowded {
+	if x.damaged || x.missed || x.crowded {
 		outcome = ""
 	}
 	h.done(x, outcome, m)

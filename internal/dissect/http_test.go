@@ -250,6 +250,19 @@ var conversations = map[string]struct{ say, want string }{
 		> GET /3 HTTP/1.1^Host: a^^
 		< HTTP/1.1 200 OK^Content-Length: 1^^x
 	`, "GET /1 0 \nGET /2 0 \n? 200 got=1 complete\nGET /3 200 got=1 complete\n"},
+	"missing bytes known late": {`
+		> GET /1 HTTP/1.1^Host: a^^
+		> GET /2 HTTP/1.1^Host: a^^
+		<-50
+		< HTTP/1.1 200 OK^Content-Length: 1^^x
+	`, "GET /1 0 \nGET /2 200 got=1 complete\n"},
+	"missing bytes in a body known late": {`
+		> GET /1 HTTP/1.1^Host: a^^
+		< HTTP/1.1 200 OK^Transfer-Encoding: chunked^^3^ab
+		> GET /2 HTTP/1.1^Host: a^^
+		<-50
+		< HTTP/1.1 200 OK^Content-Length: 1^^x
+	`, "GET /1 200 \nGET /2 200 got=1 complete\n"},
 	"not HTTP in the middle": {`
 		> GET /1 HTTP/1.1^Host: a^^
 		< HTTP/1.1 200 OK^Content-Length: 1^^x
