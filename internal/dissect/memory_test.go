@@ -211,3 +211,34 @@ func TestEarlySegmentsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A handshake message that claims megabytes is not kept; the record says so, and
+// what follows it is read.
+func TestLongHandshakeMessage(t *testing.T) {
+	record := func(b []byte) string { return string([]byte{22, 3, 3, byte(len(b) >> 8), byte(len(b))}) + string(b) }
+	hello := func(typ byte, rest ...byte) string {
+		body := append(append([]byte{3, 3}, make([]byte, 33)...), rest...)
+		return record(append([]byte{typ, 0, 0, byte(len(body))}, body...))
+	}
+	s := &segments{}
+	s.open(1)
+	s.send(1, fromClient, hello(1, 0, 2, 0xc0, 0x2f, 1, 0))
+	s.send(1, fromServer, hello(2, 0xc0, 0x2f, 0))
+	const claimed = 2 << 20
+	message := append([]byte{11, claimed >> 16, 0, 0}, make([]byte, claimed)...)
+	message = append(message, 13, 0, 0, 8, 1, 1, 0, 2, 4, 1, 0, 0)
+	for len(message) > 0 {
+		n := min(16000, len(message))
+		s.send(1, fromServer, record(message[:n]))
+		message = message[n:]
+	}
+	conns, _, _ := s.run(t)
+	said, asked := false, false
+	for _, e := range conns[0].Events {
+		said = said || e.Kind == flow.BufferFull && e.Bytes == claimed && e.Text == "TLS certificate is too long to be kept"
+		asked = asked || e.Kind == flow.CertificateRequest
+	}
+	if !said || !asked {
+		t.Errorf("said %v, certificate request %v:\n%s", said, asked, (&flow.Trace{Conns: conns}).String())
+	}
+}

@@ -127,6 +127,9 @@ func (s *secure) message(msg *tlswire.Message) {
 		if s.inner != nil {
 			s.inner.skip(msg.Dir, -1, s.mark)
 		}
+	case tlswire.TooLongMsg:
+		s.add(flow.Event{Kind: flow.BufferFull, From: side(msg.Dir), Bytes: int64(msg.Length),
+			Text: "TLS " + tlswire.HandshakeName(msg.HandshakeType) + " is too long to be kept"})
 	case tlswire.AlertMsg:
 		s.alert(msg)
 	default:

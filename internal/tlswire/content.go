@@ -1,6 +1,10 @@
 package tlswire
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+	"strings"
+)
 
 // content takes what a record holds, opened or in clear from the start.
 func (s *Session) content(dir int, typ RecordType, b []byte, emit func(*Message)) {
@@ -21,8 +25,9 @@ func (s *Session) content(dir int, typ RecordType, b []byte, emit func(*Message)
 		m.Data = b
 		emit(m)
 	case Handshake:
-		if h.messages.Add(b, func(typ uint8, body []byte) { s.message(dir, typ, body, emit) }) != nil {
-			h.messages = Handshakes{} // the records are whole: go on
+		err := h.messages.Add(b, func(typ uint8, body []byte) { s.message(dir, typ, body, emit) })
+		if long := (*TooLongError)(nil); errors.As(err, &long) {
+			s.tooLong(dir, long, emit)
 		}
 	case AlertRecord:
 		s.alert(dir, b, emit)
@@ -42,6 +47,20 @@ func (s *Session) content(dir int, typ RecordType, b []byte, emit func(*Message)
 	}
 }
 
+// tooLong tells of a message that is passed over. One of a type that is not
+// known is none: its record was not what it seemed.
+func (s *Session) tooLong(dir int, long *TooLongError, emit func(*Message)) {
+	if !knownHandshake(long.Type) {
+		s.half[dir].messages = Handshakes{}
+		return
+	}
+	m := s.scratch().message(TooLongMsg, dir)
+	m.HandshakeType, m.Length = long.Type, long.Length
+	emit(m)
+}
+
+func knownHandshake(typ uint8) bool { return !strings.HasPrefix(HandshakeName(typ), "handshake ") }
+
 func (s *Session) isEarly(h *half, dir int) bool {
 	return dir == 0 && h.prot != nil && h.prot.version >= 0x0304 && h.stage == stageEarly
 }
@@ -50,6 +69,7 @@ func (s *Session) isEarly(h *half, dir int) bool {
 func (s *Session) change(h *half, hs *handshake) {
 	h.sealed, h.from, h.prot, h.secret = true, hs, nil, nil
 	h.count, h.passed, h.window, h.misses = 0, 0, 0, 0
+	h.messages = Handshakes{} // no message goes on under other keys (RFC 8446, section 5.1)
 	h.looked, h.dead = false, false
 	s.progress++
 }

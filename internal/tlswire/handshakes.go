@@ -18,40 +18,60 @@ const (
 	TypeFinished           uint8 = 20
 )
 
-// maxMessage bounds a handshake message; the longest in practice are
-// certificate chains and lists of acceptable issuers.
-const maxMessage = 128 << 10
+// maxMessage bounds a handshake message; maxCertificates one with certificates
+// or the names of acceptable issuers.
+const (
+	maxMessage      = 128 << 10
+	maxCertificates = 1 << 20
+)
+
+func limitOf(typ uint8) int {
+	switch typ {
+	case TypeCertificate, TypeCertificateRequest, typeCompressedCertificate:
+		return maxCertificates
+	}
+	return maxMessage
+}
+
+// TooLongError says that a handshake message is longer than is kept.
+type TooLongError struct {
+	Type   uint8
+	Length int // bytes that it claims
+}
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("read handshake message %s: it claims %d bytes, more than the %d allowed",
+		HandshakeName(e.Type), e.Length, limitOf(e.Type))
+}
 
 // Handshakes puts handshake messages of one direction together from the
 // payloads of handshake records in clear; the caller leaves out sealed ones.
-// It holds at most one message of 128 KiB and one record. The zero value is
+// It holds at most one message of 1 MiB and one record. The zero value is
 // ready; it is not for concurrent use.
 type Handshakes struct {
-	buf []byte
-	err error
+	buf  []byte
+	skip int // bytes to come of a message that is too long
 }
 
 // Add takes the payload of the next handshake record and calls emit for each
 // message that it completes; body, which is without the header of four bytes,
-// may be used only until emit returns. It fails when a message claims more
-// than 128 KiB, and from then on each time.
-func (h *Handshakes) Add(payload []byte, emit func(typ uint8, body []byte)) error {
-	if h.err != nil {
-		return h.err
-	}
-	rest := payload
+// may be used only until emit returns. When a message begins that claims more
+// than 128 KiB, or 1 MiB with certificates, it gives a *TooLongError; that
+// message is passed over and reading goes on behind it.
+func (h *Handshakes) Add(payload []byte, emit func(typ uint8, body []byte)) (err error) {
+	rest := h.pass(payload)
 	if len(h.buf) > 0 {
-		h.buf = append(h.buf, payload...)
+		h.buf = append(h.buf, rest...)
 		rest = h.buf
 	}
 	before := len(rest)
 	for len(rest) >= 4 {
 		n := int(rest[1])<<16 | int(rest[2])<<8 | int(rest[3])
-		if n > maxMessage {
-			h.buf = nil
-			h.err = fmt.Errorf("read handshake message %s: it claims %d bytes, more than the %d allowed",
-				HandshakeName(rest[0]), n, maxMessage)
-			return h.err
+		if n > limitOf(rest[0]) {
+			err = &TooLongError{Type: rest[0], Length: n}
+			h.skip = 4 + n
+			rest = h.pass(rest)
+			continue
 		}
 		if len(rest) < 4+n {
 			break
@@ -65,11 +85,18 @@ func (h *Handshakes) Add(payload []byte, emit func(typ uint8, body []byte)) erro
 	case len(h.buf) == 0 || len(rest) < before:
 		h.buf = append([]byte(nil), rest...)
 	}
-	return nil
+	return err
+}
+
+// pass takes off what belongs to a message that is passed over.
+func (h *Handshakes) pass(p []byte) []byte {
+	n := min(h.skip, len(p))
+	h.skip -= n
+	return p[n:]
 }
 
 // Held is how many bytes of memory the message that is not complete takes.
 func (h *Handshakes) Held() int { return cap(h.buf) }
 
 // Incomplete tells whether the messages so far stop inside one.
-func (h *Handshakes) Incomplete() bool { return len(h.buf) > 0 }
+func (h *Handshakes) Incomplete() bool { return len(h.buf) > 0 || h.skip > 0 }

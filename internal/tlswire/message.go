@@ -23,6 +23,7 @@ const (
 	EarlyDataMsg                       // Data: 0-RTT; refused data too, since that shows only later
 	OpaqueMsg                          // an application record that stays encrypted: Length
 	BadRecordMsg                       // a record that its keys do not open, or that was lost in part: Length
+	TooLongMsg                         // a handshake message that is too long to be kept: HandshakeType, Length
 	OtherMsg                           // another handshake message or record: HandshakeType, Data; a certificate that brotli or zstd compressed too
 )
 

@@ -105,15 +105,42 @@ func TestScannerDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// A message that claims too much is passed over, whatever pieces it comes in,
+// and nothing of it is kept.
 func TestHandshakesLimits(t *testing.T) {
-	var h tlswire.Handshakes
-	emit := func(uint8, []byte) { t.Error("emitted") }
-	err := h.Add([]byte{11, 2, 0, 1}, emit)
-	if err == nil || !strings.Contains(err.Error(), "certificate: it claims 131073 bytes") {
-		t.Errorf("got %v", err)
-	}
-	if again := h.Add([]byte{0, 0, 0, 0}, emit); again != err {
-		t.Errorf("then got %v", again)
+	for _, test := range []struct {
+		typ    uint8
+		length int
+		want   string
+	}{
+		{tlswire.TypeServerKeyExchange, 128<<10 + 1, "server_key_exchange: it claims 131073 bytes, more than the 131072"},
+		{tlswire.TypeServerKeyExchange, 128 << 10, ""},
+		{tlswire.TypeCertificate, 1<<20 + 1, "certificate: it claims 1048577 bytes, more than the 1048576"},
+		{tlswire.TypeCertificate, 1 << 20, ""},
+		{tlswire.TypeClientHello, 1<<24 - 1, "client_hello: it claims 16777215 bytes"},
+	} {
+		stream := append([]byte{test.typ, byte(test.length >> 16), byte(test.length >> 8), byte(test.length)}, make([]byte, test.length)...)
+		stream = append(stream, tlswire.TypeServerHelloDone, 0, 0, 0)
+		var h tlswire.Handshakes
+		var types []uint8
+		said, most := "", 0
+		for piece := range slices.Chunk(stream, 16000) {
+			if err := h.Add(piece, func(typ uint8, _ []byte) { types = append(types, typ) }); err != nil {
+				said += err.Error()
+			}
+			most = max(most, h.Held())
+		}
+		want := []uint8{test.typ, tlswire.TypeServerHelloDone}
+		if test.want != "" {
+			want = want[1:]
+		}
+		equal(t, types, want)
+		if (said == "") != (test.want == "") || !strings.Contains(said, test.want) || h.Incomplete() {
+			t.Errorf("%d of %d bytes: it says %q, incomplete %v", test.typ, test.length, said, h.Incomplete())
+		}
+		if test.want != "" && most > 0 {
+			t.Errorf("%d of %d bytes: %d are held", test.typ, test.length, most)
+		}
 	}
 }
 
