@@ -32,7 +32,7 @@ const (
 )
 
 // secrets begins to follow the door, and has done so when it returns if one
-// runs. It is nil if there cannot be any.
+// runs. It is nil if there cannot be any. It goes on until end is called.
 func (d *doorFlags) secrets(ctx context.Context, err io.Writer) *doorKeys {
 	client, fault := d.client()
 	switch {
@@ -43,15 +43,14 @@ func (d *doorFlags) secrets(ctx context.Context, err io.Writer) *doorKeys {
 		return nil
 	}
 	k := &doorKeys{client: client, err: err}
-	ctx, k.cancel = context.WithCancel(ctx)
+	ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx)) // an interrupted capture still reads its last packets
 	body, fault := client.KeyLog(ctx)
-	switch {
-	case refuses(fault):
-		k.cancel()
+	if fault != nil && (d.named() || refuses(fault) || !errors.Is(fault, app.ErrNoDoor)) {
 		withoutDoor(err, fault)
+	}
+	if refuses(fault) {
+		k.cancel()
 		return nil
-	case fault != nil && d.named():
-		withoutDoor(err, fault) // until it runs
 	}
 	k.done.Go(func() { k.follow(ctx, body) })
 	return k
@@ -61,9 +60,11 @@ func withoutDoor(err io.Writer, why error) {
 	fmt.Fprintln(err, "fanlight: without the secrets of the running door: "+visible(why.Error()))
 }
 
-// refuses tells a door that does not give its secrets from none.
+// refuses tells a door that does not give its secrets from one that may do so
+// once it runs.
 func refuses(err error) bool {
-	return err != nil && (!errors.Is(err, app.ErrNoDoor) || errors.Is(err, fs.ErrPermission))
+	var refused *app.Refused
+	return errors.As(err, &refused) || errors.Is(err, fs.ErrPermission)
 }
 
 // follow reads a key log, nil if no door runs, and then that of the next door.
