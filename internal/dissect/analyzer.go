@@ -311,7 +311,7 @@ func (a *Analyzer) name(o *output) {
 	}
 	o.conn.ID = o.ids.conn
 	if x := o.exchange; x != nil {
-		x.Conn, x.ID = o.ids.conn, a.exchangeID(o.ids, o.number)
+		x.Conn, x.ID = o.ids.conn, a.newExchangeID(o.ids, o.number)
 		if a.opts.Places {
 			a.places[x.ID] = Place{o.ids.first, o.number}
 		}
@@ -364,14 +364,27 @@ func (a *Analyzer) rename(c *flow.Conn, ids *identity) {
 	}
 }
 
-// exchangeID gives an exchange of a connection its name in the output.
+// exchangeID gives the name in the output that an exchange of a connection has,
+// or gets now: those in its record, and of its last events, are known.
 func (a *Analyzer) exchangeID(ids *identity, number int) flow.ExchangeID {
-	for len(ids.exchanges) < number {
-		ids.exchanges = append(ids.exchanges, 0)
+	for i := len(ids.exchanges) - 1; i >= 0; i-- {
+		if ids.exchanges[i].number == number {
+			return ids.exchanges[i].id
+		}
 	}
-	if ids.exchanges[number-1] == 0 {
-		a.nextExchange++
-		ids.exchanges[number-1] = a.nextExchange
+	return a.newExchangeID(ids, number)
+}
+
+// knownNames is how many exchanges of a connection are remembered by name, more
+// than its record and its last events can name that were given out.
+const knownNames = 4 * keptEvents
+
+// newExchangeID names an exchange that has no name.
+func (a *Analyzer) newExchangeID(ids *identity, number int) flow.ExchangeID {
+	a.nextExchange++
+	if len(ids.exchanges) >= 2*knownNames {
+		ids.exchanges = slices.Delete(ids.exchanges, 0, knownNames)
 	}
-	return ids.exchanges[number-1]
+	ids.exchanges = append(ids.exchanges, named{number, a.nextExchange})
+	return a.nextExchange
 }

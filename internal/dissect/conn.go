@@ -46,11 +46,17 @@ type conn struct {
 // the collector's alone.
 type identity struct {
 	conn      flow.ConnID
-	first     int               // packet; the worker's
-	exchanges []flow.ExchangeID // by number on the connection
-	started   int               // exchanges the connection has begun; the worker's
-	parent    flow.ConnID       // that it was made for, as far as joining told
+	first     int         // packet; the worker's
+	exchanges []named     // the last that were given out
+	started   int         // exchanges the connection has begun; the worker's
+	parent    flow.ConnID // that it was made for, as far as joining told
 	joined    []joined
+}
+
+// named is the name of an exchange by its number on the connection.
+type named struct {
+	number int
+	id     flow.ExchangeID
 }
 
 // joined is an exchange that was made for another.

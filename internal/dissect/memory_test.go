@@ -242,3 +242,60 @@ func TestLongHandshakeMessage(t *testing.T) {
 		t.Errorf("said %v, certificate request %v:\n%s", said, asked, (&flow.Trace{Conns: conns}).String())
 	}
 }
+
+// Of the names of exchanges as many are remembered as are asked for again, and
+// the record names its exchanges as they were given out.
+func TestNamesAreBounded(t *testing.T) {
+	s := &segments{}
+	s.open(1)
+	const n = 3*knownNames + 100
+	for i := range n {
+		s.send(1, fromClient, fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i))
+		s.send(1, fromServer, "HTTP/1.1 204 No\r\n\r\n")
+	}
+	given := map[flow.ExchangeID]string{}
+	var c *flow.Conn
+	a := New(Options{Workers: 1,
+		Exchange: func(_ *flow.Conn, x *flow.Exchange) { given[x.ID] = "GET " + x.Target },
+		Conn:     func(conn *flow.Conn) { c = conn }})
+	if _, err := a.Run(context.Background(), s); err != nil || len(given) != n {
+		t.Fatalf("%d of %d exchanges: %v", len(given), n, err)
+	}
+	for _, x := range c.Exchanges {
+		if given[x.ID] != "GET "+x.Target {
+			t.Errorf("%v of the record is %s, what was given is %s", x.ID, x.Target, given[x.ID])
+		}
+	}
+	for _, e := range c.Events {
+		if e.Kind == flow.Request && given[e.Exchange] != e.Text {
+			t.Errorf("%v of the events is %s, what was given is %s", e.Exchange, e.Text, given[e.Exchange])
+		}
+	}
+	ids := &identity{}
+	for i := range 100_000 {
+		a.newExchangeID(ids, i+1)
+	}
+	if len(ids.exchanges) > 2*knownNames {
+		t.Errorf("%d names are remembered", len(ids.exchanges))
+	}
+}
+
+// A connection that is over is handed over, even if packets of it keep coming.
+func TestTrailingPackets(t *testing.T) {
+	s := &segments{}
+	s.open(1)
+	s.add(1, fromClient, packet.FIN|packet.ACK, "")
+	s.add(1, fromServer, packet.FIN|packet.ACK, "")
+	for range 1500 { // a millisecond each
+		s.add(1, fromClient, packet.ACK, "")
+	}
+	w := New(Options{Workers: 1}).workers[0]
+	for _, b := range s.batches {
+		for i := range b.Packets {
+			w.packet(&b.Packets[i])
+		}
+	}
+	if len(w.out) != 1 || len(w.ending) != 0 {
+		t.Errorf("%d records, %d connections are ending", len(w.out), len(w.ending))
+	}
+}

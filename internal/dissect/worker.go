@@ -28,7 +28,7 @@ type worker struct {
 	oldest   *conn // of a list in the order of their last packets
 	newest   *conn
 	awake    *conn   // of it, the first whose record is not packed
-	ending   []*conn // done, in the order they were
+	ending   []ended // in the order they were
 	held     int     // bytes of memory that connections take, about
 	now      int64
 	swept    int64 // when idle QUIC connections were looked for
@@ -42,6 +42,12 @@ type worker struct {
 	packer     packer
 	sleepAfter int64
 	at         atomic.Int64 // number of the packet in hand; all before it are done
+}
+
+// ended is a connection that is done, and since when.
+type ended struct {
+	conn *conn
+	at   int64
 }
 
 const (
@@ -129,7 +135,7 @@ func (w *worker) segment(m reassembly.Mark) {
 	c.add(c.direction(swapped), &seg)
 	if !c.done && c.tcp.Done() {
 		c.done = true
-		w.ending = append(w.ending, c)
+		w.ending = append(w.ending, ended{c, w.now})
 	}
 	c.charge()
 	w.makeRoom()
@@ -194,9 +200,9 @@ func (w *worker) tidy() {
 		w.dropQUIC(w.now - quicIdle)
 	}
 	w.sleepers()
-	for len(w.ending) > 0 && w.now-w.ending[0].last > linger {
-		w.ending[0].wake()
-		w.ending[0].settle()
+	for len(w.ending) > 0 && w.now-w.ending[0].at > linger {
+		w.ending[0].conn.wake()
+		w.ending[0].conn.settle()
 		w.ending = w.ending[1:]
 	}
 	for c := w.oldest; c != nil && c.settled && w.now-c.last > forgetAfter; c = w.oldest {
