@@ -75,6 +75,9 @@ func (f *traceFlags) copyTo(ctx context.Context, file *os.File, v *view, paths [
 			c.Conns = v.kept.Conns[:0:0]
 		}
 	}
+	if err := ownSecrets(&c, paths); err != nil {
+		return "", err
+	}
 	n, err := c.To(out, untilEnd{ctx, src})
 	if err == nil {
 		err = out.Flush()
@@ -82,7 +85,17 @@ func (f *traceFlags) copyTo(ctx context.Context, file *os.File, v *view, paths [
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d packets written to %s, %s", n, f.write, f.secretsSaid(secrets)), nil
+	return fmt.Sprintf("%d packets written to %s, %s", n, f.write, f.secretsSaid(c.Secrets)), nil
+}
+
+// ownSecrets leaves out what opens only connections that are not written.
+func ownSecrets(c *dissect.Copy, paths []string) error {
+	src, err := pcap.Open(paths, nil)
+	if err != nil {
+		return openFault(err)
+	}
+	defer src.Close()
+	return c.OwnSecrets(src)
 }
 
 // untilEnd is a source that ends with its context.
