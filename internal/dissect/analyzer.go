@@ -115,53 +115,53 @@ func New(opts Options) *Analyzer {
 	return a
 }
 
-// load is a batch on its way through the workers.
-type load struct {
-	batch pcap.Batch
-	share [][]int32  // by worker, indexes of packets
-	out   [][]output // by worker
-	size  []int      // of out, in bytes of memory, about
-	index int
-	left  sync.WaitGroup
-	last  bool // no packets: the workers end
+// batch is a batch of packets on its way through the workers.
+type batch struct {
+	packets pcap.Batch
+	shards  [][]int32  // by worker, indexes of packets
+	out     [][]output // by worker
+	size    []int      // of out, in bytes of memory, about
+	index   int
+	pending sync.WaitGroup // workers that have not done their shard
+	last    bool           // no packets: the workers end
 }
 
-// loadsInFlight bounds what is read ahead of the workers.
-const loadsInFlight = 6
+// batchesInFlight bounds what is read ahead of the workers.
+const batchesInFlight = 6
 
 // Run analyses the source to its end, which is no error; one of the source is
 // returned after what it gave was analysed. When ctx ends, the rest is not read,
 // and its error returned; a call of NextBatch may then go on in the source, which
 // must be left alone.
 func (a *Analyzer) Run(ctx context.Context, src Source) (Counts, error) {
-	free := make(chan *load, loadsInFlight)
-	for range loadsInFlight {
-		free <- a.newLoad()
+	free := make(chan *batch, batchesInFlight)
+	for range batchesInFlight {
+		free <- a.newBatch()
 	}
-	queues := make([]chan *load, len(a.workers))
+	queues := make([]chan *batch, len(a.workers))
 	var working sync.WaitGroup
 	for i, w := range a.workers {
-		queues[i] = make(chan *load, loadsInFlight)
+		queues[i] = make(chan *batch, batchesInFlight)
 		working.Go(func() { w.run(i, queues[i]) })
 	}
-	ordered := make(chan *load, loadsInFlight)
+	ordered := make(chan *batch, batchesInFlight)
 	var collecting sync.WaitGroup
 	collecting.Go(func() { a.collect(ordered, free) })
-	loads := 0
-	pass := func(l *load) {
-		l.index = loads
-		loads++
-		l.left.Add(len(a.workers))
-		ordered <- l
+	batches := 0
+	dispatch := func(b *batch) {
+		b.index = batches
+		batches++
+		b.pending.Add(len(a.workers))
+		ordered <- b
 		for _, q := range queues {
-			q <- l
+			q <- b
 		}
 	}
-	err := a.read(ctx, src, free, pass)
+	err := a.read(ctx, src, free, dispatch)
 	final := <-free
-	a.clear(final)
+	final.clear()
 	final.last = true
-	pass(final)
+	dispatch(final)
 	close(ordered)
 	for _, q := range queues {
 		close(q)
@@ -174,27 +174,27 @@ func (a *Analyzer) Run(ctx context.Context, src Source) (Counts, error) {
 	return a.counts, err
 }
 
-func (a *Analyzer) newLoad() *load {
-	return &load{share: make([][]int32, len(a.workers)), out: make([][]output, len(a.workers)), size: make([]int, len(a.workers))}
+func (a *Analyzer) newBatch() *batch {
+	return &batch{shards: make([][]int32, len(a.workers)), out: make([][]output, len(a.workers)), size: make([]int, len(a.workers))}
 }
 
-func (a *Analyzer) clear(l *load) {
-	for i := range l.share {
-		l.share[i], l.out[i] = l.share[i][:0], l.out[i][:0]
+func (b *batch) clear() {
+	for i := range b.shards {
+		b.shards[i], b.out[i] = b.shards[i][:0], b.out[i][:0]
 	}
 }
 
-func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *load, pass func(*load)) error {
+func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *batch, dispatch func(*batch)) error {
 	filled := make(chan filled)
 	go a.fill(ctx, src, free, filled)
 	for ctx.Err() == nil {
 		select {
 		case f := <-filled:
 			if a.opts.Read != nil {
-				a.opts.Read(&f.load.batch)
+				a.opts.Read(&f.batch.packets)
 			}
-			a.deal(f.load)
-			pass(f.load)
+			a.shard(f.batch)
+			dispatch(f.batch)
 			if errors.Is(f.err, io.EOF) {
 				return nil
 			}
@@ -207,34 +207,34 @@ func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *load, pass
 	return ctx.Err()
 }
 
-// filled is a load with packets, or with the error there is instead.
+// filled is a batch with packets, or with the error there is instead.
 type filled struct {
-	load *load
-	err  error
+	batch *batch
+	err   error
 }
 
 // fill reads the source until it ends or ctx does. It is a goroutine of its own
 // because a source may wait for packets that never come.
-func (a *Analyzer) fill(ctx context.Context, src Source, free <-chan *load, to chan<- filled) {
+func (a *Analyzer) fill(ctx context.Context, src Source, free <-chan *batch, to chan<- filled) {
 	var err error
 	for err == nil && ctx.Err() == nil {
-		l := <-free
-		a.clear(l)
-		if err = src.NextBatch(&l.batch); err != nil {
-			l.batch.Packets = l.batch.Packets[:0]
+		b := <-free
+		b.clear()
+		if err = src.NextBatch(&b.packets); err != nil {
+			b.packets.Packets = b.packets.Packets[:0]
 		}
 		select {
-		case to <- filled{l, err}:
+		case to <- filled{b, err}:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// deal gives each worker its packets.
-func (a *Analyzer) deal(l *load) {
+// shard divides the packets among the workers.
+func (a *Analyzer) shard(b *batch) {
 	n := uint32(len(a.workers))
-	for i := range l.batch.Packets {
-		p := &l.batch.Packets[i]
+	for i := range b.packets.Packets {
+		p := &b.packets.Packets[i]
 		a.counts.Packets++
 		a.counts.Bytes += int64(p.Length)
 		if p.HasTime {
@@ -246,40 +246,40 @@ func (a *Analyzer) deal(l *load) {
 				to = hash % n
 			}
 		}
-		l.share[to] = append(l.share[to], int32(i))
+		b.shards[to] = append(b.shards[to], int32(i))
 	}
 }
 
-func (w *worker) run(i int, queue <-chan *load) {
-	for l := range queue {
-		w.a.backlog.wait(l.index)
-		w.out, w.made = l.out[i], 0
-		for _, p := range l.share[i] {
-			w.packet(&l.batch.Packets[p])
+func (w *worker) run(i int, queue <-chan *batch) {
+	for b := range queue {
+		w.a.backlog.wait(b.index)
+		w.out, w.made = b.out[i], 0
+		for _, p := range b.shards[i] {
+			w.packet(&b.packets.Packets[p])
 		}
-		if n := len(l.batch.Packets); n > 0 && !l.last {
-			w.at.Store(int64(l.batch.Packets[n-1].Number) + 1)
+		if n := len(b.packets.Packets); n > 0 && !b.last {
+			w.at.Store(int64(b.packets.Packets[n-1].Number) + 1)
 		}
-		if l.last {
+		if b.last {
 			w.at.Store(math.MaxInt64)
 			w.flush()
 		}
-		l.out[i], l.size[i] = w.out, w.made
+		b.out[i], b.size[i] = w.out, w.made
 		w.a.backlog.add(w.made)
-		l.left.Done()
+		b.pending.Done()
 	}
 }
 
-// collect gives the records out, in order.
-func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
+// collect emits the records, in order.
+func (a *Analyzer) collect(ordered <-chan *batch, free chan<- *batch) {
 	var all []output
-	j := newJoiner(a.give)
-	for l := range ordered {
-		l.left.Wait()
+	j := newJoiner(a.emit)
+	for b := range ordered {
+		b.pending.Wait()
 		all = all[:0]
-		for i := range l.out {
-			all = append(all, l.out[i]...)
-			clear(l.out[i])
+		for i := range b.out {
+			all = append(all, b.out[i]...)
+			clear(b.out[i])
 		}
 		slices.SortStableFunc(all, func(x, y output) int {
 			return cmp.Or(cmp.Compare(x.packet, y.packet), cmp.Compare(x.ids.first, y.ids.first))
@@ -290,15 +290,15 @@ func (a *Analyzer) collect(ordered <-chan *load, free chan<- *load) {
 			j.add(&o)
 		}
 		clear(all)
-		if n := len(l.batch.Packets); n > 0 {
-			j.passed(l.batch.Packets[n-1].Time)
+		if n := len(b.packets.Packets); n > 0 {
+			j.passed(b.packets.Packets[n-1].Time)
 		}
 		size := 0
-		for _, n := range l.size {
+		for _, n := range b.size {
 			size += n
 		}
-		a.backlog.gave(size)
-		free <- l
+		a.backlog.emitted(size)
+		free <- b
 	}
 	j.release(len(j.held))
 }
@@ -324,7 +324,8 @@ func (a *Analyzer) Place(id flow.ExchangeID) (p Place, found bool) {
 	return p, found
 }
 
-func (a *Analyzer) give(o *output) {
+// emit hands a record to who asked for the analysis.
+func (a *Analyzer) emit(o *output) {
 	o.conn.Parent = o.ids.parent
 	if x := o.exchange; x != nil {
 		if x.Parent != 0 {
@@ -376,7 +377,7 @@ func (a *Analyzer) exchangeID(ids *identity, number int) flow.ExchangeID {
 }
 
 // knownNames is how many exchanges of a connection are remembered by name, more
-// than its record and its last events can name that were given out.
+// than its record and its last events can name that were emitted.
 const knownNames = 4 * keptEvents
 
 // newExchangeID names an exchange that has no name.

@@ -2,22 +2,22 @@ package dissect
 
 import "sync"
 
-// backlog bounds the records that workers made and that were not given out. It
+// backlog bounds the records that workers made and that were not emitted. It
 // is safe for concurrent use.
 type backlog struct {
 	mu    sync.Mutex
 	fewer sync.Cond
 	bytes int
-	given int // loads whose records were given out
+	next  int // the batch whose records are emitted next
 }
 
 const (
-	// backlogBytes is what may wait when a worker begins a load.
+	// backlogBytes is what may wait when a worker begins a batch.
 	backlogBytes = 16 << 20
-	// loadBytes is what the exchanges of one load may take that one worker
+	// batchBytes is what the exchanges of one batch may take that one worker
 	// makes. Ordinary traffic makes less than a tenth of it; of more the header
 	// fields are left out.
-	loadBytes = 16 << 20
+	batchBytes = 16 << 20
 	// outputCost is an output besides its exchange's own size.
 	outputCost = 768
 )
@@ -28,12 +28,12 @@ func newBacklog() *backlog {
 	return b
 }
 
-// wait returns when a worker may begin a load, the first of which is 0. The one
-// that is to be given out next never waits.
-func (b *backlog) wait(load int) {
+// wait returns when a worker may begin a batch, the first of which is 0. The one
+// that is to be emitted next never waits.
+func (b *backlog) wait(batch int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.bytes > backlogBytes && b.given < load {
+	for b.bytes > backlogBytes && b.next < batch {
 		b.fewer.Wait()
 	}
 }
@@ -44,11 +44,11 @@ func (b *backlog) add(bytes int) {
 	b.bytes += bytes
 }
 
-// gave tells that the next load was given out.
-func (b *backlog) gave(bytes int) {
+// emitted tells that the records of the next batch were emitted.
+func (b *backlog) emitted(bytes int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes -= bytes
-	b.given++
+	b.next++
 	b.fewer.Broadcast()
 }

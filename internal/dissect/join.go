@@ -16,7 +16,7 @@ type joiner struct {
 	held []*output // in the order they came; conns among them
 	size int       // of these
 	asks map[string][]*output
-	give func(*output)
+	emit func(*output)
 }
 
 const (
@@ -31,8 +31,8 @@ const (
 	joinSlack = 5 * time.Millisecond
 )
 
-func newJoiner(give func(*output)) *joiner {
-	return &joiner{asks: map[string][]*output{}, give: give}
+func newJoiner(emit func(*output)) *joiner {
+	return &joiner{asks: map[string][]*output{}, emit: emit}
 }
 
 func (j *joiner) add(o *output) {
@@ -173,7 +173,7 @@ func (j *joiner) release(n int) {
 			j.forget(ask(x), o)
 		}
 		j.size -= o.size
-		j.give(o)
+		j.emit(o)
 	}
 	clear(j.held[:n])
 	j.held = j.held[n:]

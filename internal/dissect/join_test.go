@@ -54,13 +54,13 @@ func TestJoin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.parent.ids, test.child.ids = &identity{conn: 1}, &identity{conn: 2}
-			var given []*output
-			j := newJoiner(func(o *output) { given = append(given, o) })
+			var emitted []*output
+			j := newJoiner(func(o *output) { emitted = append(emitted, o) })
 			j.add(test.child) // over first
 			j.add(test.parent)
 			j.passed(test.parent.at + 2*holdTime)
-			if len(given) != 2 || len(j.held) != 0 || len(j.asks) != 0 {
-				t.Fatalf("%d given, %d held, %d asks", len(given), len(j.held), len(j.asks))
+			if len(emitted) != 2 || len(j.held) != 0 || len(j.asks) != 0 {
+				t.Fatalf("%d emitted, %d held, %d asks", len(emitted), len(j.held), len(j.asks))
 			}
 			x := test.child.exchange
 			if x.Joined != test.want {
@@ -74,23 +74,23 @@ func TestJoin(t *testing.T) {
 }
 
 func TestJoinIsBounded(t *testing.T) {
-	given := 0
-	j := newJoiner(func(*output) { given++ })
+	emitted := 0
+	j := newJoiner(func(*output) { emitted++ })
 	for i := range 3 * holdLimit {
 		j.add(leg(&identity{conn: flow.ConnID(i + 1)}, "192.0.2.1:5000", "198.51.100.1:443", 0, 1, "/same"))
 	}
-	if len(j.held) > holdLimit || len(j.asks["GET /same"]) != len(j.held) || given != 2*holdLimit {
-		t.Errorf("%d held, %d of them asked, %d given", len(j.held), len(j.asks["GET /same"]), given)
+	if len(j.held) > holdLimit || len(j.asks["GET /same"]) != len(j.held) || emitted != 2*holdLimit {
+		t.Errorf("%d held, %d of them asked, %d emitted", len(j.held), len(j.asks["GET /same"]), emitted)
 	}
 }
 
 func TestJoinHoldsFewConnections(t *testing.T) {
-	given := 0
-	j := newJoiner(func(*output) { given++ })
+	emitted := 0
+	j := newJoiner(func(*output) { emitted++ })
 	for i := range 3 * holdLimit { // of a capture without times
 		j.add(&output{ids: &identity{conn: flow.ConnID(i + 1)}, conn: &flow.Conn{}})
 	}
-	if len(j.held) > holdLimit || given != 2*holdLimit {
-		t.Errorf("%d held, %d given", len(j.held), given)
+	if len(j.held) > holdLimit || emitted != 2*holdLimit {
+		t.Errorf("%d held, %d emitted", len(j.held), emitted)
 	}
 }

@@ -181,5 +181,5 @@ func (c *quicConn) settle() {
 		c.opening.WhyNot = "HTTP/3 is not read; " + why
 	}
 	r.Keys, r.WhyNot = c.opening.Keys, c.opening.WhyNot
-	c.w.give(output{size: c.memory.size(), ids: c.ids, conn: r})
+	c.w.emit(output{size: c.memory.size(), ids: c.ids, conn: r})
 }

@@ -296,19 +296,19 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 	if c.session != nil {
 		facts.Keys = flow.Yes
 	}
-	full := w.made > loadBytes && !w.atEnd() // at the end, what is open is within its own bounds
+	full := w.made > batchBytes && !w.atEnd() // at the end, what is open is within its own bounds
 	if full && len(cp.RequestHeader)+len(cp.ResponseHeader) > 0 {
 		w.counts.Bared++
 		cp.RequestHeader, cp.ResponseHeader = nil, nil
 	}
-	w.give(output{size: cp.Size() + outputCost, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
+	w.emit(output{size: cp.Size() + outputCost, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
 }
 
 func (w *worker) connection(c *conn) {
-	w.give(output{size: c.memory.size(), ids: c.ids, conn: c.rec})
+	w.emit(output{size: c.memory.size(), ids: c.ids, conn: c.rec})
 }
 
-func (w *worker) give(o output) {
+func (w *worker) emit(o output) {
 	o.packet, o.at = w.number, w.now
 	w.made += o.size
 	w.out = append(w.out, o)
