@@ -74,7 +74,8 @@ func (w *worker) sleepers() {
 // sleep packs the record, whose events tell all that is in it; but of a tunnel
 // not what it was called before.
 func (c *conn) sleep() {
-	if c.settled || c.tunnels > 1 || len(c.rec.Events) > packEvents || c.rec.Forgotten > 0 || c.rec.Events[0].Kind != flow.Open {
+	if c.settled || c.tunnels > 1 || len(c.rec.Events) > packEvents || c.rec.Forgotten > 0 ||
+		len(c.rec.Events) == 0 || c.rec.Events[0].Kind != flow.Open {
 		return
 	}
 	if c.packed = c.w.packer.pack(c.rec.Events); c.packed.bytes == nil {

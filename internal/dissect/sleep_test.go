@@ -2,10 +2,12 @@ package dissect
 
 import (
 	"encoding/json"
+	"net/netip"
 	"path/filepath"
 	"testing"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/reassembly"
 )
 
 // A connection whose record is packed after each packet tells what one tells
@@ -44,4 +46,14 @@ func records(t *testing.T, trace *flow.Trace) (text string) {
 		text += string(line) + "\n"
 	}
 	return text
+}
+
+// A record that has lost its events for want of room stays as it is.
+func TestSleepWithoutEvents(t *testing.T) {
+	w := newWorker(New(Options{Workers: 1}))
+	c := w.open(flowKey{}, false, netip.AddrPort{}, netip.AddrPort{}, reassembly.Mark{})
+	c.rec.Events = nil
+	if c.sleep(); c.rec == nil {
+		t.Error("it is packed, with nothing to make it of again")
+	}
 }
