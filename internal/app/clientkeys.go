@@ -32,6 +32,26 @@ func (c *Client) KeyLog(ctx context.Context) (io.ReadCloser, error) {
 	return &keyLogBody{res.Body, cancel}, nil
 }
 
+// LatestKeys asks for the secrets that KeyLog would begin with. While a KeyLog
+// is open, they are those of all handshakes of late that have come so far.
+func (c *Client) LatestKeys(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, keyLogWait)
+	defer cancel()
+	res, err := c.send(ctx, http.MethodGet, "/api/keylog?follow=no", nil)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = refusal(res)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask the door for its secrets: %w", err)
+	}
+	defer res.Body.Close()
+	lines, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the door's secrets: %w", err)
+	}
+	return lines, nil
+}
+
 // refusal reads an answer that grants nothing.
 func refusal(res *http.Response) error {
 	defer res.Body.Close()

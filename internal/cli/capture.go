@@ -87,15 +87,25 @@ func (f *captureFlags) capture(ctx context.Context, s streams) error {
 		return captureError(err)
 	}
 	defer handle.Close()
+	return f.analyse(context.WithoutCancel(ctx), s, view, handle, follower) // the handle ends with ctx, and what it has then is still read
+}
+
+func (f *captureFlags) analyse(ctx context.Context, s streams, view *view, handle *sniff.Handle, follower *keyFollower) error {
 	keeper, err := f.keeper(handle, s.err)
 	if err != nil {
 		return failWith(exitUsage, err)
 	}
 	follower.keeper = keeper
 	follower.look()
-	opts := dissect.Options{Source: f.iface, Keys: keys, Hash: f.hash, Hold: liveHold,
-		Read: func(b *pcap.Batch) { follower.look(); keeper.batch(b) }}
-	err = view.run(context.WithoutCancel(ctx), handle, opts, nil)
+	opts := dissect.Options{Source: f.iface, Keys: follower.keys, Hash: f.hash, Hold: liveHold, Read: func(b *pcap.Batch) {
+		if len(b.Packets) == 0 {
+			follower.last(ctx)
+			return
+		}
+		follower.look()
+		keeper.batch(b)
+	}}
+	err = view.run(ctx, handle, opts, nil)
 	err = errors.Join(keeper.close(), err)
 	if _, lost := handle.Stats(); lost > 0 {
 		fmt.Fprintf(s.err, "fanlight: %d packets were lost: they came faster than they were read\n", lost)

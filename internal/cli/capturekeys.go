@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,23 @@ func (f *keyFollower) look() {
 			add(lines)
 		}
 	}
+}
+
+// last takes in what is on its way when no further packet comes. The door has
+// the secrets of a handshake before its last packet is sent, but another
+// goroutine hands them to who follows, perhaps later.
+func (f *keyFollower) last(ctx context.Context) {
+	f.look()
+	if f.door == nil {
+		return
+	}
+	var fresh []byte
+	for line := range bytes.Lines(f.door.latest(ctx)) {
+		if f.keys.AddKeyLog(line) > 0 {
+			fresh = append(fresh, line...)
+		}
+	}
+	f.keeper.secrets(fresh)
 }
 
 func (f *keyFollower) end() {

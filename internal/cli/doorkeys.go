@@ -111,6 +111,16 @@ func (k *doorKeys) news() []byte {
 	return came
 }
 
+// latest gives the lines that the door has by now, whether they have come or
+// not; none if it has gone, or does not answer.
+func (k *doorKeys) latest(ctx context.Context) []byte {
+	lines, err := k.client.LatestKeys(ctx)
+	if err != nil {
+		return nil // what came is all there is
+	}
+	return lines
+}
+
 // end ends following.
 func (k *doorKeys) end() {
 	k.cancel()

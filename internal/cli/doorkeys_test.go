@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"fanlight/internal/dissect"
+	"fanlight/internal/pcap"
 )
 
 // fakeDoor answers on a control socket.
@@ -44,6 +48,44 @@ func TestDoorThatKeepsItsSecrets(t *testing.T) {
 	}
 	if want := "fanlight: without the secrets of the running door: ask the door for its secrets: no such thing in the API: GET /api/keylog\n"; said.String() != want || asked != 1 {
 		t.Errorf("after %d requests it said %q, want %q", asked, &said, want)
+	}
+}
+
+// What the door has written but not yet handed to its follower when the last
+// packet was read is asked for, and is kept once.
+func TestSecretsOnTheirWayAreAskedFor(t *testing.T) {
+	early, late := "CLIENT_RANDOM "+strings.Repeat("01", 32)+" 11\n", "CLIENT_RANDOM "+strings.Repeat("02", 32)+" 22\n"
+	door := doorFlags{control: fakeDoor(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("follow") == "no" {
+			fmt.Fprint(w, early+late)
+			return
+		}
+		fmt.Fprint(w, early)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})}
+	var said bytes.Buffer
+	k := door.secrets(t.Context(), &said)
+	if k == nil {
+		t.Fatalf("it is not followed: %s", &said)
+	}
+	defer k.end()
+	file := filepath.Join(t.TempDir(), "kept.pcapng")
+	ring, err := pcap.NewRing(file, 0, 0, pcap.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := keyFollower{keys: &dissect.Keys{}, door: k, keeper: &keeper{ring: ring, warn: &said}}
+	f.last(t.Context())
+	if err := f.keeper.close(); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.keys.Len() != 2 || bytes.Count(kept, []byte(early)) != 1 || bytes.Count(kept, []byte(late)) != 1 {
+		t.Errorf("%d secrets are known, want 2; kept:\n%q", f.keys.Len(), kept)
 	}
 }
 

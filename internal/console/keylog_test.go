@@ -3,6 +3,7 @@ package console
 import (
 	"bufio"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -65,5 +66,20 @@ func TestKeyLogIsOnTheControlSocketOnly(t *testing.T) {
 			case <-t.Context().Done():
 			}
 		}
+	}
+}
+
+// With follow=no the answer ends by itself.
+func TestKeyLogOfLately(t *testing.T) {
+	d := newFakeDoor()
+	ts := httptest.NewServer(NewControlServer(Options{Control: d, Findings: d, KeyLog: fakeKeyLog{}}).Handler)
+	defer ts.Close()
+	resp, err := http.Get(ts.URL + "/api/keylog?follow=no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); string(got) != "CLIENT_RANDOM 00 11\n" || err != nil {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

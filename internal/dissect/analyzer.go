@@ -41,7 +41,8 @@ type Options struct {
 	// Places makes Place work, at the price of memory for each exchange.
 	Places bool
 	// Read is told of each batch before it is analysed, from one goroutine; the
-	// source may be at a later one by then. May be nil.
+	// source may be at a later one by then. One without packets is the end of the
+	// source. May be nil.
 	Read func(*pcap.Batch)
 }
 
