@@ -130,7 +130,10 @@ type loggedKeyLines struct {
 }
 
 func (k loggedKeyLines) Follow(ctx context.Context, give func(lines []byte) error) error {
-	k.log.Info("secrets of handshakes are followed over the control socket")
+	said := sync.OnceFunc(func() { k.log.Info("secrets of handshakes are followed over the control socket") })
 	defer k.log.Info("a follower of secrets has gone")
-	return k.keyLines.Follow(ctx, give)
+	return k.keyLines.Follow(ctx, func(lines []byte) error {
+		said() // now that it is true: no handshake that begins is missed
+		return give(lines)
+	})
 }
