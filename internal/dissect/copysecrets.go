@@ -15,23 +15,27 @@ import (
 
 // OwnSecrets leaves of the secrets those that open the chosen connections, for
 // which it reads src, the captures once more. A handshake whose client random is
-// not in clear there (a renegotiation, QUIC) may be any whose random is not in
-// clear elsewhere: such secrets stay where a chosen connection has one. So do those of
-// RSA lines, which name no handshake but an encrypted premaster secret.
+// not found there (a renegotiation, QUIC, one behind the header of a load
+// balancer) may be any whose random is not found elsewhere: such secrets stay
+// where a chosen connection has one. So do those of RSA lines, which name no
+// handshake but an encrypted premaster secret.
 func (c *Copy) OwnSecrets(src Source) error {
 	if c.Conns == nil || len(c.Secrets) == 0 {
 		return nil
 	}
-	own, others, quic, err := c.randoms(src)
+	found, err := c.randoms(src)
 	if err != nil {
 		return err
 	}
-	hidden := quic || slices.ContainsFunc(c.Conns, renegotiates)
+	hidden := found.quic || slices.ContainsFunc(c.Conns, func(conn *flow.Conn) bool {
+		key, _ := keyOf(conn.Client, conn.Server)
+		return renegotiates(conn) || conn.Scheme == "https" && conn.Keys == flow.Yes && !found.conns[key]
+	})
 	for i, log := range c.Secrets {
 		var kept []byte
 		for line := range bytes.Lines(log) {
 			random := randomOf(line)
-			if own[random] || hidden && !others[random] || bytes.HasPrefix(line, []byte("RSA ")) {
+			if found.own[random] || hidden && !found.others[random] || bytes.HasPrefix(line, []byte("RSA ")) {
 				kept = append(kept, line...)
 			}
 		}
@@ -56,19 +60,24 @@ func renegotiates(c *flow.Conn) bool {
 	})
 }
 
-// randoms gives the client randoms that are in clear, in hex: of the chosen
-// connections, and of the others; and whether a chosen one may be QUIC.
-func (c *Copy) randoms(src Source) (own, others map[string]bool, quic bool, err error) {
-	own, others = map[string]bool{}, map[string]bool{}
+// clientRandoms are those that are in clear in a capture, in hex.
+type clientRandoms struct {
+	own, others map[string]bool  // of the chosen connections, and not
+	conns       map[flowKey]bool // the chosen ones that have one
+	quic        bool             // a chosen one may be QUIC
+}
+
+func (c *Copy) randoms(src Source) (*clientRandoms, error) {
+	found := &clientRandoms{own: map[string]bool{}, others: map[string]bool{}, conns: map[flowKey]bool{}}
 	wanted := c.periods()
 	var dec packet.Decoder
 	var info packet.Info
 	var b pcap.Batch
 	for {
 		if err := src.NextBatch(&b); errors.Is(err, io.EOF) {
-			return own, others, quic, nil
+			return found, nil
 		} else if err != nil {
-			return nil, nil, false, err
+			return nil, err
 		}
 		for i := range b.Packets {
 			p := &b.Packets[i]
@@ -76,11 +85,12 @@ func (c *Copy) randoms(src Source) (own, others map[string]bool, quic bool, err 
 				continue
 			}
 			mine := chosen(wanted, &info, p.Time)
-			quic = quic || mine && info.Proto == packet.UDP
+			found.quic = found.quic || mine && info.Proto == packet.UDP
 			if random, is := clientRandom(info.Payload); is && mine {
-				own[random] = true
+				key, _ := keyOf(info.Src, info.Dst)
+				found.own[random], found.conns[key] = true, true
 			} else if is {
-				others[random] = true
+				found.others[random] = true
 			}
 		}
 	}
