@@ -26,6 +26,7 @@ type secure struct {
 	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
 	ahead               []byte  // 0-RTT data until the server has said whether it takes it
+	cut                 bool    // not all of it is held
 	closed              [2]bool // by a close_notify that could be read
 	unread              [2]bool // records stayed sealed or were lost: one may have been that
 	broken              [2]bool // not TLS from here on
@@ -145,7 +146,7 @@ func (s *secure) earlyData(msg *tlswire.Message) {
 		s.early = true
 		s.add(flow.Event{Kind: flow.EarlyData, From: flow.Client})
 	}
-	if room := aheadLimit - len(s.ahead); len(msg.Data) <= room {
+	if s.cut = s.cut || len(s.ahead)+len(msg.Data) > aheadLimit; !s.cut {
 		s.ahead = append(s.ahead, msg.Data...)
 	}
 }
@@ -157,6 +158,9 @@ func (s *secure) earlyAnswer(msg *tlswire.Message) {
 	}
 	if msg.EarlyDataAccepted && len(s.ahead) > 0 {
 		s.data(&tlswire.Message{Kind: tlswire.DataMsg, Dir: fromClient, Data: s.ahead})
+		if s.cut {
+			s.inner.skip(fromClient, -1, s.mark)
+		}
 	}
 	s.ahead = nil
 }

@@ -1,9 +1,12 @@
 package dissect
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/reassembly"
 	"fanlight/internal/tlswire"
 )
 
@@ -53,5 +56,33 @@ func TestCleanEnd(t *testing.T) {
 		if got := s.clean(fromServer, c.below); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// heard keeps what a speaker is told.
+type heard struct {
+	opaque
+	said string
+}
+
+func (h *heard) bytes(_ int, p []byte, _ reassembly.Mark) { h.said += string(p[:1]) }
+func (h *heard) skip(_ int, n int64, _ reassembly.Mark)   { h.said += fmt.Sprintf(" skip %d ", n) }
+
+// Early data that is not held is a gap: what comes behind it must not be read
+// as if it followed what came before.
+func TestEarlyDataBeyondTheLimit(t *testing.T) {
+	inner := &heard{}
+	s := newSecure(&h2Record{conn: &flow.Conn{}}, nil)
+	s.inner = inner
+	for _, data := range []string{"a" + strings.Repeat("a", 40_000), strings.Repeat("b", 40_000), "c"} {
+		s.message(&tlswire.Message{Kind: tlswire.EarlyDataMsg, Dir: fromClient, Data: []byte(data)})
+	}
+	if len(s.ahead) != 40_001 {
+		t.Errorf("%d bytes are held", len(s.ahead))
+	}
+	s.message(&tlswire.Message{Kind: tlswire.EncryptedExtensionsMsg, Dir: fromServer, EarlyDataAccepted: true})
+	s.message(&tlswire.Message{Kind: tlswire.DataMsg, Dir: fromClient, Data: []byte("d")})
+	if want := "a skip -1 d"; inner.said != want {
+		t.Errorf("told %q, want %q", inner.said, want)
 	}
 }
