@@ -51,7 +51,7 @@ func TestJoinerIsBounded(t *testing.T) {
 
 // Heads that come to far more than the packets they were in are left out of
 // what is emitted, and counted.
-func TestLoadIsBounded(t *testing.T) {
+func TestBatchIsBounded(t *testing.T) {
 	c := &conn{w: newWorker(New(Options{Workers: 1})), rec: &flow.Conn{}, ids: &identity{}}
 	header := []flow.Field{{Name: "X", Value: strings.Repeat("v", 1<<20)}}
 	for range 100 {
