@@ -85,7 +85,16 @@ func (f *traceFlags) copyTo(ctx context.Context, file *os.File, v *view, paths [
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d packets written to %s, %s", n, f.write, f.secretsSaid(c.Secrets)), nil
+	return fmt.Sprintf("%d packets written to %s, %s%s", n, f.write, f.secretsSaid(c.Secrets), v.notCopied()), nil
+}
+
+// notCopied says what was printed and is not in the copy: it goes by the
+// connections that were kept.
+func (v *view) notCopied() string {
+	if !v.chooses() || v.kept.dropped == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; without those of %d connections that were printed: there were too many", v.kept.dropped)
 }
 
 // ownSecrets leaves out what opens only connections that are not written.
