@@ -54,7 +54,7 @@ type EventRecord struct {
 type CloseRecord struct {
 	By      string   `json:"by"`    // client, server or unknown
 	How     string   `json:"how"`   // fin, rst or none
-	Alert   *string  `json:"alert"` // null: none
+	Alert   *string  `json:"alert"` // null: none that could be read
 	Why     string   `json:"why,omitempty"`
 	AfterMS *float64 `json:"after_ms,omitempty"`
 }
