@@ -26,11 +26,15 @@ func (g *grownFile) news(f func(lines []byte)) {
 		return // it may come
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return
 	}
 	if !g.same(file) {
 		g.read, g.last = 0, nil
+	}
+	if info.Size() == g.read {
+		return // mostly: it is looked at for each batch of packets
 	}
 	for {
 		chunk := make([]byte, grownChunk)

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -56,5 +57,25 @@ func TestGrownFile(t *testing.T) {
 		if got.String() != step.want {
 			t.Errorf("%s: got %.60q (%d bytes), want %.60q (%d bytes)", step.name, got.String(), got.Len(), step.want, len(step.want))
 		}
+	}
+}
+
+// Looking at a file that has not grown costs little.
+func TestGrownFileThatRests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte("one\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, none := &grownFile{path: path}, func([]byte) {}
+	g.news(none)
+	const looks = 100
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range looks {
+		g.news(none)
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / looks; each > grownChunk/10 {
+		t.Errorf("%d bytes are allocated for each look", each)
 	}
 }
