@@ -301,11 +301,19 @@ func (p *textPrinter) findings(found []explain.Finding, t *flow.Trace) {
 }
 
 func (p *textPrinter) summary(s flow.SummaryRecord) {
-	fmt.Fprintf(p.out, "\n%d connections, %d exchanges, %d findings in %d packets\n", s.Connections, s.Exchanges, s.Findings, *s.Packets)
+	fmt.Fprintf(p.out, "\n%s, %s, %s in %s\n", counted(s.Connections, "connection"), counted(s.Exchanges, "exchange"),
+		counted(s.Findings, "finding"), counted(*s.Packets, "packet"))
 }
 
 func printFields(w io.Writer) {
 	for _, f := range query.Fields() {
 		fmt.Fprintf(w, "%-34s %s\n", f.Name, f.Doc)
 	}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
