@@ -230,6 +230,7 @@ func (a *App) Shutdown(ctx context.Context) {
 	}
 	finishing.Wait()
 	a.gateway.Close()
+	a.endSecrets()
 	a.closeWindows()
 	a.background.end()
 	a.writers.end()

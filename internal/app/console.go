@@ -84,6 +84,14 @@ func (a *App) serveWindow(srv *http.Server, ln net.Listener) {
 	})
 }
 
+// endSecrets lets who follows the secrets of handshakes have the last ones, for
+// connections may have ended just now. Who is slow does not hold up the door.
+func (a *App) endSecrets() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	a.secrets.end(ctx)
+}
+
 func (a *App) closeWindows() {
 	for _, srv := range a.windows.servers {
 		_ = srv.Close() // event streams never end by themselves

@@ -25,6 +25,8 @@ type keyLines struct {
 	next  int           // the oldest, once there are as many as the limit
 	count uint64        // lines that were ever written
 	more  chan struct{} // closed by the next line; nil: nobody waits for it
+	ended bool
+	left  chan struct{} // closed when the last follower leaves; nil: nobody waits for it
 }
 
 type keyLine struct {
@@ -79,8 +81,8 @@ func (k *keyLines) between(from, to int64) []byte {
 }
 
 // Follow calls give with the lines that are kept, none at first if there are
-// none, and then with further ones as they come, until ctx ends or give fails.
-// Who is too slow misses the oldest.
+// none, and then with further ones as they come, until ctx ends, give fails or
+// no more will come. Who is too slow misses the oldest.
 func (k *keyLines) Follow(ctx context.Context, give func(lines []byte) error) error {
 	k.followers.Add(1)
 	defer k.leave()
@@ -91,6 +93,9 @@ func (k *keyLines) Follow(ctx context.Context, give func(lines []byte) error) er
 		if err := give(lines); err != nil {
 			return err
 		}
+		if more == nil {
+			return nil
+		}
 		select {
 		case <-more:
 		case <-ctx.Done():
@@ -100,7 +105,8 @@ func (k *keyLines) Follow(ctx context.Context, give func(lines []byte) error) er
 }
 
 // since gives the kept ones of the lines after the first so many, how many there
-// were by now, and a channel that is closed when there are more.
+// were by now, and a channel that is closed when there are more, nil if there
+// never will be.
 func (k *keyLines) since(read uint64) (lines []byte, count uint64, more <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -108,18 +114,47 @@ func (k *keyLines) since(read uint64) (lines []byte, count uint64, more <-chan s
 	for i := len(k.lines) - wanted; i < len(k.lines); i++ {
 		lines = append(lines, k.lines[(k.next+i)%len(k.lines)].text...)
 	}
-	if k.more == nil {
+	if k.more == nil && !k.ended {
 		k.more = make(chan struct{})
 	}
 	return lines, k.count, k.more
+}
+
+// end tells that no more lines will come, and returns when those who follow have
+// the last ones, or ctx ends.
+func (k *keyLines) end(ctx context.Context) {
+	k.mu.Lock()
+	k.ended = true
+	if k.more != nil {
+		close(k.more)
+		k.more = nil
+	}
+	left := make(chan struct{})
+	if k.followers.Load() == 0 {
+		close(left)
+	} else {
+		k.left = left
+	}
+	k.mu.Unlock()
+	select {
+	case <-left:
+	case <-ctx.Done():
+	}
 }
 
 // leave forgets the secrets when nobody wants them any more.
 func (k *keyLines) leave() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.followers.Add(-1) == 0 && !k.always {
+	if k.followers.Add(-1) > 0 {
+		return
+	}
+	if !k.always {
 		k.lines, k.next = nil, 0
+	}
+	if k.left != nil {
+		close(k.left)
+		k.left = nil
 	}
 }
 

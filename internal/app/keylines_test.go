@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // Who follows gets what is kept, then what comes; and while nobody follows,
@@ -86,6 +87,50 @@ func TestKeyLinesDoNotWaitForFollowers(t *testing.T) {
 		<-done
 		if len(k.lines) != 3 {
 			t.Errorf("%d lines are kept for the files of findings, want 3", len(k.lines))
+		}
+	})
+}
+
+// When the door ends, followers get the last lines, and who is stuck is not
+// waited for without end.
+func TestKeyLinesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keyLines{limit: 4}
+		got, done := make(chan string), make(chan error)
+		go func() {
+			done <- k.Follow(t.Context(), func(lines []byte) error { got <- string(lines); return nil })
+		}()
+		<-got
+		fmt.Fprintln(k, "last")
+		stuck, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		k.end(stuck) // nobody reads got
+		if stuck.Err() == nil {
+			t.Error("the end does not wait for a follower")
+		}
+		ended := false
+		go func() {
+			k.end(t.Context())
+			ended = true
+		}()
+		synctest.Wait()
+		if ended {
+			t.Error("the end does not wait until the last line was given")
+		}
+		lines := ""
+		for following := true; following; {
+			select {
+			case more := <-got:
+				lines += more
+			case err := <-done:
+				if following = false; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		synctest.Wait()
+		if lines != "last\n" || !ended {
+			t.Errorf("got %q; ended %v", lines, ended)
 		}
 	})
 }
