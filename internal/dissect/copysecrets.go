@@ -60,7 +60,8 @@ func renegotiates(c *flow.Conn) bool {
 	})
 }
 
-// clientRandoms are those that are in clear in a capture, in hex.
+// clientRandoms are those that are in clear in a capture, in hex, as far as the
+// secrets have them: a capture may have any number.
 type clientRandoms struct {
 	own, others map[string]bool  // of the chosen connections, and not
 	conns       map[flowKey]bool // the chosen ones that have one
@@ -68,6 +69,12 @@ type clientRandoms struct {
 }
 
 func (c *Copy) randoms(src Source) (*clientRandoms, error) {
+	listed := map[string]bool{}
+	for _, log := range c.Secrets {
+		for line := range bytes.Lines(log) {
+			listed[randomOf(line)] = true
+		}
+	}
 	found := &clientRandoms{own: map[string]bool{}, others: map[string]bool{}, conns: map[flowKey]bool{}}
 	wanted := c.periods()
 	var dec packet.Decoder
@@ -89,7 +96,7 @@ func (c *Copy) randoms(src Source) (*clientRandoms, error) {
 			if random, is := clientRandom(info.Payload); is && mine {
 				key, _ := keyOf(info.Src, info.Dst)
 				found.own[random], found.conns[key] = true, true
-			} else if is {
+			} else if is && listed[random] {
 				found.others[random] = true
 			}
 		}

@@ -49,3 +49,16 @@ func TestOwnSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Handshakes of which there are no secrets are not remembered.
+func TestClientRandomsAreBounded(t *testing.T) {
+	var s segments
+	for i := range 100 {
+		s.add(i, fromClient, packet.ACK, helloStart(byte(i)))
+	}
+	c := Copy{Conns: []*flow.Conn{}, Secrets: [][]byte{[]byte(secretLine("07"))}}
+	found, err := c.randoms(&s)
+	if err != nil || len(found.others) != 1 || !found.others[strings.Repeat("07", 32)] {
+		t.Errorf("%d are remembered (%v), want that of the one secret", len(found.others), err)
+	}
+}
