@@ -97,7 +97,7 @@ func (f *captureFlags) analyse(ctx context.Context, s streams, view *view, handl
 	}
 	follower.keeper = keeper
 	follower.look()
-	opts := dissect.Options{Source: f.iface, Keys: follower.keys, Hash: f.hash, Hold: liveHold, Read: func(b *pcap.Batch) {
+	opts := dissect.Options{Source: f.iface, Keys: follower.keys, Hash: f.hash, Hold: liveHold, Live: true, Read: func(b *pcap.Batch) {
 		if len(b.Packets) == 0 {
 			follower.last(ctx)
 			return

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/packet"
@@ -40,6 +41,9 @@ type Options struct {
 	Body *Body
 	// Places makes Place work, at the price of memory for each exchange.
 	Places bool
+	// Live says that packets come as they happen: what is over is given out
+	// although no packet follows.
+	Live bool
 	// Read is told of each batch before it is analysed, from one goroutine; the
 	// source may be at a later one by then. One without packets is the end of the
 	// source. May be nil.
@@ -125,6 +129,7 @@ type batch struct {
 	index   int
 	pending sync.WaitGroup // workers that have not done their shard
 	last    bool           // no packets: the workers end
+	now     int64          // no packets: it is this time; 0 otherwise
 }
 
 // batchesInFlight bounds what is read ahead of the workers.
@@ -183,13 +188,24 @@ func (b *batch) clear() {
 	for i := range b.shards {
 		b.shards[i], b.out[i] = b.shards[i][:0], b.out[i][:0]
 	}
+	b.now = 0
 }
 
 func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *batch, dispatch func(*batch)) error {
 	filled := make(chan filled)
 	go a.fill(ctx, src, free, filled)
+	ticks, stop := a.ticks()
+	defer stop()
 	for ctx.Err() == nil {
 		select {
+		case now := <-ticks:
+			select {
+			case b := <-free:
+				b.clear()
+				b.packets.Packets, b.now = b.packets.Packets[:0], now.Add(-tickLag).UnixNano()
+				dispatch(b)
+			default: // there is enough to do
+			}
 		case f := <-filled:
 			if a.opts.Read != nil {
 				a.opts.Read(&f.batch.packets)
@@ -206,6 +222,22 @@ func (a *Analyzer) read(ctx context.Context, src Source, free <-chan *batch, dis
 		}
 	}
 	return ctx.Err()
+}
+
+const (
+	// tickEach is how often a live source's silence is noticed.
+	tickEach = 250 * time.Millisecond
+	// tickLag is how late a packet may be handed over.
+	tickLag = 100 * time.Millisecond
+)
+
+// ticks tell the time beside a live source, and nothing beside another.
+func (a *Analyzer) ticks() (ticks <-chan time.Time, stop func()) {
+	if !a.opts.Live {
+		return nil, func() {}
+	}
+	t := time.NewTicker(tickEach)
+	return t.C, t.Stop
 }
 
 // filled is a batch with packets, or with the error there is instead.
@@ -261,6 +293,10 @@ func (w *worker) run(i int, queue <-chan *batch) {
 		if n := len(b.packets.Packets); n > 0 && !b.last {
 			w.at.Store(int64(b.packets.Packets[n-1].Number) + 1)
 		}
+		if b.now != 0 {
+			w.now = max(w.now, b.now)
+			w.tidy()
+		}
 		if b.last {
 			w.at.Store(math.MaxInt64)
 			w.flush()
@@ -293,6 +329,9 @@ func (a *Analyzer) collect(ordered <-chan *batch, free chan<- *batch) {
 		clear(all)
 		if n := len(b.packets.Packets); n > 0 {
 			j.passed(b.packets.Packets[n-1].Time)
+		}
+		if b.now != 0 {
+			j.passed(b.now)
 		}
 		size := 0
 		for _, n := range b.size {
