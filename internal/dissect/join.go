@@ -82,10 +82,14 @@ func within(child, parent *flow.Exchange) bool {
 func evidence(parent, child *output) string {
 	p, c := parent.exchange, child.exchange
 	var facts []string
-	proof, address := false, parent.conn.Server.Addr() == child.conn.Client.Addr()
+	proof, traced, address := false, false, parent.conn.Server.Addr() == child.conn.Client.Addr()
 	for _, name := range []string{"traceparent", "X-Request-Id", "X-Correlation-Id", "X-Amzn-Trace-Id"} {
-		if v, found := flow.Get(p.RequestHeader, name); found && v != "" && sameValue(c, name, v) {
+		switch v, _ := flow.Get(p.RequestHeader, name); {
+		case v == "":
+		case sameValue(c, name, v):
 			facts, proof = append(facts, "same "+name), true
+		case name == "traceparent" && sameTrace(c, v):
+			facts, traced = append(facts, "same trace"), true
 		}
 	}
 	if forwardedFor(c, parent.conn.Client.Addr()) {
@@ -110,7 +114,7 @@ func evidence(parent, child *output) string {
 	switch {
 	case proof:
 		sure = "proof"
-	case len(facts) > 1:
+	case traced || len(facts) > 1:
 		sure = "likely"
 	}
 	return sure + ": " + strings.Join(facts, ", ")
@@ -122,13 +126,16 @@ func sameLength(a, b *flow.Exchange) bool {
 
 func sameValue(x *flow.Exchange, name, value string) bool {
 	v, _ := flow.Get(x.RequestHeader, name)
-	if v == value {
-		return true
-	}
-	// A proxy that takes part in a trace gives its own span the same trace id
-	// (W3C Trace Context, section 3.2.2.3).
-	a, b := strings.Split(v, "-"), strings.Split(value, "-")
-	return name == "traceparent" && len(a) == 4 && len(b) == 4 && a[1] == b[1]
+	return v == value
+}
+
+// sameTrace tells that x belongs to the trace of a traceparent. A proxy that
+// takes part in a trace gives its own span the same trace id (W3C Trace Context,
+// section 3.2.2.3); so does whoever asks twice within one.
+func sameTrace(x *flow.Exchange, parent string) bool {
+	v, _ := flow.Get(x.RequestHeader, "traceparent")
+	a, b := strings.Split(v, "-"), strings.Split(parent, "-")
+	return len(a) == 4 && len(b) == 4 && a[1] == b[1]
 }
 
 func forwardedFor(x *flow.Exchange, address netip.Addr) bool {

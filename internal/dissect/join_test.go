@@ -33,7 +33,7 @@ func TestJoin(t *testing.T) {
 		"forwarded from the proxy's own address": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, "198.51.100.1:6000", origin, 5, 15, "/a", forwarded),
 			"proof: forwarded for the client's address, sent from the address that was asked, same status and length"},
 		"part of the same trace": {leg(nil, client, proxy, 0, 20, "/a", trace("00f067aa0ba902b7")), leg(nil, inside, origin, 5, 15, "/a", trace("1111111111111111")),
-			"proof: same traceparent, same status and length"},
+			"likely: same trace, same status and length"},
 		"via only, another length": {leg(nil, client, proxy, 0, 20, "/a"), func() *output {
 			o := leg(nil, inside, origin, 5, 15, "/a", flow.Field{Name: "Via", Value: "1.1 waf"})
 			o.exchange.ResponseBodyBytes = 8

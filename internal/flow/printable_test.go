@@ -7,8 +7,8 @@ import (
 
 func TestPrintableJSON(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"a":"plain"}`:               `{"a":"plain"}`,
-		"\"\u009b31m\u202e\x7f é €\"": `"\u009b31m\u202e\u007f é €"`,
+		`{"a":"plain"}`:                     `{"a":"plain"}`,
+		"\"\u009b31m\u202e\u061c\x7f é €\"": `"\u009b31m\u202e\u061c\u007f é €"`,
 	} {
 		if got := string(PrintableJSON([]byte(text))); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)

@@ -130,11 +130,11 @@ func (c *Conn) clearHeaders(events []int) (freed int) {
 }
 
 func (c *Conn) dropEvents(excess int) {
-	n := 0
+	n := 1 // the first tells who speaks with whom
 	for ; excess > 0 && n < len(c.Events); n++ {
 		excess -= c.Events[n].Size()
 	}
-	c.Events = slices.Delete(c.Events, 0, n)
+	c.Events = slices.Delete(c.Events, min(1, len(c.Events)), min(n, len(c.Events)))
 }
 
 func (c *Conn) dropExchanges(excess int) {
