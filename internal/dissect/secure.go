@@ -75,10 +75,10 @@ func (s *secure) end(dir int, clean flow.Seen, m reassembly.Mark) {
 // anybody could have cut it (RFC 8446, section 6.1).
 func (s *secure) clean(dir int, below flow.Seen) flow.Seen {
 	switch {
+	case s.closed[dir]: // whatever TCP does then
+		return flow.Yes
 	case below != flow.Yes:
 		return below
-	case s.closed[dir]:
-		return flow.Yes
 	case s.unread[dir]:
 		return flow.NotObserved
 	}

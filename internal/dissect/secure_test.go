@@ -41,6 +41,7 @@ func TestCleanEnd(t *testing.T) {
 		want  flow.Seen
 	}{
 		"close_notify":                {flow.Yes, []*tlswire.Message{alert(0, false)}, flow.Yes},
+		"close_notify and a reset":    {flow.No, []*tlswire.Message{alert(0, false)}, flow.Yes},
 		"nothing":                     {flow.Yes, nil, flow.No},
 		"another alert":               {flow.Yes, []*tlswire.Message{alert(80, false)}, flow.No},
 		"a sealed alert":              {flow.Yes, []*tlswire.Message{alert(0, true)}, flow.NotObserved},

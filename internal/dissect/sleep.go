@@ -84,6 +84,9 @@ func (c *conn) sleep() {
 	c.rec, c.opening = nil, nil
 	c.memory.record, c.memory.grown = len(c.packed.bytes), 0
 	c.charge()
+	if d, is := c.top.(*detect); is && d.inner != nil && !c.guessed {
+		c.top = d.inner // it has decided
+	}
 	if c.session != nil {
 		c.session.Rest()
 	}
