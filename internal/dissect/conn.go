@@ -26,6 +26,7 @@ type conn struct {
 
 	tcp      reassembly.Conn
 	early    early
+	quality  quality
 	top      speaker
 	session  *tlswire.Session
 	rec      *flow.Conn // nil while it is packed, like opening
@@ -278,6 +279,7 @@ func (c *conn) settle() {
 	c.tcp.Flush(c)
 	c.top.over(c.mark)
 	c.hanging()
+	c.flaws()
 	if c.syns > 2 && !c.answered && !c.early.seen[fromServer] && !c.done {
 		c.emit(c.mark, flow.Event{Kind: flow.ConnectFailed, Text: "timeout"})
 	}

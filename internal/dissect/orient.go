@@ -73,6 +73,7 @@ func (c *conn) turn() {
 	c.flipped = !c.flipped
 	c.tcp.Turn()
 	c.early.turn()
+	c.quality.turn()
 	c.wire[0], c.wire[1] = c.wire[1], c.wire[0]
 	c.opening.Client, c.opening.Server = c.opening.Server, c.opening.Client
 	c.rec.Client, c.rec.Server = c.opening.Client, c.opening.Server

@@ -130,6 +130,7 @@ func (w *worker) segment(m reassembly.Mark) {
 	if c.settled {
 		return
 	}
+	c.quality.note(c.direction(swapped), in, m, c.last)
 	c.last, c.mark = m.Time, m
 	c.packets++
 	c.add(c.direction(swapped), &seg)

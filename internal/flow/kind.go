@@ -33,6 +33,7 @@ const (
 	AckedUnseen    // the bytes of the gap that follows arrived: it was the capture that lost them; Bytes
 	Stray          // bytes passed that lie too far away to belong to the stream, and were left out; Bytes
 	InvalidRST     // a reset passed that its receiver ignores, because it is outside of the window
+	CaptureFlaw    // the capture shows this connection otherwise than it was; Text: a Flaw constant; From: the side it shows, of one-sided; Attrs: packets, how many
 
 	// TLS. Attrs carry the facts, see the Key constants.
 
@@ -86,7 +87,7 @@ var kindNames = [...]string{
 	KindUnknown: "unknown", Open: "open",
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
 	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
-	AckedUnseen: "acked-unseen", Stray: "stray", InvalidRST: "invalid-rst",
+	AckedUnseen: "acked-unseen", Stray: "stray", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
 	HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
@@ -191,4 +192,14 @@ const (
 	FaultTimeout         = "timeout"  // the handshake was not finished in time
 	FaultRefused         = "refused"  // we refused: no certificate for this name on this address
 	FaultKeyUsage        = "weak-key" // certificate or parameters not accepted (SHA-1, small RSA)
+)
+
+// Ways in which a capture shows a connection otherwise than it was (the text of
+// CaptureFlaw).
+const (
+	FlawOneSided = "one-sided"  // one side's packets are there, which answer those of the other, which are not
+	FlawCut      = "cut"        // packets were kept in part (snap length)
+	FlawMerged   = "merged"     // segments longer than the path takes: the network card divides or joins them
+	FlawTwice    = "twice"      // packets were captured twice
+	FlawClock    = "clock-back" // packets have times before those in front of them
 )
