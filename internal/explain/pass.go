@@ -149,8 +149,12 @@ func (p *Pass) Fixes() []Fix { return p.rule.Doc.Fixes }
 // the finding leaves them empty, and the cause begins with a capital.
 func (p *Pass) Report(f Finding) { p.ReportAs(p.rule.Severity, f) }
 
-// ReportAs is Report with a severity of its own.
+// ReportAs is Report with a severity of its own. What rests on silence is
+// weighed by what the capture could have missed.
 func (p *Pass) ReportAs(s Severity, f Finding) {
+	if !f.Undecided && !p.weigh(&f) {
+		return
+	}
 	f.ID, f.Severity = p.rule.ID, s
 	if f.Title == "" {
 		f.Title = p.rule.Title

@@ -70,5 +70,11 @@ type Rule struct {
 	Doc      Page
 	Needs    []Need
 	Hides    []string // ids of findings that are consequences of this one
-	Check    func(*Pass)
+	// Silence: it concludes from something that did not come. Where the capture
+	// may have missed that, a finding is lowered to possible, or undecided.
+	Silence bool
+	// Guard: its findings are about the record. They stand beside others, and
+	// explain no failure.
+	Guard bool
+	Check func(*Pass)
 }

@@ -14,15 +14,15 @@ import (
 func Run(rules []Rule, t *flow.Trace) []Finding {
 	ix := newIndex(t)
 	var all []Finding
-	hides := map[string][]string{}
+	by := map[string]*Rule{}
 	for i := range rules {
 		r := &rules[i]
-		hides[r.ID] = r.Hides
+		by[r.ID] = r
 		p := &Pass{Trace: t, rule: r, index: ix}
 		r.Check(p)
 		all = append(all, p.findings...)
 	}
-	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, all, hides) })
+	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, all, by) })
 	slices.SortStableFunc(kept, order)
 	return kept
 }
@@ -38,12 +38,13 @@ func order(a, b Finding) int {
 
 // hidden looks at all findings, also those hidden themselves: what a
 // consequence would hide is a consequence too.
-func hidden(f Finding, all []Finding, hides map[string][]string) bool {
+func hidden(f Finding, all []Finding, rules map[string]*Rule) bool {
 	for _, by := range all {
-		if by.ID == f.ID || by.Undecided || !together(by, f) {
+		r := rules[by.ID]
+		if by.ID == f.ID || by.Undecided || r.Guard || !together(by, f) {
 			continue
 		}
-		if f.Undecided || slices.Contains(hides[by.ID], f.ID) {
+		if f.Undecided || slices.Contains(r.Hides, f.ID) {
 			return true
 		}
 	}

@@ -29,8 +29,9 @@ var acceptedButSilent = explain.Rule{
 		},
 		References: []string{"RFC 9293 section 3.9.1 (a connection is established before the application accepts it)", "listen(2)"},
 	},
-	Hides: []string{"origin-handshake-failed"},
-	Check: checkAcceptedButSilent,
+	Hides:   []string{"origin-handshake-failed"},
+	Silence: true,
+	Check:   checkAcceptedButSilent,
 }
 
 func checkAcceptedButSilent(p *explain.Pass) {

@@ -3,9 +3,11 @@ package rules
 import "fanlight/internal/explain"
 
 // All lists the rules. The order does not matter to Run; it is that of the
-// catalogue: addresses, TLS, renegotiation, HTTP, sign-in, gateway.
+// catalogue: the capture, addresses, TLS, renegotiation, HTTP, sign-in, gateway.
 func All() []explain.Rule {
 	return []explain.Rule{
+		captureIncomplete,
+
 		portClosed,
 		synUnanswered,
 		addressUnreachable,

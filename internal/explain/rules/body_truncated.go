@@ -29,8 +29,9 @@ var bodyTruncated = explain.Rule{
 		},
 		References: []string{"RFC 9112 section 8 (incomplete messages)"},
 	},
-	Hides: []string{"client-gave-up", "slow-origin"},
-	Check: checkBodyTruncated,
+	Hides:   []string{"client-gave-up", "slow-origin"},
+	Silence: true,
+	Check:   checkBodyTruncated,
 }
 
 func checkBodyTruncated(p *explain.Pass) {

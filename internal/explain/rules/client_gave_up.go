@@ -30,7 +30,8 @@ var clientGaveUp = explain.Rule{
 		},
 		References: []string{"nginx: status 499", "Envoy: response flag DC"},
 	},
-	Check: checkClientGaveUp,
+	Silence: true,
+	Check:   checkClientGaveUp,
 }
 
 func checkClientGaveUp(p *explain.Pass) {

@@ -33,8 +33,9 @@ var keepaliveRace = explain.Rule{
 		},
 		References: []string{"RFC 9112 section 9.3.1 (retrying) and 9.5", "kubernetes/ingress-nginx#11244", "eclipse/jetty.project#2306"},
 	},
-	Hides: []string{"client-gave-up"},
-	Check: checkKeepaliveRace,
+	Hides:   []string{"client-gave-up"},
+	Silence: true,
+	Check:   checkKeepaliveRace,
 }
 
 func checkKeepaliveRace(p *explain.Pass) {

@@ -30,8 +30,9 @@ var noCertificateForBinding = explain.Rule{
 		},
 		References: []string{"Microsoft Learn: netsh http add sslcert", "RFC 8446 section 6.2"},
 	},
-	Hides: []string{"origin-handshake-failed"},
-	Check: checkNoCertificate,
+	Hides:   []string{"origin-handshake-failed"},
+	Silence: true,
+	Check:   checkNoCertificate,
 }
 
 func checkNoCertificate(p *explain.Pass) {

@@ -30,8 +30,9 @@ var originClosedWithoutAnswer = explain.Rule{
 		},
 		References: []string{"RFC 9112 section 9.5 (failures and timeouts)"},
 	},
-	Hides: []string{"client-gave-up"},
-	Check: checkOriginClosed,
+	Hides:   []string{"client-gave-up"},
+	Silence: true,
+	Check:   checkOriginClosed,
 }
 
 func checkOriginClosed(p *explain.Pass) {

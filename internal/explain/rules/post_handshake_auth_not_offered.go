@@ -40,8 +40,9 @@ var postHandshakeAuthNotOffered = explain.Rule{
 			return tls13WithoutPHA(c) && c.Close.By == flow.Server && c.Close.How == flow.ByRST
 		},
 	}},
-	Hides: []string{"origin-closed-without-answer", "keepalive-race", "client-gave-up"},
-	Check: checkPostHandshakeAuth,
+	Hides:   []string{"origin-closed-without-answer", "keepalive-race", "client-gave-up"},
+	Silence: true,
+	Check:   checkPostHandshakeAuth,
 }
 
 func tls13WithoutPHA(c *flow.Conn) bool {

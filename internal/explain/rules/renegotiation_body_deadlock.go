@@ -26,8 +26,9 @@ var renegotiationBodyDeadlock = explain.Rule{
 		},
 		References: []string{"Microsoft TechNet cc737382 (413 on renegotiation)", "Apache mod_ssl, SSLRenegBufferSize", "curl/curl#6785"},
 	},
-	Hides: []string{"renegotiation-refused", "gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "receiver-stalls", "renegotiation-unfinished"},
-	Check: checkBodyDeadlock,
+	Hides:   []string{"renegotiation-refused", "gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "receiver-stalls", "renegotiation-unfinished"},
+	Silence: true,
+	Check:   checkBodyDeadlock,
 }
 
 func checkBodyDeadlock(p *explain.Pass) {

@@ -30,8 +30,9 @@ var renegotiationUnanswered = explain.Rule{
 		},
 		References: []string{"RFC 5246 section 7.4.1.1 (HelloRequest)", "rustls/rustls#1999", "envoyproxy/envoy#3551", "apache/trafficserver#10385", "Microsoft Learn: HTTP.sys TimeoutManager"},
 	},
-	Hides: []string{"gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "stopped-site-still-handshakes"},
-	Check: checkRenegotiationUnanswered,
+	Hides:   []string{"gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "stopped-site-still-handshakes"},
+	Silence: true,
+	Check:   checkRenegotiationUnanswered,
 }
 
 func checkRenegotiationUnanswered(p *explain.Pass) {

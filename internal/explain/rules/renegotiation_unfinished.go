@@ -26,8 +26,9 @@ var renegotiationUnfinished = explain.Rule{
 		},
 		References: []string{"RFC 5246 section 7.4.1.1", "RFC 5746 (renegotiation indication)"},
 	},
-	Hides: []string{"gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race"},
-	Check: checkRenegotiationUnfinished,
+	Hides:   []string{"gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race"},
+	Silence: true,
+	Check:   checkRenegotiationUnfinished,
 }
 
 func checkRenegotiationUnfinished(p *explain.Pass) {

@@ -27,8 +27,9 @@ var slowSenderCut = explain.Rule{
 		LookAlikes: []explain.Alike{{ID: "expect-100-stall", Difference: "the client waits for 100 Continue before its body"}, {ID: "client-gave-up", Difference: "the client closed first"}},
 		References: []string{"RFC 9110 section 15.5.9 (408)", "Microsoft Learn: error logging in the HTTP Server API"},
 	},
-	Hides: []string{"client-gave-up", "slow-origin"},
-	Check: checkSlowSender,
+	Hides:   []string{"client-gave-up", "slow-origin"},
+	Silence: true,
+	Check:   checkSlowSender,
 }
 
 func checkSlowSender(p *explain.Pass) {

@@ -28,7 +28,8 @@ var synUnanswered = explain.Rule{
 		},
 		References: []string{"RFC 9293 section 3.8.3 (connection failures)", "RFC 6298 (retransmission timer)"},
 	},
-	Check: checkSYNUnanswered,
+	Silence: true,
+	Check:   checkSYNUnanswered,
 }
 
 func checkSYNUnanswered(p *explain.Pass) {
