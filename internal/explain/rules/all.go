@@ -49,6 +49,8 @@ func All() []explain.Rule {
 		slowSenderCut,
 
 		serverHeaderStrippedReauth,
+		ntlmHandshakeSplit,
+		ntlmIdentityLeak,
 
 		gatewayTimeout,
 		slowOrigin,
