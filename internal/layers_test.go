@@ -24,7 +24,7 @@ type layer struct {
 
 const (
 	decoders = "packet pcap reassembly tlswire quicwire httpwire authwire"
-	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/compare report machine cert"
+	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/score explain/compare report machine cert"
 	// door is what serves traffic: it must not know of its observers.
 	door = "httpconn bind cert files site origin filter waf signin script gateway intercept probe"
 )
@@ -56,6 +56,7 @@ func layers() []layer {
 		{rank: 3, path: "store", may: list("flow query")},
 		{rank: 3, path: "explain", may: list("flow")},
 		{rank: 3, path: "explain/rules", may: list("flow explain")},
+		{rank: 3, path: "explain/score", may: list("flow explain")},
 		{rank: 3, path: "explain/compare", may: list("flow explain")},
 		{rank: 3, path: "report", may: list("flow explain")},
 
