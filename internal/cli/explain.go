@@ -16,22 +16,31 @@ import (
 
 func explainCommand(s streams) *cobra.Command {
 	var output outputFlags
+	var labelled string
 	c := &cobra.Command{
 		Use:   "explain [FINDING-ID]",
 		Short: "Explain a finding: what it means and what to change",
 		Long: `Print the catalogue page of a finding: what it means, how it looks, what
 usually causes it, what each side can change, and what is mistaken for it.
-Without an id, list the findings there are.`,
-		Example:           "  fanlight explain\n  fanlight explain renegotiation-unanswered",
+Without an id, list the findings there are.
+
+With --score, explain every capture below a folder and hold the findings against
+the labels beside them (NAME.want beside NAME.pcapng; without one, the capture is
+healthy and must have no finding of severity warning or error).`,
+		Example:           "  fanlight explain\n  fanlight explain renegotiation-unanswered\n  fanlight explain --score testdata/captures",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(ruleIDs(), cobra.ShellCompDirectiveNoFileComp),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if labelled != "" {
+				return scoreFolder(c.Context(), s, output, labelled)
+			}
 			if len(args) == 0 {
 				return listRules(s, output)
 			}
 			return explainRule(s, output, args[0])
 		},
 	}
+	c.Flags().StringVar(&labelled, "score", "", "explain the labelled captures below this folder, and print a table of what was found and missed")
 	output.add(c)
 	return c
 }
