@@ -65,6 +65,14 @@ var rows = []row{
 		bar:     1.2,
 	},
 	{
+		name:    "trace-findings",
+		title:   "captures of long HTTPS with key log and of 20 short HTTP connections a MB, explained with all rules and with none",
+		columns: traceColumns,
+		setup:   traceFindings,
+		bar:     1.43, // 70 % of the speed
+		doubt:   traceDoubt,
+	},
+	{
 		name:    "trace-open",
 		title:   "resident memory for each further connection of a capture that is open and idle after one exchange",
 		columns: openColumns,

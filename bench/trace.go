@@ -104,6 +104,32 @@ func (b *bench) traceFile(made recorded, records int, readers ...reader) (subjec
 	return subjects, nil
 }
 
+// traceFindings compares looking for causes with not looking, in captures of
+// long HTTPS and of short HTTP connections together.
+func traceFindings(b *bench) ([]subject, error) {
+	t, err := b.tools()
+	if err != nil {
+		return nil, err
+	}
+	made, err := b.record(recording{Name: "https", Bytes: b.capture * 200_000, Largest: 1 << 20, Connections: b.capture / 2, Parallel: 32})
+	if err != nil {
+		return nil, err
+	}
+	short, err := b.record(recording{Name: "short", Plain: true, Bytes: 20 << 10, Largest: 1 << 10, Connections: 20, Parallel: 20})
+	if err != nil {
+		return nil, err
+	}
+	many := 20 * b.capture
+	file, _, err := b.repeated("many.pcap", short, many)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"trace", made.Capture, file, "--jsonl", "--keys", made.Keys}
+	plain, judged := t.fanlight.with(isConnection, append(args, "--no-findings")...), t.fanlight.with(isConnection, args...)
+	plain.name, judged.name = "without rules", "with rules"
+	return b.traceFile(made, made.Connections+many, plain, judged)
+}
+
 // traceMemory streams a long capture through standard input. tshark gets a
 // tenth of it: its memory grows.
 func traceMemory(b *bench) ([]subject, error) {

@@ -32,6 +32,7 @@ type traceFlags struct {
 	body     string
 	write    string
 	failOn   string
+	unjudged bool
 	output   outputFlags
 }
 
@@ -48,6 +49,7 @@ func (f *traceFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.from, "from", "", "nothing that began before: RFC 3339, or a duration from the start of the capture")
 	flags.StringVar(&f.to, "to", "", "nothing that began after")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or above: error, warning, note")
+	flags.BoolVar(&f.unjudged, "no-findings", false, "look for no causes of trouble")
 	f.output.add(c)
 }
 

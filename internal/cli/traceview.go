@@ -31,7 +31,9 @@ type view struct {
 	ladder   bool
 	live     bool // what is printed is shown at once
 
-	kept     kept                             // for the rules
+	rules    []explain.Rule
+	kept     kept // for the rules, drawing and -w
+	keeping  bool
 	waiting  map[flow.ConnID][]*flow.Exchange // what a filter decides when all is known of the connection
 	waits    int                              // how many these are
 	waitSize int                              // bytes of them, about
@@ -58,6 +60,10 @@ func (f *traceFlags) view(s streams) (*view, error) {
 	if _, err := severity(f.failOn); err != nil {
 		return nil, err
 	}
+	if !f.unjudged {
+		v.rules = rules.All()
+	}
+	v.keeping = !f.unjudged || f.ladder || f.write != ""
 	switch {
 	case f.output.jsonl, f.output.json:
 		v.print = &jsonPrinter{out: v.out, lines: f.output.jsonl}
@@ -87,7 +93,7 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 			faults = append(faults, damage()...)
 		}
 	}
-	found := explain.Run(rules.All(), &v.kept.Trace)
+	found := explain.Run(v.rules, &v.kept.Trace)
 	v.found = found
 	v.print.findings(found, &v.kept.Trace)
 	v.summary.Type, v.summary.Findings = "summary", len(found)
@@ -190,7 +196,9 @@ func (v *view) conn(c *flow.Conn) {
 	v.summary.Connections++
 	v.print.conn(c)
 	v.show()
-	v.kept.add(c)
+	if v.keeping {
+		v.kept.add(c)
+	}
 }
 
 // verdict gives the exit code of --fail-on.
