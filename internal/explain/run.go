@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"fanlight/internal/flow"
@@ -22,7 +23,8 @@ func Run(rules []Rule, t *flow.Trace) []Finding {
 		r.Check(p)
 		all = append(all, p.findings...)
 	}
-	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, all, by) })
+	near := newNeighbours(all)
+	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, near.of(f), by) })
 	slices.SortStableFunc(kept, order)
 	return kept
 }
@@ -36,12 +38,12 @@ func order(a, b Finding) int {
 	)
 }
 
-// hidden looks at all findings, also those hidden themselves: what a
+// hidden looks at all findings near f, also those hidden themselves: what a
 // consequence would hide is a consequence too.
-func hidden(f Finding, all []Finding, rules map[string]*Rule) bool {
-	for _, by := range all {
+func hidden(f Finding, near iter.Seq[*Finding], rules map[string]*Rule) bool {
+	for by := range near {
 		r := rules[by.ID]
-		if by.ID == f.ID || by.Undecided || r.Guard || !together(by, f) {
+		if by.ID == f.ID || by.Undecided || r.Guard || !together(*by, f) {
 			continue
 		}
 		if f.Undecided || slices.Contains(r.Hides, f.ID) {
@@ -49,6 +51,51 @@ func hidden(f Finding, all []Finding, rules map[string]*Rule) bool {
 		}
 	}
 	return false
+}
+
+// neighbours finds what names the same connections or exchanges as a finding,
+// of which a large capture has many thousands.
+type neighbours struct {
+	all   []Finding
+	conns map[flow.ConnID][]int
+	xs    map[flow.ExchangeID][]int
+}
+
+func newNeighbours(all []Finding) *neighbours {
+	n := &neighbours{all: all, conns: map[flow.ConnID][]int{}, xs: map[flow.ExchangeID][]int{}}
+	for i := range all {
+		for _, id := range all[i].Conns {
+			n.conns[id] = append(n.conns[id], i)
+		}
+		for _, id := range all[i].Exchanges {
+			n.xs[id] = append(n.xs[id], i)
+		}
+	}
+	return n
+}
+
+// of gives the neighbours of f and f itself, some more than once.
+func (n *neighbours) of(f Finding) iter.Seq[*Finding] {
+	return func(yield func(*Finding) bool) {
+		give := func(list []int) bool {
+			for _, i := range list {
+				if !yield(&n.all[i]) {
+					return false
+				}
+			}
+			return true
+		}
+		for _, id := range f.Conns {
+			if !give(n.conns[id]) {
+				return
+			}
+		}
+		for _, id := range f.Exchanges {
+			if !give(n.xs[id]) {
+				return
+			}
+		}
+	}
 }
 
 // together tells that two findings are about the same thing: an exchange in
