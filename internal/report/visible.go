@@ -1,27 +1,11 @@
 package report
 
 import (
-	"io"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"fanlight/internal/explain"
 )
-
-// Findings writes the findings, a blank line between two of them.
-func Findings(w io.Writer, findings []explain.Finding) error {
-	var b strings.Builder
-	for i, f := range findings {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		f.Text(&b)
-	}
-	_, err := io.WriteString(w, Visible(b.String(), false, "\n"))
-	return err
-}
 
 // Visible writes as escapes what a terminal would obey or would not show as it
 // is: control characters but those to keep, marks that turn the direction of
