@@ -69,6 +69,9 @@ func (k *carriage) token(from flow.Side, t authwire.Token) {
 		step = strconv.Itoa(t.Step)
 	}
 	e := flow.Event{At: time.Now(), Kind: flow.AuthToken, From: from, Text: t.Scheme, Attrs: flow.Attrs("mech", t.Mech, flow.KeyStep, step)}
+	if ticket := t.Kerberos; ticket != nil {
+		e.Attrs = append(e.Attrs, flow.Attrs("service", ticket.Service, "realm", ticket.Realm, "error", ticket.ErrorName)...)
+	}
 	e.Exchange = k.id
 	k.conn.Log().Add(e)
 	e.Exchange = k.x.ID()
