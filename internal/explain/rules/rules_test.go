@@ -225,6 +225,10 @@ func later() map[string]bool {
 		"chain-incomplete": true, "client-certificate-rejected": true,
 		"close-without-notify": true, "connection-closed-each-request": true, "default-certificate-served": true,
 		"expect-100-stall": true, "idle-mapping-dropped": true, "injected-reset": true,
+		"auth-connection-closed-midway": true, "auth-repeated-per-request": true, "loopback-check-401": true, "chain-incomplete": true, "client-certificate-rejected": true,
+		"close-without-notify": true, "default-certificate-served": true,
+		"cookie-dropped": true, "loss-limited-transfer": true, "ws-idle-cut": true,
+		"idle-mapping-dropped": true, "injected-reset": true,
 		"large-clienthello-dropped": true, "mtu-black-hole": true, "ntlm-handshake-split": true,
 		"plaintext-to-tls-port": true, "request-filter-rejected": true, "tls-intercepted": true,
 	}
