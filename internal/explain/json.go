@@ -64,6 +64,9 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// MarshalJSON gives the evidence object of the JSON lines.
+func (e Evidence) MarshalJSON() ([]byte, error) { return json.Marshal(e.json()) }
+
 func (e Evidence) json() jsonEvidence {
 	j := jsonEvidence{Packet: e.Packet, Text: e.Text}
 	if e.Ref.Conn != 0 {

@@ -18,7 +18,7 @@ func (f Finding) Text(w io.Writer) {
 	}
 	wrap(w, "  ", "  ", f.Cause)
 	for _, e := range f.Evidence {
-		fmt.Fprintf(w, "  %s\n", e.line())
+		fmt.Fprintf(w, "  %s\n", e)
 	}
 	if len(f.Fixes) > 0 {
 		fmt.Fprintln(w, "  what to change:")
@@ -42,7 +42,8 @@ func (f Finding) names() string {
 	return strings.Join(names, " ")
 }
 
-func (e Evidence) line() string {
+// String is the evidence on one line, as under a finding.
+func (e Evidence) String() string {
 	var b strings.Builder
 	b.WriteString("- ")
 	if e.Ref.Conn != 0 {

@@ -1,0 +1,184 @@
+package compare
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"fanlight/internal/flow"
+)
+
+// atOnce is how soon something must follow to be its consequence.
+const atOnce = time.Second
+
+// readExchange reads the facts of the exchange, number n on its connection.
+func (u *unit) readExchange(n int) {
+	request, response := u.at.first(u.x.ID, flow.Request), u.at.first(u.x.ID, flow.Response)
+	u.readRequest(n, request)
+	u.readBetween(request)
+	u.readResponse(request, response)
+	u.readAfter(n)
+}
+
+func (u *unit) readRequest(n, at int) {
+	c, x := u.conn, u.x
+	u.add(aspect{"request-http", "HTTP version of the request", requesting, plain}, x.HTTP, at)
+	u.head("request", x.RequestHeader, at, requesting)
+	if done := u.at.first(x.ID, flow.RequestDone); done >= 0 {
+		body := "none"
+		if c.Events[done].Bytes > 0 {
+			body = "some"
+		}
+		u.add(aspect{"request-body", "request body", requesting, plain}, body, done)
+	}
+	if x.Stream != 0 || u.position == carriesToken || u.position == opening {
+		return
+	}
+	reused := x.Reused
+	if reused == flow.NotObserved && c.Forgotten == 0 && u.at.first(0, flow.MidStream) < 0 && u.at.first(0, flow.Established) >= 0 {
+		reused = flow.SeenIf(n > 0)
+	}
+	u.add(aspect{"reused", "connection", requesting, plain}, seen(reused, "reused", "new"), at)
+	if x.Idle > 0 {
+		u.facts = append(u.facts, fact{aspect: idle(), span: x.Idle, event: at})
+	} else if n > 0 {
+		u.time(idle(), u.at.first(c.Exchanges[n-1].ID, flow.ExchangeDone), at)
+	}
+}
+
+func idle() aspect {
+	return aspect{"idle", "time the connection was idle before the request", requesting, timing}
+}
+
+// readBetween reads what happened while the request waited for its response.
+func (u *unit) readBetween(request int) {
+	c := u.conn
+	asked, end := -1, len(c.Events)
+	found := map[flow.Kind]int{}
+	for i := max(request, 0); i < len(c.Events); i++ {
+		e := &c.Events[i]
+		if e.Kind == flow.ExchangeDone && e.Exchange == u.x.ID || e.Kind == flow.Request && e.Exchange != u.x.ID && u.x.Stream == 0 {
+			end = i
+			break
+		}
+		if e.Exchange != 0 && e.Exchange != u.x.ID {
+			continue
+		}
+		if _, known := found[e.Kind]; !known {
+			found[e.Kind] = i
+		}
+	}
+	if i, ok := found[flow.HelloRequest]; ok {
+		asked = i
+	}
+	if asked >= 0 {
+		u.renegotiation(asked, end)
+	} else if c.TLS != nil && c.TLS.Version != "1.3" {
+		u.add(helloRequest(), "not sent", request)
+	}
+	u.between(found, flow.Irregular, aspect{"irregular", "irregular HTTP", requesting, plain})
+	u.between(found, flow.Interim, aspect{"interim", "interim response", waiting, plain})
+	u.between(found, flow.Timeout, aspect{"timeout", "deadline that ran out", waiting, outcome})
+	if c.Self != flow.Unknown {
+		u.between(found, flow.Decision, aspect{"decision", "decision at the door", requesting, plain})
+		u.between(found, flow.Retry, aspect{"retry", "sent again", waiting, plain})
+	}
+}
+
+func (u *unit) between(found map[flow.Kind]int, kind flow.Kind, a aspect) {
+	i, ok := found[kind]
+	if !ok {
+		u.add(a, "none", -1)
+		return
+	}
+	e := &u.conn.Events[i]
+	words := e.Text
+	if e.Status != 0 {
+		words = strings.TrimSpace(strconv.Itoa(e.Status) + " " + words)
+	}
+	u.add(a, words, i)
+}
+
+func (u *unit) readResponse(request, at int) {
+	x := u.x
+	done := u.at.first(x.ID, flow.ExchangeDone)
+	if x.Status != 0 {
+		u.add(aspect{"status", "status", responding, outcome}, strconv.Itoa(x.Status), at)
+		u.head("response", x.ResponseHeader, at, responding)
+		u.time(aspect{"receive", "time to receive the response", responding, timing}, at, u.at.first(x.ID, flow.ResponseDone))
+		u.time(wait(), request, at)
+	} else if u.failed || x.Over {
+		u.add(aspect{"status", "status", responding, outcome}, "no response", max(done, u.at.closing()))
+		end := u.at.closing()
+		if done >= 0 && (end < 0 || done < end) {
+			end = done
+		}
+		u.time(wait(), request, end)
+	}
+	u.add(aspect{"outcome", "outcome of the exchange", responding, outcome}, x.Outcome, done)
+}
+
+func wait() aspect {
+	return aspect{"wait", "time from the request to its response or its end", waiting, timing}
+}
+
+// readAfter reads what became of the connection right after the response.
+func (u *unit) readAfter(n int) {
+	c, x := u.conn, u.x
+	if x.Stream != 0 || x.Status == 0 || x.Tunnel != "" {
+		return
+	}
+	after := aspect{"after", "connection after the response", closingDown, outcome}
+	done := u.at.first(x.ID, flow.ResponseDone)
+	if n+1 < len(c.Exchanges) {
+		u.add(after, "used again", u.at.first(c.Exchanges[n+1].ID, flow.Request))
+		return
+	}
+	if c.Close.How == flow.None {
+		return
+	}
+	if d, known := between(c, done, u.at.closing()); known && d < atOnce {
+		u.add(after, fmt.Sprintf("closed at once by the %s", c.Close.By), u.at.closing())
+	} else if known {
+		u.add(after, "kept open", u.at.closing())
+	}
+}
+
+// head reads a block of header fields; one that was not observed gives nothing.
+func (u *unit) head(side string, fields []flow.Field, event int, s stage) {
+	if len(fields) == 0 {
+		return
+	}
+	u.heads[side] = event
+	values := map[string][]string{}
+	var names []string
+	for _, f := range fields {
+		name := strings.ToLower(f.Name)
+		if name == "" || strings.HasPrefix(name, ":") {
+			continue
+		}
+		if values[name] == nil {
+			names = append(names, name)
+		}
+		values[name] = append(values[name], headerValue(name, f.Value))
+	}
+	for _, name := range names {
+		u.add(headerAspect(side, name, s), strings.Join(values[name], ", "), event)
+	}
+}
+
+func headerAspect(side, name string, s stage) aspect {
+	return aspect{side + "-header:" + name, side + " header " + headerName(name), s, plain}
+}
+
+// headerName writes a name as it is mostly written.
+func headerName(name string) string {
+	parts := strings.Split(name, "-")
+	for i, p := range parts {
+		if p != "" {
+			parts[i] = strings.ToUpper(p[:1]) + p[1:]
+		}
+	}
+	return strings.Join(parts, "-")
+}
