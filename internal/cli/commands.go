@@ -9,6 +9,7 @@ var commands = []func(streams) *cobra.Command{
 	traceCommand,
 	captureCommand,
 	portsCommand,
+	compareCommand,
 	explainCommand,
 	devCommand,
 	trustCommand,

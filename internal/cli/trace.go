@@ -38,10 +38,7 @@ type traceFlags struct {
 
 func (f *traceFlags) add(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringArrayVar(&f.keys.Logs, "keys", nil, "key log that opens TLS (SSLKEYLOGFILE)")
-	flags.StringArrayVar(&f.keys.RSA, "rsa-key", nil, "private key of the server, PEM or DER; opens RSA key exchange only")
-	flags.StringArrayVar(&f.keys.PFX, "pfx", nil, "private key of the server in a PFX file")
-	flags.StringVar(&f.keys.PasswordFile, "pfx-password-file", "", "file with the password of the PFX files")
+	addKeyFlags(c, &f.keys)
 	flags.StringVar(&f.filter, "filter", "", "only what matches, such as 'http.response.code >= 500 && tls.sni == shop.test'; help lists the fields")
 	flags.BoolVar(&f.ladder, "ladder", false, "draw whole conversations by time")
 	flags.BoolVar(&f.hash, "hash", false, "give the SHA-256 of bodies")
@@ -51,6 +48,14 @@ func (f *traceFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or above: error, warning, note")
 	flags.BoolVar(&f.unjudged, "no-findings", false, "look for no causes of trouble")
 	f.output.add(c)
+}
+
+func addKeyFlags(c *cobra.Command, keys *dissect.KeyFiles) {
+	flags := c.Flags()
+	flags.StringArrayVar(&keys.Logs, "keys", nil, "key log that opens TLS (SSLKEYLOGFILE)")
+	flags.StringArrayVar(&keys.RSA, "rsa-key", nil, "private key of the server, PEM or DER; opens RSA key exchange only")
+	flags.StringArrayVar(&keys.PFX, "pfx", nil, "private key of the server in a PFX file")
+	flags.StringVar(&keys.PasswordFile, "pfx-password-file", "", "file with the password of the PFX files")
 }
 
 func traceCommand(s streams) *cobra.Command {

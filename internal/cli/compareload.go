@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+
+	"fanlight/internal/dissect"
+	"fanlight/internal/flow"
+)
+
+// Limits of one side of a comparison: connections, bytes of them in memory,
+// bytes of a file that is text.
+const (
+	sideConns = 20_000
+	sideBytes = 128 << 20
+	textBytes = 256 << 20
+)
+
+// load reads one side. A trace beside an error is what could be read.
+func (f *compareFlags) load(ctx context.Context, s streams, arg string) (*flow.Trace, error) {
+	if arg == "-" {
+		return f.loadCapture(ctx, s, arg)
+	}
+	file, err := os.Open(arg)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && looksLikeID(arg):
+		return f.loadRecord(ctx, arg)
+	case err != nil:
+		return nil, openFault(err)
+	}
+	defer file.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, openFault(err)
+	}
+	if head = bytes.TrimLeft(head[:n], "\ufeff \t\r\n"); !isText(head) {
+		return f.loadCapture(ctx, s, arg)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, openFault(err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(file, textBytes+1))
+	if err != nil {
+		return nil, openFault(fmt.Errorf("read %s: %w", arg, err))
+	}
+	if len(raw) > textBytes {
+		return nil, failWith(exitUsage, fmt.Errorf("read %s: it is larger than %d MiB", arg, textBytes>>20))
+	}
+	return parseText(arg, raw)
+}
+
+// isText tells records, HAR and flow notation from captures by how they begin.
+func isText(head []byte) bool {
+	for _, begin := range []string{"{", "conn ", "facts", "#"} {
+		if bytes.HasPrefix(head, []byte(begin)) {
+			return true
+		}
+	}
+	return false
+}
+
+func parseText(name string, raw []byte) (t *flow.Trace, err error) {
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+	if !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
+		t, err = flow.Parse(string(raw))
+	} else {
+		t, err = flow.ReadRecords(bytes.NewReader(raw))
+	}
+	if err != nil {
+		err = failWith(exitDamaged, fmt.Errorf("read %s: %w", name, err))
+	}
+	return t, err
+}
+
+// loadCapture dissects packets.
+func (f *compareFlags) loadCapture(ctx context.Context, s streams, path string) (*flow.Trace, error) {
+	trace := traceFlags{keys: f.keys}
+	in, err := trace.inputs([]string{path}, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := in.open(s.in); err != nil {
+		return nil, err
+	}
+	defer in.close(ctx)
+	defer spareMemory()()
+	all := newKept(sideConns, sideBytes)
+	_, err = dissect.New(dissect.Options{
+		Source: path, Keys: in.keys, Hold: hold(in.src),
+		Exchange: func(*flow.Conn, *flow.Exchange) {}, Conn: all.add,
+	}).Run(ctx, in.src)
+	if interrupted(err) {
+		return nil, failWith(exitUsage, errors.New("interrupted"))
+	}
+	if all.dropped > 0 {
+		fmt.Fprintf(s.err, "fanlight: %s: %s were left out of the comparison to bound memory\n", path, counted(all.dropped, "connection"))
+	}
+	if err = errors.Join(append(in.src.Damage(), err)...); err != nil {
+		err = failWith(exitDamaged, err)
+	}
+	return &all.Trace, err
+}
+
+// looksLikeID tells the ids of records and incidents from names of files.
+func looksLikeID(arg string) bool {
+	return regexp.MustCompile(`^([cx][0-9]+|[0-9A-Z]{8,16})$`).MatchString(arg)
+}
