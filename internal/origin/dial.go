@@ -176,7 +176,7 @@ func (o *Origin) base(name string) *tls.Config {
 		InsecureSkipVerify: o.Insecure,
 		MinVersion:         o.MinVersion,
 		MaxVersion:         o.MaxVersion,
-		NextProtos:         []string{"http/1.1"},
+		NextProtos:         o.protocols(),
 		// One cache a name: a session of one name must not be resumed under
 		// another (resumed-under-wrong-name).
 		ClientSessionCache:          tls.NewLRUClientSessionCache(32),
@@ -191,6 +191,13 @@ func (o *Origin) base(name string) *tls.Config {
 	}
 	o.bases[name] = config
 	return config
+}
+
+func (o *Origin) protocols() []string {
+	if o.ALPN != nil {
+		return o.ALPN
+	}
+	return []string{"http/1.1"}
 }
 
 // maxNames bounds the server names that one origin keeps sessions for.

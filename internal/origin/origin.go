@@ -47,7 +47,8 @@ type Options struct {
 	Insecure      bool
 	MinVersion    uint16
 	MaxVersion    uint16
-	Legacy        bool // offer the suites of old servers: RSA key exchange, CBC, 3DES
+	Legacy        bool     // offer the suites of old servers: RSA key exchange, CBC, 3DES
+	ALPN          []string // protocols offered; nil: http/1.1, the only one that Conn speaks
 	Renegotiation Renegotiation
 	Certificate   *tls.Certificate // shown when the origin asks; nil: none
 	Timeouts      Timeouts
