@@ -27,7 +27,7 @@ var clientCertificateNotSent = explain.Rule{
 		LookAlikes: []explain.Alike{{ID: "client-certificate-rejected", Difference: "a certificate was sent and not accepted"}, {ID: "post-handshake-auth-not-offered", Difference: "TLS 1.3, and the server never asked"}, {ID: "renegotiation-refused", Difference: "the client did not even begin the second handshake"}},
 		References: []string{"RFC 5246 section 7.4.6 and RFC 8446 section 4.4.2 (empty certificate list)", "Microsoft support 2802568 (403.7)"},
 	},
-	Hides:   []string{"origin-handshake-failed", "cipher-or-group-mismatch", "renegotiation-answered", "origin-closed-without-answer", "keepalive-race"},
+	Hides:   []string{"origin-handshake-failed", "cipher-or-group-mismatch", "renegotiation-answered", "renegotiation-unfinished", "origin-closed-without-answer", "keepalive-race"},
 	Silence: true,
 	Check:   checkClientCertificate,
 }
