@@ -8,6 +8,7 @@ var commands = []func(streams) *cobra.Command{
 	checkCommand,
 	traceCommand,
 	captureCommand,
+	probeCommand,
 	portsCommand,
 	compareCommand,
 	explainCommand,

@@ -115,7 +115,7 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	case v.summary.Interrupted:
 		fmt.Fprintln(v.s.err, "fanlight: interrupted: what was read by then is printed")
 	}
-	return v.verdict(found)
+	return verdict(v.failOn, found)
 }
 
 // leftOut says what is missing in what was printed, and why.
@@ -201,12 +201,12 @@ func (v *view) conn(c *flow.Conn) {
 	}
 }
 
-// verdict gives the exit code of --fail-on.
-func (v *view) verdict(found []explain.Finding) error {
-	if v.failOn == "" {
+// verdict gives the exit code of --fail-on; empty: findings are no failure.
+func verdict(failOn string, found []explain.Finding) error {
+	if failOn == "" {
 		return nil
 	}
-	least, _ := severity(v.failOn)
+	least, _ := severity(failOn)
 	if slices.ContainsFunc(found, func(f explain.Finding) bool { return !f.Undecided && f.Severity >= least }) {
 		return failWith(exitFindings, nil)
 	}
