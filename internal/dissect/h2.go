@@ -95,11 +95,26 @@ func (h *http2) event(e *httpwire.H2Event) {
 		h.reset(e)
 	case httpwire.H2GoAway:
 		h.emit(nil, flow.Event{Kind: flow.GoAway, From: side(e.Dir), Text: httpwire.H2ErrorName(e.Code),
-			Attrs: flow.Attrs(flow.KeyStream, number(e.Last))})
+			Attrs: flow.Attrs(flow.KeyStream, number(e.Last), flow.KeyReason, spoken(e.Text))})
 	case httpwire.H2Irregular:
 		h.irregular(e)
 	}
 }
+
+// spoken is the beginning of a GOAWAY's debug data, if it is text at all
+// (RFC 9113, section 6.8, leaves open what it is).
+func spoken(debug string) string {
+	debug = debug[:min(len(debug), maxSpoken)]
+	for _, r := range debug {
+		if r < ' ' || r > '~' {
+			return ""
+		}
+	}
+	return debug
+}
+
+// maxSpoken is enough for the words that are in use, such as too_many_pings.
+const maxSpoken = 100
 
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 

@@ -64,7 +64,7 @@ const (
 	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset
 	AuthToken    // an authentication token passed; Text: scheme; Attrs: step
 	StreamReset  // From ended an HTTP/2 stream before its end; Text: error
-	GoAway       // From takes no more HTTP/2 streams; Text: error; Attrs: stream, the last one
+	GoAway       // From takes no more HTTP/2 streams; Text: error; Attrs: stream, the last one, reason, its words
 
 	// What only the door knows.
 
