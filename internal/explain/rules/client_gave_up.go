@@ -40,7 +40,7 @@ func checkClientGaveUp(p *explain.Pass) {
 			continue
 		}
 		for _, x := range c.Exchanges {
-			if unjudged(x) || x.Started.IsZero() || x.Tunnel != "" || !x.ResponseDone.IsZero() || x.Incident != "" && x.Status != 0 && x.Status != 499 {
+			if unjudged(x) || givenUp(c, x) || x.Started.IsZero() || x.Tunnel != "" || !x.ResponseDone.IsZero() || x.Incident != "" && x.Status != 0 && x.Status != 499 {
 				continue
 			}
 			if x.Status != 0 && x.Status != 499 && x.Outcome != flow.Truncated {

@@ -62,10 +62,23 @@ func checkOriginClosed(p *explain.Pass) {
 // its last exchange there; -1 if that is not what happened.
 func droppedAt(c *flow.Conn, x *flow.Exchange) int {
 	if c.Self == flow.Server || !unanswered(c, x) || c.Close.By != flow.Server || findOf(c, x, flow.Request) < 0 ||
-		find(c, 0, flow.Unknown, flow.Timeout) >= 0 || findOf(c, x, flow.Interim) >= 0 {
+		find(c, 0, flow.Unknown, flow.Timeout) >= 0 || findOf(c, x, flow.Interim) >= 0 || givenUp(c, x) {
 		return -1
 	}
 	return closing(c)
+}
+
+// givenUp tells that HTTP/2 has its own words for the end of x: the server reset
+// the stream, or had said by GOAWAY what it will answer before anybody closed.
+func givenUp(c *flow.Conn, x *flow.Exchange) bool {
+	if x.Stream == 0 {
+		return false
+	}
+	if i := find(c, 0, flow.Server, flow.GoAway); i >= 0 && (closing(c) < 0 || i < closing(c)) {
+		return true
+	}
+	i := findOf(c, x, flow.StreamReset)
+	return i >= 0 && c.Events[i].From == flow.Server
 }
 
 // isRace tells that the close of an idle connection, not the request, explains
@@ -73,6 +86,9 @@ func droppedAt(c *flow.Conn, x *flow.Exchange) int {
 func isRace(c *flow.Conn, x *flow.Exchange, end int) bool {
 	if !reused(c, x) {
 		return false
+	}
+	if quiet, known := quietBefore(c, x); known && quiet <= 0 {
+		return false // several at a time: the connection was in use
 	}
 	d, known := between(c, findOf(c, x, flow.Request), end)
 	return !known || d < time.Second
