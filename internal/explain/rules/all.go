@@ -61,6 +61,13 @@ func All() []explain.Rule {
 		wsUpgradeHeadersLost,
 		slowSenderCut,
 
+		h2CoalescedMisdirected,
+		h2GoAwayRace,
+		h2HTTP11Required,
+		h2RefusedStreams,
+		h2EnhanceYourCalm,
+		h2InadequateSecurity,
+
 		serverHeaderStrippedReauth,
 		ntlmHandshakeSplit,
 		ntlmIdentityLeak,

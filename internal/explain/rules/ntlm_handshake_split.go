@@ -19,7 +19,7 @@ var ntlmHandshakeSplit = explain.Rule{
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Fanlight", "Nothing to set: from the first NTLM or Negotiate step on, a client keeps its connection to the origin. Put it in place of the gateway that splits."),
 			fix(explain.Gateway, "HAProxy", "Keep the connection, and the server, for a client (this is the default mode; remove what changes it):", "option http-keep-alive", "no option httpclose", "balance source"),
-			fix(explain.Gateway, "nginx", "The open source version cannot tie connections. Pass TLS through to the origin:", "stream { server { listen 443; proxy_pass 192.0.2.20:443; } }"),
+			fix(explain.Gateway, "nginx", "The open source version cannot tie connections. Pass TLS through to the origin (Debian: package libnginx-mod-stream):", "stream { server { listen 443; proxy_pass 192.0.2.20:443; } }"),
 			fix(explain.Gateway, "nginx (commercial)", "In the upstream block:", "ntlm;"),
 			fix(explain.Gateway, "", "If a balancer stands in front of several servers: let one client's connection stay with one server."),
 			fix(explain.Origin, "IIS", "Or use Kerberos, which needs one request only: register the name that users type, for the account that runs the site:", "setspn -S HTTP/app.example DOMAIN\\ACCOUNT"),
