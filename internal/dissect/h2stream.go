@@ -171,7 +171,7 @@ func (h *http2) tunnel(s *stream) {
 	s.tunneled = true
 	h.emit(s, flow.Event{Kind: flow.Tunnel, Text: protocol})
 	if protocol == "websocket" {
-		s.inner = newWebSocket(ofExchange{h.rec, s.id})
+		s.inner = newWebSocket(ofExchange{h.rec, s.id}, h.mark)
 	}
 }
 

@@ -409,7 +409,7 @@ func (h *http1) upgrade(x *message, m reassembly.Mark) {
 	}
 	h.rec.emit(m, flow.Event{Kind: flow.Tunnel, Exchange: x.id, Text: protocol})
 	if strings.EqualFold(protocol, "websocket") {
-		h.inner = newWebSocket(ofExchange{h.rec, x.id})
+		h.inner = newWebSocket(ofExchange{h.rec, x.id}, m)
 	} else {
 		h.inner = h.rec.tunnel(protocol)
 	}

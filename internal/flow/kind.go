@@ -60,7 +60,7 @@ const (
 	ResponseDone // the response body ended; Bytes; Attrs: sha256
 	ExchangeDone // Text: complete, truncated, no-response or refused; none: what became of it was not observed
 	Tunnel       // the exchange became a tunnel; Text: protocol
-	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes
+	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes, idle_ms before the end (of frames)
 	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset
 	AuthToken    // an authentication token passed; Text: scheme; Attrs: step
 	StreamReset  // From ended an HTTP/2 stream before its end; Text: error
