@@ -16,6 +16,9 @@ func All() []explain.Rule {
 		portNotPermitted,
 		loopbackAliasMissing,
 		acceptedButSilent,
+		acceptQueueOverflow,
+		loopbackFamilyMismatch,
+		v6BlackholeFallback,
 
 		stoppedSiteStillHandshakes,
 		sniUnknownAlert,
@@ -59,6 +62,8 @@ func All() []explain.Rule {
 		lossLimitedTransfer,
 		nagleDelayedACK,
 		wsUpgradeHeadersLost,
+		wsIdleCut,
+		quicUDPBlocked,
 		slowSenderCut,
 
 		h2CoalescedMisdirected,

@@ -11,10 +11,11 @@ import (
 
 // What a timer bounds. A gap is only compared with timers of its own kind.
 const (
-	idle       = "idle"       // an idle kept-alive connection
-	response   = "response"   // from a request to its response
-	renegotiat = "renegotiat" // from a HelloRequest to its answer
-	sending    = "sending"    // from one part of a request to the next
+	idle          = "idle"       // an idle kept-alive connection
+	response      = "response"   // from a request to its response
+	renegotiat    = "renegotiat" // from a HelloRequest to its answer
+	sending       = "sending"    // from one part of a request to the next
+	tunnelSilence = "tunnel"     // without a frame on a WebSocket
 )
 
 // timer is a commonly documented default. Versions differ, which is why the
@@ -37,6 +38,8 @@ func timers() []timer {
 		{response, 100, "Cloudflare"}, {response, 120, "IIS ARR proxy"}, {response, 120, "HTTP.sys"},
 		{renegotiat, 60, "Apache httpd Timeout"}, {renegotiat, 60, "nginx proxy_read_timeout"}, {renegotiat, 120, "HTTP.sys"},
 		{sending, 60, "nginx client_header_timeout and client_body_timeout"}, {sending, 120, "HTTP.sys"},
+		{tunnelSilence, 60, "nginx proxy_read_timeout"}, {tunnelSilence, 60, "AWS ALB"}, {tunnelSilence, 100, "Cloudflare"},
+		{tunnelSilence, 300, "Envoy stream idle timeout"}, {tunnelSilence, 3600, "HAProxy timeout tunnel, as often written"},
 	}
 }
 
