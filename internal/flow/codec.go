@@ -9,8 +9,8 @@ import (
 
 // Batch is a run of encoded events. The encoding exists so that recording an
 // exchange allocates nothing and the store keeps events in memory that the
-// garbage collector does not scan; it is private to one process and never
-// written to a file.
+// garbage collector does not scan. The store's files hold it too, with the names
+// of their kinds beside: another encoding needs another version there.
 type Batch []byte
 
 const (

@@ -29,6 +29,13 @@ func NewRecorder(sink Sink) *Recorder {
 	return &Recorder{sink: sink}
 }
 
+// Continue has ids given out after these, the last that were given before. It
+// is called before any is given out.
+func (r *Recorder) Continue(conn ConnID, exchange ExchangeID) {
+	r.conns.Store(uint64(conn))
+	r.exchanges.Store(uint64(exchange))
+}
+
 // Open starts the record of a connection with its Open event.
 func (r *Recorder) Open(at time.Time, o Opening) *Log {
 	if r == nil {

@@ -133,12 +133,25 @@ func (m masker) cookie(pair string) string {
 
 func (m masker) token(secret string) string {
 	secret = strings.TrimSpace(secret)
-	if secret == "" {
-		return ""
+	if secret == "" || isToken(secret) {
+		return secret
 	}
 	mac := hmac.New(sha256.New, m.key)
 	mac.Write([]byte(secret))
-	return "masked-" + hex.EncodeToString(mac.Sum(nil)[:6])
+	return tokenPrefix + hex.EncodeToString(mac.Sum(nil)[:tokenBytes])
+}
+
+const (
+	tokenPrefix = "masked-"
+	tokenBytes  = 6
+)
+
+// isToken: what was masked before it was kept stays as it is, so that it is
+// still equal to itself.
+func isToken(s string) bool {
+	digits, found := strings.CutPrefix(s, tokenPrefix)
+	_, err := hex.DecodeString(digits)
+	return found && err == nil && len(digits) == 2*tokenBytes
 }
 
 // Conn is a copy of c, fit to be shown, that shares with it only what holds no
@@ -150,13 +163,7 @@ func (m Mask) Conn(c *Conn) *Conn {
 	out := *c
 	out.Events = make([]Event, len(c.Events))
 	for i, e := range c.Events {
-		if len(e.Header) > 0 {
-			e.Header = FormatFields(m.fields(ParseFields(e.Header)))
-		}
-		if method, target, found := strings.Cut(e.Text, " "); found && e.Kind == Request {
-			e.Text = method + " " + m(TargetField, target)
-		}
-		out.Events[i] = e
+		out.Events[i] = m.event(e)
 	}
 	out.Exchanges = make([]*Exchange, len(c.Exchanges))
 	for i, x := range c.Exchanges {
