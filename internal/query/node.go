@@ -18,6 +18,8 @@ type node interface {
 	match(s subject) bool
 	// text writes the node, in brackets if what is around it binds more tightly.
 	text(around int) string
+	// sql is the node as far as a database can judge it.
+	sql(columns map[string][]string) Where
 }
 
 type (
