@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fanlight/internal/bind"
@@ -57,7 +58,8 @@ type App struct {
 	gateway   *gateway.Gateway
 	door      *site.Door
 	findings  *findings
-	packets   *packets // nil: none are kept
+	disk      atomic.Pointer[store.Disk] // nil: nothing is kept on disk
+	packets   *packets                   // nil: none are kept
 	secrets   *keyLines
 	certs     map[string]cert.Source
 	tickets   []*cert.TicketKeys
@@ -176,6 +178,7 @@ func (a *App) Start() error {
 	if err := a.lockData(); err != nil {
 		return a.startError(true, err)
 	}
+	a.openDisk()
 	if err := a.startPackets(); err != nil {
 		return a.startError(true, err)
 	}
@@ -234,6 +237,7 @@ func (a *App) Shutdown(ctx context.Context) {
 	a.closeWindows()
 	a.background.end()
 	a.writers.end()
+	a.closeDisk()
 	a.unlock()
 }
 

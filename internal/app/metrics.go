@@ -35,6 +35,9 @@ var (
 	descOverwritten = desc("recorder_overwritten_total", "Batches given up in memory for newer ones.")
 	descTooLarge    = desc("recorder_too_large_total", "Batches too large to be kept.")
 	descKept        = desc("recorder_bytes", "Bytes of records kept in memory.")
+	descDiskLost    = desc("recorder_disk_lost_total", "Batches that were not written to disk: they came too fast, or there was no room.")
+	descDiskWritten = desc("recorder_disk_written_total", "Batches written to disk.")
+	descDiskKept    = desc("recorder_disk_bytes", "Bytes of records kept on disk.")
 	descSites       = desc("sites", "Sites by state.", "state")
 )
 
@@ -90,6 +93,12 @@ func (m metrics) collectStore(count func(*prometheus.Desc, int64, ...string), ga
 	count(descTooLarge, int64(s.TooLarge))
 	count(descUnwritten, m.a.unwritten())
 	gauge(descKept, float64(s.Bytes))
+	if d := m.a.disk.Load(); d != nil {
+		s := d.Stats()
+		count(descDiskLost, s.Lost)
+		count(descDiskWritten, s.Written)
+		gauge(descDiskKept, float64(s.Bytes))
+	}
 }
 
 func (a *App) metricsHandler() http.Handler {

@@ -34,6 +34,7 @@ type traceFlags struct {
 	failOn   string
 	unjudged bool
 	output   outputFlags
+	recorded recordedFlags
 }
 
 func (f *traceFlags) add(c *cobra.Command) {
@@ -62,21 +63,29 @@ func traceCommand(s streams) *cobra.Command {
 	var f traceFlags
 	c := &cobra.Command{
 		Use:   "trace FILE...",
-		Short: "Say what happened in packet captures",
+		Short: "Say what happened in packet captures, or in the records of the door",
 		Long: `Read packet captures (pcap, pcapng, also packed with gzip or zstd; - is standard
 input; several files are merged by time) and print the exchanges and
 connections in them, decrypted where a key log, the server's private key or
-secrets inside the file allow, and what went wrong.`,
+secrets inside the file allow, and what went wrong.
+
+Without a file, --since, --control or -c ask the running door for its records,
+and --data reads those of a door that does not run. Their credentials are
+masked.`,
 		Example: `  fanlight trace bad.pcapng --keys sslkeys.log
   fanlight trace waf.pcap --pfx shop.pfx --pfx-password-file pw --ladder --filter 'http.response.code == 502'
-  tcpdump -w - port 443 | fanlight trace - --jsonl`,
+  tcpdump -w - port 443 | fanlight trace - --jsonl
+  fanlight trace --since 1h --filter 'http.response.code >= 500'`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.filter == "help" {
 				printFields(s.out)
 				return nil
 			}
+			if f.recorded.asked() {
+				return f.records(c.Context(), s, args)
+			}
 			if len(args) == 0 {
-				return failWith(exitUsage, errors.New("name a capture, or - for standard input"))
+				return failWith(exitUsage, errors.New("name a capture, or - for standard input; --since 1h asks the running door"))
 			}
 			if f.body != "" {
 				return f.extract(c.Context(), s, args)
@@ -86,6 +95,7 @@ secrets inside the file allow, and what went wrong.`,
 	}
 	f.add(c)
 	c.Flags().StringVarP(&f.write, "write", "w", "", "write the packets of what is printed to this pcapng file, with secrets and a comment for each finding")
+	f.recorded.add(c)
 	c.Flags().StringVar(&f.body, "body", "", "write the body of one exchange's response to stdout (x12), or its request's (x12:request)")
 	return c
 }

@@ -93,11 +93,17 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 			faults = append(faults, damage()...)
 		}
 	}
+	v.summary.Packets = &counts.Packets
+	return v.conclude(began, &counts, faults)
+}
+
+// conclude prints what is known at the end: findings, and what was read.
+func (v *view) conclude(began time.Time, counts *dissect.Counts, faults []error) error {
 	found := explain.Run(v.rules, &v.kept.Trace)
 	v.found = found
 	v.print.findings(found, &v.kept.Trace)
 	v.summary.Type, v.summary.Findings = "summary", len(found)
-	v.summary.Packets, v.summary.Bytes = &counts.Packets, counts.Bytes
+	v.summary.Bytes = counts.Bytes
 	v.summary.ElapsedMS = float64(time.Since(began)) / float64(time.Millisecond)
 	fault := errors.Join(faults...)
 	if fault != nil {
@@ -108,7 +114,7 @@ func (v *view) run(ctx context.Context, src dissect.Source, o dissect.Options, d
 	if err := v.out.Flush(); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
-	v.leftOut(&counts)
+	v.leftOut(counts)
 	switch {
 	case fault != nil:
 		return failWith(exitDamaged, fault)
@@ -309,8 +315,11 @@ func (p *textPrinter) findings(found []explain.Finding, t *flow.Trace) {
 }
 
 func (p *textPrinter) summary(s flow.SummaryRecord) {
-	fmt.Fprintf(p.out, "\n%s, %s, %s in %s\n", counted(s.Connections, "connection"), counted(s.Exchanges, "exchange"),
-		counted(s.Findings, "finding"), counted(*s.Packets, "packet"))
+	fmt.Fprintf(p.out, "\n%s, %s, %s", counted(s.Connections, "connection"), counted(s.Exchanges, "exchange"), counted(s.Findings, "finding"))
+	if s.Packets != nil {
+		fmt.Fprintf(p.out, " in %s", counted(*s.Packets, "packet"))
+	}
+	fmt.Fprintln(p.out)
 }
 
 func printFields(w io.Writer) {

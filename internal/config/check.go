@@ -106,9 +106,15 @@ func (k *checker) localNames() {
 	}
 }
 
+// leastDisk leaves room for a few segments beside the index.
+const leastDisk = 16 * mib
+
 func (k *checker) recording() {
 	if k.c.Recording.Bodies > 0 {
 		k.fault("recording.bodies", "write bodies: 0, or leave it out", "recording bodies is not available yet")
+	}
+	if size := k.c.Recording.Disk.Size; k.has("recording.disk.size") && size < leastDisk {
+		k.fault("recording.disk.size", "write 16MiB or more, or disk: off", "recording disk size %s is less than 16MiB", size)
 	}
 	if k.c.Recording.Off && k.has("access_log") && k.c.AccessLog != "off" {
 		k.fault("access_log", "take recording: off out, or write access_log: off", "access_log has nothing to write: recording is off")

@@ -38,6 +38,15 @@ type Recording struct {
 	Off    bool `yaml:"-"`
 	Memory Size `yaml:"memory,omitempty" jsonschema:"minimum=1"` // memory for recent traffic; default 64MiB
 	Bodies Size `yaml:"bodies,omitempty" jsonschema:"minimum=0"` // bytes of each body kept; default 0; more is not available yet
+	Disk   Disk `yaml:"disk,omitempty"`                          // what is kept in the data folder, or the word off
+}
+
+// Disk says how much is kept in the data folder. In YAML it is the word off, or
+// a mapping.
+type Disk struct {
+	Off  bool     `yaml:"-"`
+	Size Size     `yaml:"size,omitempty" jsonschema:"minimum=1"` // bytes on disk, the index included; default 1GiB; at least 16MiB
+	Age  Duration `yaml:"age,omitempty"`                         // what has no finding is kept so long at most; default 7d
 }
 
 // Limits protect the door from slow and large requests. In a struct made in

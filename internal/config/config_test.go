@@ -76,7 +76,7 @@ func TestExampleIsComplete(t *testing.T) {
 	for path := range c.places.spots {
 		shown[path[strings.LastIndexByte(path, '.')+1:]] = true
 	}
-	for _, v := range []any{Config{}, Recording{}, Limits{}, Site{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}} {
+	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}} {
 		for _, key := range keysOf(fieldsOf(reflect.TypeOf(v))) {
 			if !shown[key] {
 				t.Errorf("%T: the example lacks %s", v, key)

@@ -98,6 +98,8 @@ func (d *decoder) value(n *node, v reflect.Value, at place) {
 		d.origins(n, v, at)
 	case *Recording:
 		d.recording(n, p, at)
+	case *Disk:
+		d.disk(n, p, at)
 	case *Certificate:
 		d.certificate(n, p, at)
 	case *map[string]*Site:

@@ -28,6 +28,8 @@ func (c *Config) SetDefaults() {
 func (r *Recording) setDefaults() {
 	if !r.Off {
 		setDefault(&r.Memory, 64*mib)
+		setDefault(&r.Disk.Size, 1024*mib)
+		setDefault(&r.Disk.Age, Duration(7*24*time.Hour))
 	}
 }
 

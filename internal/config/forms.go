@@ -19,15 +19,23 @@ func (d *decoder) origins(n *node, v reflect.Value, at place) {
 }
 
 func (d *decoder) recording(n *node, r *Recording, at place) {
-	if n.kind == scalar && n.value == "off" {
-		r.Off = true
-		return
+	d.orOff(n, at, "recording", &r.Off, r)
+}
+
+func (d *decoder) disk(n *node, r *Disk, at place) {
+	d.orOff(n, at, "recording disk", &r.Off, r)
+}
+
+// orOff reads the word off, or a mapping into the struct that v points to.
+func (d *decoder) orOff(n *node, at place, noun string, off *bool, v any) {
+	switch {
+	case n.kind != scalar:
+		d.mapping(n, reflect.ValueOf(v).Elem(), at)
+	case n.value == "off":
+		*off = true
+	default:
+		d.fault(n, at, "write off, or leave it out for the defaults", "%s is %q", noun, n.value)
 	}
-	if n.kind == scalar {
-		d.fault(n, at, "write off, or leave it out for the defaults", "recording is %q", n.value)
-		return
-	}
-	d.mapping(n, reflect.ValueOf(r).Elem(), at)
 }
 
 const certificateForms = "write local, {file: shop.pem, key: shop.key} or {pfx: shop.pfx, password_file: pw}"

@@ -39,6 +39,7 @@ func Schema() ([]byte, error) {
 	sites, _ := s.Properties.Get("sites")
 	sites.PropertyNames = &jsonschema.Schema{Pattern: siteNamePattern}
 	orWord(s.Definitions, "Recording", "off")
+	orWord(s.Definitions, "Disk", "off")
 	orWord(s.Definitions, "Certificate", "local")
 	for _, target := range []string{"files", "to", "redirect"} {
 		route := s.Definitions["Route"]
@@ -67,7 +68,7 @@ func leafSchema(t reflect.Type) *jsonschema.Schema {
 	origin := text(`^https?://[^/?#@\s]+/?$`)
 	switch reflect.New(t).Interface().(type) {
 	case *Duration:
-		return text(`^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`)
+		return text(`^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$|^[0-9]{1,5}d$`)
 	case *Size:
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 			{Type: "integer", Minimum: "0"}, text(`^[0-9]+ *([KkMmGg][Ii]?)?[Bb]$`),

@@ -54,7 +54,7 @@ func TestSchemaHasEveryKeyAndNoOther(t *testing.T) {
 	if s.Version != "https://json-schema.org/draft/2020-12/schema" {
 		t.Errorf("version %q", s.Version)
 	}
-	for _, v := range []any{Config{}, Recording{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}} {
+	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}} {
 		typ := reflect.TypeOf(v)
 		def := s.object(typ.Name())
 		if def == nil {
@@ -143,7 +143,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	c.SetDefaults()
 	route := c.Sites["a"].Routes[0]
 	checked := 0
-	for _, v := range []any{c, c.Recording, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool} {
+	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
 			name := value.Type().Name() + "." + value.Type().Field(i).Name

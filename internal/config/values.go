@@ -32,6 +32,9 @@ func parseInt(s string) (int, error) {
 }
 
 func parseDuration(s string) (Duration, error) {
+	if n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16); err == nil && n > 0 && strings.HasSuffix(s, "d") {
+		return Duration(time.Duration(n) * 24 * time.Hour), nil
+	}
 	d, err := time.ParseDuration(s)
 	if _, bare := strconv.Atoi(s); bare == nil {
 		return 0, badValue(fmt.Sprintf("write %ss, or another unit: ms, s, m, h", s), "%q has no unit", s)

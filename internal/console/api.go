@@ -24,6 +24,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /api/addresses", a.changeAddress(a.Control.RemoveAddress))
 	mux.HandleFunc("GET /api/connections", a.connections)
 	mux.HandleFunc("GET /api/connections/{id}", a.connection)
+	mux.HandleFunc("GET /api/exchanges", a.exchanges)
+	mux.HandleFunc("GET /api/records", a.records)
 	mux.HandleFunc("GET /api/findings", a.findings)
 	mux.HandleFunc("GET /api/incidents", a.incidents)
 	mux.HandleFunc("GET /api/incidents/{id}", a.incident)
@@ -78,6 +80,17 @@ type recording struct {
 	Overwritten int64  `json:"overwritten"`
 	TooLarge    int64  `json:"too_large"`
 	Oldest      string `json:"oldest,omitempty"`
+
+	Disk *onDisk `json:"disk"` // null: off
+}
+
+type onDisk struct {
+	Size    int64  `json:"size"`
+	Bytes   int64  `json:"bytes"`
+	Written int64  `json:"written"`
+	Lost    int64  `json:"lost"`
+	Damaged int64  `json:"damaged"`
+	Trouble string `json:"trouble,omitempty"`
 }
 
 func (a *api) health(w http.ResponseWriter, _ *http.Request) {
@@ -85,6 +98,10 @@ func (a *api) health(w http.ResponseWriter, _ *http.Request) {
 	if a.Store != nil {
 		s := a.Store.Stats()
 		out.Recording = &recording{Size: s.Size, Bytes: s.Bytes, Batches: s.Batches, Overwritten: s.Overwritten, TooLarge: s.TooLarge}
+		if d := a.disk(); d != nil {
+			s := d.Stats()
+			out.Recording.Disk = &onDisk{s.Size, s.Bytes, s.Written, s.Lost, s.Damaged, s.Trouble}
+		}
 		if !s.Oldest.IsZero() {
 			out.Recording.Oldest = s.Oldest.UTC().Format("2006-01-02T15:04:05.000000000Z07:00")
 		}

@@ -65,27 +65,28 @@ const (
 // connections lists those with the newest activity first; before is the last
 // one of the page before.
 func (a *api) connections(w http.ResponseWriter, r *http.Request) {
-	limit := defaultLimit
-	if s := r.FormValue("limit"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			fail(w, http.StatusBadRequest, "limit is not a number above 0: "+s)
-			return
-		}
-		limit = min(n, maxLimit)
+	limit, ok := limitOf(w, r, defaultLimit, maxLimit)
+	if !ok {
+		return
 	}
 	if a.Store == nil {
 		answer[summary](w, nil)
 		return
 	}
-	ids := a.Store.Recent(math.MaxInt)
+	var before flow.ConnID
 	if s := r.FormValue("before"); s != "" {
-		before, ok := connID(s)
-		if !ok {
+		if before, ok = connID(s); !ok {
 			fail(w, http.StatusBadRequest, "before is not a connection such as c7: "+s)
 			return
 		}
-		ids = ids[slices.Index(ids, before)+1:]
+	}
+	all := a.Store.Recent(math.MaxInt)
+	ids, below := all, flow.ConnID(0) // below: where the disk goes on
+	if before != 0 {
+		ids = all[slices.Index(all, before)+1:]
+		if !slices.Contains(all, before) && a.disk() != nil {
+			ids, below = nil, before
+		}
 	}
 	ids = ids[:min(limit, len(ids))]
 	rows := rowsOf(a.Store, math.MaxUint64, ids)
@@ -95,5 +96,23 @@ func (a *api) connections(w http.ResponseWriter, r *http.Request) {
 			out = append(out, item)
 		}
 	}
-	answer(w, out)
+	older, err := a.older(r.Context(), below, limit-len(ids), all)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	answer(w, append(out, older...))
+}
+
+func limitOf(w http.ResponseWriter, r *http.Request, usual, most int) (limit int, ok bool) {
+	s := r.FormValue("limit")
+	if s == "" {
+		return usual, true
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		fail(w, http.StatusBadRequest, "limit is not a number above 0: "+s)
+		return 0, false
+	}
+	return min(n, most), true
 }

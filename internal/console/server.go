@@ -14,10 +14,11 @@ import (
 type Options struct {
 	Control  Control
 	Findings Findings
-	Store    *store.Store // nil: recording is off
-	Metrics  http.Handler // nil: none
-	Token    string       // of the TCP listener; must not be empty there
-	KeyLog   KeyLog       // followed over the control socket, and nowhere else; nil: not
+	Store    *store.Store       // nil: recording is off
+	Disk     func() *store.Disk // nil, or gives nil: nothing is kept on disk
+	Metrics  http.Handler       // nil: none
+	Token    string             // of the TCP listener; must not be empty there
+	KeyLog   KeyLog             // followed over the control socket, and nowhere else; nil: not
 	Version  string
 	// Mask hides secrets in all that is shown. Nil masks under a random key:
 	// showing everything takes a Mask that changes nothing.

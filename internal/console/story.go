@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (a *api) connection(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "not a connection such as c7: "+r.PathValue("id"))
 		return
 	}
-	s := a.story(id, 0)
+	s := a.story(r.Context(), id, 0)
 	if s == nil {
 		fail(w, http.StatusNotFound, "nothing is kept of connection "+id.String())
 		return
@@ -57,24 +58,30 @@ func (a *api) incident(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "no incident "+id+" is known; it may be too long ago")
 		return
 	}
-	answer(w, []incidentStory{{incident.record(), a.story(incident.Conn, incident.Exchange)}})
+	answer(w, []incidentStory{{incident.record(), a.story(r.Context(), incident.Conn, incident.Exchange)}})
 }
 
 // story tells of a connection, and of one of its exchanges if x is not 0; nil
 // if nothing is kept of it.
-func (a *api) story(id flow.ConnID, x flow.ExchangeID) *story {
+func (a *api) story(ctx context.Context, id flow.ConnID, x flow.ExchangeID) *story {
 	if a.Store == nil || id == 0 {
 		return nil
 	}
 	whole := a.Store.Trace(id).Conn(id)
 	if whole == nil {
-		return nil
+		return a.oldStory(ctx, id, x)
 	}
 	focus := store.Focus{Conns: []flow.ConnID{id}, Exchange: x, Batches: maxExchanges}
 	if whole.Parent != 0 {
 		focus.Conns = append(focus.Conns, whole.Parent)
 	}
-	trace := a.masked(a.Store.Story(focus))
+	return a.compose(whole, a.Store.Story(focus), x)
+}
+
+// compose tells of a connection from a trace of it and of what belongs to it.
+func (a *api) compose(whole *flow.Conn, trace *flow.Trace, x flow.ExchangeID) *story {
+	id := whole.ID
+	trace = a.masked(trace)
 	findings := a.Findings.Of(trace)
 	own, omitted := around(a.Mask.Conn(whole), x)
 	linked := links(own)
