@@ -17,24 +17,40 @@ import (
 func explainCommand(s streams) *cobra.Command {
 	var output outputFlags
 	var labelled string
+	var logs logFlags
 	c := &cobra.Command{
-		Use:   "explain [FINDING-ID]",
-		Short: "Explain a finding: what it means and what to change",
+		Use:   "explain [FINDING-ID | --log FILE [CAPTURE...]]",
+		Short: "Explain a finding, or the failing lines of a log",
 		Long: `Print the catalogue page of a finding: what it means, how it looks, what
 usually causes it, what each side can change, and what is mistaken for it.
 Without an id, list the findings there are.
 
+With --log, say what each failing line of a log of HTTP.sys (HTTPERR), IIS,
+nginx, HAProxy, Envoy or Apache means and which finding it points at. With
+captures too, say which connection a line is about and what was found there.
+
 With --score, explain every capture below a folder and hold the findings against
 the labels beside them (NAME.want beside NAME.pcapng; without one, the capture is
 healthy and must have no finding of severity warning or error).`,
-		Example:           "  fanlight explain\n  fanlight explain renegotiation-unanswered\n  fanlight explain --score testdata/captures",
-		Args:              cobra.MaximumNArgs(1),
+		Example: `  fanlight explain
+  fanlight explain renegotiation-unanswered
+  fanlight explain --log /var/log/haproxy.log
+  fanlight explain --log error.log bad.pcapng --keys sslkeys.log
+  fanlight explain --score testdata/captures`,
+		Args: func(c *cobra.Command, args []string) error {
+			if logs.asked() {
+				return nil
+			}
+			return cobra.MaximumNArgs(1)(c, args)
+		},
 		ValidArgsFunction: cobra.FixedCompletions(ruleIDs(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
-			if labelled != "" {
+			switch {
+			case logs.asked():
+				return logs.explain(c.Context(), s, output, args)
+			case labelled != "":
 				return scoreFolder(c.Context(), s, output, labelled)
-			}
-			if len(args) == 0 {
+			case len(args) == 0:
 				return listRules(s, output)
 			}
 			return explainRule(s, output, args[0])
@@ -42,6 +58,7 @@ healthy and must have no finding of severity warning or error).`,
 	}
 	c.Flags().StringVar(&labelled, "score", "", "explain the labelled captures below this folder, and print a table of what was found and missed")
 	output.add(c)
+	logs.add(c)
 	return c
 }
 
