@@ -92,9 +92,16 @@ func waitingAt(c *flow.Conn, i int) *flow.Exchange {
 // stands for it.
 func (r *renegotiation) failed() bool {
 	if r.x != nil {
-		return unanswered(r.conn, r.x)
+		return unanswered(r.conn, r.x) || r.answeredTooLate()
 	}
 	return r.conn.Close.Ended || find(r.conn, r.asked, flow.Unknown, flow.Timeout) >= 0
+}
+
+// answeredTooLate tells that the response came after the client had ended: Apache
+// with an optional certificate goes on then, to nobody.
+func (r *renegotiation) answeredTooLate() bool {
+	left := find(r.conn, r.asked, flow.Client, flow.FIN, flow.RST)
+	return left >= 0 && left < findOf(r.conn, r.x, flow.Response)
 }
 
 // stop is the event that ended the waiting: a deadline, a refusal or the close.
