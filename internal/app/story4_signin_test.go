@@ -68,6 +68,7 @@ func TestStory4MissingServerHeader(t *testing.T) {
 type windows struct {
 	d                *door
 	scheme           string
+	keys             io.Writer // takes the secrets; nil: nobody
 	c                *tls.Conn
 	r                *bufio.Reader
 	dialled, signIns int
@@ -92,7 +93,7 @@ func (w *windows) get(path string) {
 	t.Helper()
 	if w.c == nil {
 		var err error
-		w.c, err = tls.Dial("tcp", "127.0.0.2:"+w.d.port, &tls.Config{ServerName: "app.test", RootCAs: w.d.roots()})
+		w.c, err = tls.Dial("tcp", "127.0.0.2:"+w.d.port, &tls.Config{ServerName: "app.test", RootCAs: w.d.roots(), KeyLogWriter: w.keys})
 		must(t, err)
 		_ = w.c.SetDeadline(time.Now().Add(2 * wait))
 		w.r = bufio.NewReader(w.c)

@@ -85,7 +85,7 @@ func compare(good, bad *side, narrow bool) *Result {
 	}
 	if len(conns) == 0 {
 		conns, _ = align(good.conns, bad.conns, []keyFunc{anything})
-		r.Loose = r.Loose || len(exchanges) == 0
+		r.Loose = r.Loose || len(exchanges) == 0 && len(conns) > 0
 	}
 	if narrow {
 		exchanges, conns = narrowed(exchanges, conns)
@@ -169,7 +169,7 @@ func (u *unit) ending() string {
 		return "worked"
 	case u.x.Status == 0 && !u.failed && !u.x.Over:
 		return "open"
-	case u.x.Status == 0:
+	case u.x.Status == 0, u.failure < len(u.conn.Events) && u.left(u.failure):
 		return "no response"
 	case u.x.Outcome == flow.Truncated:
 		return flow.Truncated

@@ -3,6 +3,7 @@ package compare
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -122,7 +123,8 @@ func (t *tally) words() (Difference, bool) {
 	apart := func(v string) float64 {
 		return float64(len(bad[v]))/float64(len(t.bad)) - float64(len(good[v]))/float64(len(t.good))
 	}
-	theirs, ours := mostApart(bad, apart), mostApart(good, func(v string) float64 { return -apart(v) })
+	theirs := mostApart(bad, "", apart)
+	ours := mostApart(good, theirs, func(v string) float64 { return -apart(v) })
 	if theirs == ours {
 		return Difference{}, false
 	}
@@ -152,14 +154,21 @@ func byValue(all []sighting) map[string][]sighting {
 	return out
 }
 
-func mostApart(values map[string][]sighting, apart func(string) float64) string {
-	names := make([]string, 0, len(values))
-	for v := range values {
-		names = append(names, v)
-	}
-	return slices.MinFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(apart(b), apart(a)), cmp.Compare(a, b))
+// mostApart is the value for which apart is largest; of several the one that
+// begins most like another value.
+func mostApart(values map[string][]sighting, like string, apart func(string) float64) string {
+	return slices.MinFunc(slices.Collect(maps.Keys(values)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(apart(b), apart(a)), cmp.Compare(common(b, like), common(a, like)), cmp.Compare(a, b))
 	})
+}
+
+// common is the length of what two strings begin with alike.
+func common(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // spans compares waits: long ones that the other side seldom has.

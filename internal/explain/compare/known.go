@@ -2,6 +2,7 @@ package compare
 
 import (
 	"slices"
+	"strings"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -124,8 +125,14 @@ func newFindingCount(f explain.Finding, bad, good, goodCount int) *findingCount 
 		Bad:  Shown{Value: "found", Of: bad, Evidence: f.Evidence[:min(len(f.Evidence), 2*shownEvidence)]},
 		Good: Shown{Value: "not found", Of: good, Count: goodCount},
 	}
+	if ofCapture(f.ID) {
+		d.Class = Incidental
+	}
 	return &findingCount{id: f.ID, units: map[flow.ConnID]bool{}, difference: d}
 }
+
+// ofCapture tells a finding about how the packets were captured.
+func ofCapture(id string) bool { return strings.HasPrefix(id, "capture-") }
 
 // connsOf are the connections of a side that were compared, by themselves or
 // with an exchange.

@@ -135,7 +135,7 @@ func (u *unit) failureEvent() int {
 		if u.x != nil && e.Exchange != 0 && e.Exchange != u.x.ID {
 			continue
 		}
-		if u.fails(e) {
+		if u.fails(e) || u.left(i) {
 			return i
 		}
 		if u.x != nil && e.Kind == flow.ExchangeDone {
@@ -155,10 +155,18 @@ func (u *unit) fails(e *flow.Event) bool {
 		return e.Status >= 400 && !u.challenge(e)
 	case flow.ExchangeDone:
 		return e.Text != "" && e.Text != flow.Complete
-	case flow.FIN, flow.RST:
-		return u.x != nil && u.x.Status == 0 && !u.x.Started.IsZero()
 	}
 	return false
+}
+
+// left tells that a side ended while the request had no response yet. One that
+// came later found nobody.
+func (u *unit) left(i int) bool {
+	if k := u.conn.Events[i].Kind; k != flow.FIN && k != flow.RST || u.x == nil || u.x.Started.IsZero() {
+		return false
+	}
+	response := u.at.first(u.x.ID, flow.Response)
+	return response < 0 || response > i
 }
 
 // challenge tells an answer that only asks to sign in from one that denies.
