@@ -153,7 +153,7 @@ var passing = []struct {
 
 // measured are attributes that hold sizes, durations and what is drawn at
 // random.
-var measured = []string{"bytes", "client_bytes", "server_bytes", "idle_ms", "not_after", "sha256", "pid", "tickets"}
+var measured = []string{"bytes", "client_bytes", "server_bytes", "idle_ms", "not_after", "sha256", "pid", "tickets", "binding"}
 
 func (n *normaliser) attrs(attrs []flow.Attr) (out []flow.Attr) {
 	for _, a := range attrs {

@@ -2,6 +2,7 @@ package authwire
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"strings"
 	"unicode/utf16"
 )
@@ -16,6 +17,7 @@ type NTLM struct {
 	User        string // type 3; empty: anonymous
 	Domain      string // types 1 and 3
 	Workstation string // types 1 and 3
+	Binding     string // type 3: the channel binding it is made for, in hex; all zero: none; empty: it does not say
 }
 
 const (
@@ -43,6 +45,7 @@ func parseNTLM(b []byte) *NTLM {
 		m.Domain = nameAt(b, 28, unicode)
 		m.User = nameAt(b, 36, unicode)
 		m.Workstation = nameAt(b, 44, unicode)
+		m.Binding = bindingIn(fieldAt(b, 20))
 	default:
 		return nil
 	}
@@ -59,14 +62,7 @@ func flagsAt(b []byte, at int) uint32 {
 // nameAt reads the string that the eight bytes at an offset point to: length,
 // capacity, offset (MS-NLMP, section 2.2.1.1, DomainNameFields).
 func nameAt(b []byte, at int, unicode bool) string {
-	if len(b) < at+8 {
-		return ""
-	}
-	n, offset := int64(binary.LittleEndian.Uint16(b[at:])), int64(binary.LittleEndian.Uint32(b[at+4:]))
-	if offset+n > int64(len(b)) {
-		return ""
-	}
-	raw := b[offset : offset+n]
+	raw := fieldAt(b, at)
 	if !unicode {
 		return latin1(raw)
 	}
@@ -75,6 +71,40 @@ func nameAt(b []byte, at int, unicode bool) string {
 		units[i] = binary.LittleEndian.Uint16(raw[2*i:])
 	}
 	return string(utf16.Decode(units))
+}
+
+// fieldAt is what those eight bytes point to, nil if it lies outside.
+func fieldAt(b []byte, at int) []byte {
+	if len(b) < at+8 {
+		return nil
+	}
+	n, offset := int64(binary.LittleEndian.Uint16(b[at:])), int64(binary.LittleEndian.Uint32(b[at+4:]))
+	if offset+n > int64(len(b)) {
+		return nil
+	}
+	return b[offset : offset+n]
+}
+
+const avChannelBindings = 10 // MsvAvChannelBindings, MS-NLMP, section 2.2.2.1
+
+// bindingIn reads the channel binding of an NTLMv2 response (MS-NLMP, sections
+// 2.2.2.7 and 2.2.2.8); shorter responses carry none.
+func bindingIn(response []byte) string {
+	const beforePairs = 16 + 28
+	if len(response) < beforePairs {
+		return ""
+	}
+	for pairs := response[beforePairs:]; len(pairs) >= 4; {
+		id, n := binary.LittleEndian.Uint16(pairs), int(binary.LittleEndian.Uint16(pairs[2:]))
+		if pairs = pairs[4:]; id == 0 || n > len(pairs) {
+			return ""
+		}
+		if id == avChannelBindings {
+			return hex.EncodeToString(pairs[:n])
+		}
+		pairs = pairs[n:]
+	}
+	return ""
 }
 
 // latin1 stands in for the sender's OEM code page, which it does not tell.

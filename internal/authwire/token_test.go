@@ -3,6 +3,7 @@ package authwire
 import (
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/hex"
 	"reflect"
 	"slices"
 	"strings"
@@ -267,4 +268,28 @@ func FuzzMechanism(f *testing.F) {
 			t.Errorf("got %+v", token)
 		}
 	})
+}
+
+// TestBinding reads the channel binding of an authenticate message whose
+// NTLMv2 response is put together as MS-NLMP, section 2.2.2.7, has it.
+func TestBinding(t *testing.T) {
+	pair := func(id, n byte, value string) string { return string([]byte{id, 0, n, 0}) + value }
+	binding := "0123456789abcdef"
+	message := func(pairs string) string {
+		response := strings.Repeat("\x00", 16+28) + pairs
+		head := []byte("NTLMSSP\x00\x03\x00\x00\x00" + strings.Repeat("\x00", 76))
+		head[20], head[22], head[24] = byte(len(response)), byte(len(response)), 88
+		return "NTLM " + base64.StdEncoding.EncodeToString([]byte(string(head)+response))
+	}
+	for _, test := range []struct{ name, pairs, want string }{
+		{"behind a name", pair(2, 2, "D\x00") + pair(10, 16, binding) + pair(0, 0, ""), hex.EncodeToString([]byte(binding))},
+		{"none", pair(2, 2, "D\x00") + pair(0, 0, ""), ""},
+		{"behind the end", pair(0, 0, "") + pair(10, 16, binding), ""},
+		{"cut", pair(10, 200, binding), ""},
+	} {
+		got := ParseAuthorization([]byte(message(test.pairs)))
+		if got.NTLM == nil || got.NTLM.Binding != test.want {
+			t.Errorf("%s: got %+v, want binding %q", test.name, got.NTLM, test.want)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,7 +28,7 @@ type verdict struct {
 // Classify says what an error of a TLS connection means: a flow.Fault
 // constant, empty if it is none of them, and attributes for a record: fault,
 // reason (a sentence that names the thing) and, if a certificate is at fault,
-// issuer, names, not_after and sha256 of it. chain holds the peer's
+// what Describe tells of it and how many were sent. chain holds the peer's
 // certificates as it sent them, if known; some errors carry it themselves.
 func Classify(err error, chain []*x509.Certificate) (fault string, attrs []flow.Attr) {
 	if err == nil {
@@ -49,6 +50,9 @@ func Classify(err error, chain []*x509.Certificate) (fault string, attrs []flow.
 	attrs = flow.Attrs(flow.KeyFault, v.fault, flow.KeyReason, v.reason)
 	if v.about != nil {
 		attrs = append(attrs, Describe(v.about)...)
+		if len(chain) > 0 {
+			attrs = append(attrs, flow.Attr{Key: flow.KeyChain, Value: strconv.Itoa(len(chain))})
+		}
 	}
 	return v.fault, attrs
 }

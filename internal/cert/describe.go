@@ -4,16 +4,19 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/tlswire"
 )
 
 // describedNames bounds the names kept in a record: a shared certificate may
 // hold thousands.
 const describedNames = 50
 
-// Describe gives the facts of c for a record: issuer, names, not_after, sha256.
+// Describe gives the facts of c for a record: issuer, names, not_after, sha256,
+// ca_issuers, key_usage, ext_key_usage, binding.
 func Describe(c *x509.Certificate) []flow.Attr {
 	sum := sha256.Sum256(c.Raw)
 	return flow.Attrs(
@@ -21,5 +24,9 @@ func Describe(c *x509.Certificate) []flow.Attr {
 		flow.KeyNames, joinSome(altNames(c), describedNames),
 		flow.KeyNotAfter, c.NotAfter.UTC().Format(time.RFC3339),
 		flow.KeySHA256, hex.EncodeToString(sum[:]),
+		flow.KeyCAIssuers, strings.Join(c.IssuingCertificateURL, ","),
+		flow.KeyUsage, strings.Join(tlswire.KeyUses(c), ","),
+		flow.KeyExtUsage, strings.Join(tlswire.ExtendedUses(c), ","),
+		flow.KeyBinding, tlswire.EndPointBinding(c),
 	)
 }

@@ -54,7 +54,7 @@ func tokenFacts(t authwire.Token) []flow.Attr {
 	}
 	facts := flow.Attrs("mech", t.Mech, flow.KeyStep, step, "offered", strings.Join(t.Offered, ","))
 	if n := t.NTLM; n != nil {
-		facts = append(facts, flow.Attrs("target", n.Target, "user", n.User, "domain", n.Domain, "workstation", n.Workstation)...)
+		facts = append(facts, flow.Attrs("target", n.Target, "user", n.User, "domain", n.Domain, "workstation", n.Workstation, flow.KeyBinding, n.Binding)...)
 	}
 	facts = append(facts, flow.Attrs("state", t.State, "chosen", t.Chosen)...)
 	if k := t.Kerberos; k != nil {

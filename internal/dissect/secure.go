@@ -25,12 +25,14 @@ type secure struct {
 	hello, done, failed bool // of the first handshake
 	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
-	ahead               []byte  // 0-RTT data until the server has said whether it takes it
-	cut                 bool    // not all of it is held
-	closed              [2]bool // by a close_notify that could be read
-	unread              [2]bool // records stayed sealed or were lost: one may have been that
-	broken              [2]bool // not TLS from here on
-	fatal               string  // the alert that ended the handshake, and whose
+	zeroRTT             bool      // the client offered 0-RTT data
+	taken               flow.Seen // by the server
+	ahead               []byte    // 0-RTT data until the server has said whether it takes it
+	cut                 bool      // not all of it is held
+	closed              [2]bool   // by a close_notify that could be read
+	unread              [2]bool   // records stayed sealed or were lost: one may have been that
+	broken              [2]bool   // not TLS from here on
+	fatal               string    // the alert that ended the handshake, and whose
 	fatalBy             flow.Side
 }
 
@@ -156,6 +158,9 @@ func (s *secure) earlyAnswer(msg *tlswire.Message) {
 	if msg.ALPN != "" {
 		s.alpn = msg.ALPN
 	}
+	if s.zeroRTT {
+		s.taken = flow.SeenIf(msg.EarlyDataAccepted)
+	}
 	if msg.EarlyDataAccepted && len(s.ahead) > 0 {
 		s.data(&tlswire.Message{Kind: tlswire.DataMsg, Dir: fromClient, Data: s.ahead})
 		if s.cut {
@@ -202,6 +207,9 @@ func (s *secure) handshake(msg *tlswire.Message) {
 			}
 		}
 	case tlswire.HelloRetry:
+		if s.zeroRTT { // RFC 8446, section 4.2.10
+			s.taken = flow.No
+		}
 		s.add(flow.Event{Kind: flow.HelloRetry, From: flow.Server})
 	case tlswire.HelloRequestMsg:
 		s.add(flow.Event{Kind: flow.HelloRequest, From: flow.Server})
@@ -210,9 +218,13 @@ func (s *secure) handshake(msg *tlswire.Message) {
 	case tlswire.CertificateRequestMsg:
 		e := flow.Event{Kind: flow.CertificateRequest, From: from}
 		if msg.Request != nil {
-			e.Attrs = flow.Attrs(flow.KeyCAs, strings.Join(msg.Request.Authorities, "; "))
+			e.Attrs = flow.Attrs(flow.KeyCAs, strings.Join(msg.Request.Authorities, "; "), flow.KeyCAsBytes, strconv.Itoa(msg.Request.AuthoritiesLength))
 		}
 		s.add(e)
+	case tlswire.NewTicketMsg:
+		if msg.Ticket != "" {
+			s.add(flow.Event{Kind: flow.SessionTicket, From: from, Attrs: flow.Attrs(flow.KeyTickets, msg.Ticket)})
+		}
 	case tlswire.KeyUpdateMsg:
 		s.add(flow.Event{Kind: flow.KeyUpdate, From: from})
 	case tlswire.DoneMsg:
@@ -227,6 +239,7 @@ func (s *secure) clientHello(msg *tlswire.Message) {
 	}
 	s.hello = true
 	if msg.ClientHello != nil {
+		s.zeroRTT = s.zeroRTT || msg.ClientHello.EarlyData
 		s.add(clientHello(msg.ClientHello))
 	}
 }
@@ -241,7 +254,7 @@ func (s *secure) handshakeDone(msg *tlswire.Message) {
 		s.alpn = msg.ALPN
 	}
 	s.add(flow.Event{Kind: flow.TLSDone, Text: tlswire.VersionName(msg.Version), Attrs: flow.Attrs(
-		flow.KeyCipher, tlswire.CipherName(msg.Cipher), flow.KeyALPN, msg.ALPN, flow.KeyResumed, s.resumed(msg).String())})
+		flow.KeyCipher, tlswire.CipherName(msg.Cipher), flow.KeyALPN, msg.ALPN, flow.KeyResumed, s.resumed(msg).String(), flow.KeyEarlyData, s.taken.String())})
 }
 
 // resumed: up to TLS 1.2 an abbreviated handshake is known by the messages that
@@ -260,6 +273,9 @@ func clientHello(h *tlswire.ClientHello) flow.Event {
 		flow.KeyVersions, strings.Join(h.VersionNames(), ","),
 		flow.KeyHelloBytes, strconv.Itoa(h.Length),
 		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String(),
+		flow.KeyTickets, strings.Join(h.Tickets, ","),
+		flow.KeyShares, strings.Join(h.ShareNames(), ","),
+		flow.KeyEarlyData, yes(h.EarlyData),
 		"ja3", tlswire.JA3(h), "ja4", tlswire.JA4(h, 't'))}
 }
 
@@ -268,7 +284,23 @@ func serverHello(h *tlswire.ServerHello) flow.Event {
 		return flow.Event{Kind: flow.ServerHello, From: flow.Server}
 	}
 	return flow.Event{Kind: flow.ServerHello, From: flow.Server, Attrs: flow.Attrs(
-		flow.KeyVersion, tlswire.VersionName(h.Version), flow.KeyCipher, tlswire.CipherName(h.Cipher), flow.KeyALPN, h.ALPN)}
+		flow.KeyVersion, tlswire.VersionName(h.Version), flow.KeyCipher, tlswire.CipherName(h.Cipher), flow.KeyALPN, h.ALPN,
+		flow.KeyTickets, h.SessionFingerprint(), flow.KeyRenegInfo, renegotiationInfo(h), flow.KeyDowngrade, yes(h.Downgrade))}
+}
+
+// renegotiationInfo is a fact of TLS 1.2 and below.
+func renegotiationInfo(h *tlswire.ServerHello) string {
+	if h.Version >= 0x0304 {
+		return ""
+	}
+	return flow.SeenIf(h.RenegotiationInfo).String()
+}
+
+func yes(b bool) string {
+	if b {
+		return flow.Yes.String()
+	}
+	return ""
 }
 
 // certificate tells of the first of a chain.
@@ -289,6 +321,9 @@ func certificate(from flow.Side, chain [][]byte) flow.Event {
 	}
 	e.Text = c.Subject.String()
 	e.Attrs = flow.Attrs(flow.KeyIssuer, c.Issuer.String(), flow.KeyNames, strings.Join(names, ","),
-		flow.KeyNotAfter, c.NotAfter.UTC().Format(time.RFC3339), flow.KeySHA256, hex.EncodeToString(sum[:]))
+		flow.KeyNotAfter, c.NotAfter.UTC().Format(time.RFC3339), flow.KeySHA256, hex.EncodeToString(sum[:]),
+		flow.KeyChain, strconv.Itoa(len(chain)), flow.KeyCAIssuers, strings.Join(c.IssuingCertificateURL, ","),
+		flow.KeyUsage, strings.Join(tlswire.KeyUses(c), ","), flow.KeyExtUsage, strings.Join(tlswire.ExtendedUses(c), ","),
+		flow.KeyBinding, tlswire.EndPointBinding(c))
 	return e
 }

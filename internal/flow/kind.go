@@ -37,11 +37,12 @@ const (
 
 	// TLS. Attrs carry the facts, see the Key constants.
 
-	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets
-	ServerHello        // Attrs: version, cipher, alpn, resumed
-	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256
-	CertificateRequest // From asked for a certificate during a handshake; Attrs: cas
-	TLSDone            // the handshake is complete; Attrs: version, cipher, alpn, resumed
+	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets, key_shares, early_data
+	ServerHello        // Attrs: version, cipher, alpn, resumed, tickets, renegotiation_info, downgrade
+	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256, chain, ca_issuers, key_usage, ext_key_usage, binding
+	CertificateRequest // From asked for a certificate during a handshake; Attrs: cas, cas_bytes
+	SessionTicket      // the server gave out what a later connection may resume with; Attrs: tickets
+	TLSDone            // the handshake is complete; Attrs: version, cipher, alpn, resumed, early_data
 	TLSFailed          // the handshake failed; Text: reason as the participant knows it; Attrs: fault, names, issuer, not_after
 	Alert              // Text: alert name, none of one that was encrypted and not read; Attrs: level
 	HelloRequest       // the server asked for a renegotiation (TLS <= 1.2)
@@ -62,7 +63,7 @@ const (
 	Tunnel       // the exchange became a tunnel; Text: protocol
 	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes, idle_ms before the end (of frames)
 	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset
-	AuthToken    // an authentication token passed; Text: scheme; Attrs: step
+	AuthToken    // an authentication token passed; Text: scheme; Attrs: step, binding
 	StreamReset  // From ended an HTTP/2 stream before its end; Text: error
 	GoAway       // From takes no more HTTP/2 streams; Text: error; Attrs: stream, the last one, reason, its words
 
@@ -92,7 +93,7 @@ var kindNames = [...]string{
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
 	ClientHello: "client-hello", ServerHello: "server-hello",
-	Certificate: "certificate", CertificateRequest: "certificate-request",
+	Certificate: "certificate", CertificateRequest: "certificate-request", SessionTicket: "session-ticket",
 	TLSDone: "tls-done", TLSFailed: "tls-failed", Alert: "alert",
 	HelloRequest: "hello-request", Renegotiating: "renegotiating",
 	Renegotiated: "renegotiated", EarlyData: "early-data",
@@ -135,37 +136,48 @@ func (k Kind) Notable() bool {
 
 // Attribute keys that Fold and the rules understand.
 const (
-	KeySNI         = "sni"          // server name in the ClientHello
-	KeyALPN        = "alpn"         // offered (comma separated) or chosen protocol
-	KeyVersion     = "version"      // negotiated TLS version: 1.0 1.1 1.2 1.3 ssl3
-	KeyVersions    = "versions"     // offered TLS versions, highest first, comma separated
-	KeyCipher      = "cipher"       // IANA name of the cipher suite
-	KeyResumed     = "resumed"      // yes, no
-	KeyPHA         = "pha"          // post_handshake_auth offered: yes, no
-	KeyHelloBytes  = "bytes"        // length of the ClientHello message
-	KeyIssuer      = "issuer"       // certificate issuer
-	KeyNames       = "names"        // certificate names, comma separated
-	KeyNotAfter    = "not_after"    // RFC 3339
-	KeySHA256      = "sha256"       // hex
-	KeyCAs         = "cas"          // distinguished names in a CertificateRequest, separated by "; "
-	KeyFault       = "fault"        // class of a TLS failure, see the Fault constants
-	KeyLevel       = "level"        // warning, fatal
-	KeyHTTP        = "http"         // 1.0, 1.1, 2
-	KeyScheme      = "scheme"       // https, http
-	KeyHost        = "host"         // authority of the request
-	KeyStream      = "stream"       // HTTP/2 stream
-	KeyStep        = "step"         // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
-	KeyBy          = "by"           // part of the door that decided
-	KeyWhat        = "what"         // site, origin
-	KeyCause       = "cause"        // one-line cause of an incident
-	KeyLimit       = "limit_ms"     // length of the deadline that fired
-	KeyOffset      = "offset"       // byte offset in the message
-	KeyClientBytes = "client_bytes" // bytes the client sent on the wire
-	KeyServerBytes = "server_bytes" // bytes the server sent on the wire
-	KeyPackets     = "packets"      // of the connection
-	KeyReused      = "reused"       // yes: an exchange on a pooled connection that had served before
-	KeyIdle        = "idle_ms"      // how long that connection had been idle
-	KeySides       = "sides"        // guessed: only the ports tell who is client and who is server
+	KeySNI         = "sni"                // server name in the ClientHello
+	KeyALPN        = "alpn"               // offered (comma separated) or chosen protocol
+	KeyVersion     = "version"            // negotiated TLS version: 1.0 1.1 1.2 1.3 ssl3
+	KeyVersions    = "versions"           // offered TLS versions, highest first, comma separated
+	KeyCipher      = "cipher"             // IANA name of the cipher suite
+	KeyResumed     = "resumed"            // yes, no
+	KeyPHA         = "pha"                // post_handshake_auth offered: yes, no
+	KeyHelloBytes  = "bytes"              // length of the ClientHello message
+	KeyIssuer      = "issuer"             // certificate issuer
+	KeyNames       = "names"              // certificate names, comma separated
+	KeyNotAfter    = "not_after"          // RFC 3339
+	KeySHA256      = "sha256"             // hex
+	KeyCAs         = "cas"                // distinguished names in a CertificateRequest, separated by "; "
+	KeyCAsBytes    = "cas_bytes"          // how long that list is on the wire
+	KeyTickets     = "tickets"            // fingerprints of tickets or session ids, offered or given, comma separated
+	KeyShares      = "key_shares"         // groups the client sent keys for
+	KeyEarlyData   = "early_data"         // ClientHello: yes, offered; TLSDone: yes or no, taken
+	KeyRenegInfo   = "renegotiation_info" // ServerHello up to TLS 1.2: yes, no (RFC 5746)
+	KeyDowngrade   = "downgrade"          // yes: the server says in its random that it could have spoken a higher version
+	KeyChain       = "chain"              // how many certificates were sent
+	KeyCAIssuers   = "ca_issuers"         // where the issuer's certificate can be fetched
+	KeyUsage       = "key_usage"          // comma separated, as RFC 5280 names them; absent: not limited
+	KeyExtUsage    = "ext_key_usage"      // the same of extended key usages
+	KeyBinding     = "binding"            // hex: channel binding that a certificate has, or that an NTLM token carries
+	KeyFault       = "fault"              // class of a TLS failure, see the Fault constants
+	KeyLevel       = "level"              // warning, fatal
+	KeyHTTP        = "http"               // 1.0, 1.1, 2
+	KeyScheme      = "scheme"             // https, http
+	KeyHost        = "host"               // authority of the request
+	KeyStream      = "stream"             // HTTP/2 stream
+	KeyStep        = "step"               // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
+	KeyBy          = "by"                 // part of the door that decided
+	KeyWhat        = "what"               // site, origin
+	KeyCause       = "cause"              // one-line cause of an incident
+	KeyLimit       = "limit_ms"           // length of the deadline that fired
+	KeyOffset      = "offset"             // byte offset in the message
+	KeyClientBytes = "client_bytes"       // bytes the client sent on the wire
+	KeyServerBytes = "server_bytes"       // bytes the server sent on the wire
+	KeyPackets     = "packets"            // of the connection
+	KeyReused      = "reused"             // yes: an exchange on a pooled connection that had served before
+	KeyIdle        = "idle_ms"            // how long that connection had been idle
+	KeySides       = "sides"              // guessed: only the ports tell who is client and who is server
 	KeySite        = "site"
 	KeyState       = "state"
 	KeyReason      = "reason"

@@ -72,6 +72,9 @@ func (k *carriage) token(from flow.Side, t authwire.Token) {
 	if ticket := t.Kerberos; ticket != nil {
 		e.Attrs = append(e.Attrs, flow.Attrs("service", ticket.Service, "realm", ticket.Realm, "error", ticket.ErrorName)...)
 	}
+	if t.NTLM != nil {
+		e.Attrs = append(e.Attrs, flow.Attrs(flow.KeyBinding, t.NTLM.Binding)...)
+	}
 	e.Exchange = k.id
 	k.conn.Log().Add(e)
 	e.Exchange = k.x.ID()

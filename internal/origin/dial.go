@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,8 @@ func (o *Origin) recordPeer(t *tap.Conn, s tls.ConnectionState) {
 		return
 	}
 	leaf := s.PeerCertificates[0]
-	t.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Server, Text: leaf.Subject.String(), Attrs: cert.Describe(leaf)})
+	t.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Server, Text: leaf.Subject.String(),
+		Attrs: append(cert.Describe(leaf), flow.Attr{Key: flow.KeyChain, Value: strconv.Itoa(len(s.PeerCertificates))})})
 }
 
 func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {

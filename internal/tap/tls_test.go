@@ -230,7 +230,7 @@ func TestOpenSSLClient(t *testing.T) {
 	}
 	p := newPKI(t)
 	for _, test := range []struct{ args, want, version string }{
-		{"-tls1_2 -alpn http/1.1 -servername a.test", "client-hello, server-hello, tls-done", "1.2"},
+		{"-tls1_2 -alpn http/1.1 -servername a.test", "client-hello, server-hello, session-ticket, tls-done", "1.2"},
 		{"-tls1_3 -alpn h2,http/1.1 -servername a.test", "client-hello, server-hello, tls-done", "1.3"},
 		{"-tls1_3 -servername a.test -enable_pha", "client-hello, server-hello, tls-done", "1.3"},
 		{"-tls1_2 -alpn x -servername a.test", "client-hello, alert no_application_protocol of server", ""},

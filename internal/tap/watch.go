@@ -117,7 +117,12 @@ func (w *watch) message(from flow.Side, typ uint8, body []byte) {
 			return
 		}
 		w.add(flow.Event{Kind: flow.ServerHello, From: flow.Server, Attrs: flow.Attrs(
-			flow.KeyVersion, tlswire.VersionName(hello.Version), flow.KeyCipher, tlswire.CipherName(hello.Cipher), flow.KeyALPN, hello.ALPN)})
+			flow.KeyVersion, tlswire.VersionName(hello.Version), flow.KeyCipher, tlswire.CipherName(hello.Cipher), flow.KeyALPN, hello.ALPN,
+			flow.KeyTickets, hello.SessionFingerprint(), flow.KeyRenegInfo, renegotiationInfo(hello), flow.KeyDowngrade, yes(hello.Downgrade))})
+	case tlswire.TypeNewSessionTicket: // of TLS 1.2 and below; later ones are encrypted
+		if ticket := tlswire.NewTicket(body, false); ticket != "" {
+			w.add(flow.Event{Kind: flow.SessionTicket, From: from, Attrs: flow.Attrs(flow.KeyTickets, ticket)})
+		}
 	}
 }
 
@@ -127,7 +132,25 @@ func clientHello(h *tlswire.ClientHello) flow.Event {
 		flow.KeyALPN, strings.Join(h.ALPN, ","),
 		flow.KeyVersions, strings.Join(h.VersionNames(), ","),
 		flow.KeyHelloBytes, strconv.Itoa(h.Length),
-		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String())}
+		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String(),
+		flow.KeyTickets, strings.Join(h.Tickets, ","),
+		flow.KeyShares, strings.Join(h.ShareNames(), ","),
+		flow.KeyEarlyData, yes(h.EarlyData))}
+}
+
+// renegotiationInfo is a fact of TLS 1.2 and below.
+func renegotiationInfo(h *tlswire.ServerHello) string {
+	if h.Version >= 0x0304 {
+		return ""
+	}
+	return flow.SeenIf(h.RenegotiationInfo).String()
+}
+
+func yes(b bool) string {
+	if b {
+		return flow.Yes.String()
+	}
+	return ""
 }
 
 // renegotiation follows the records after the first handshake, whose content

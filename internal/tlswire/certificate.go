@@ -35,6 +35,7 @@ type CertificateRequest struct {
 	Types               []uint8  // ClientCertificateType: 1 rsa_sign, 64 ecdsa_sign
 	SignatureAlgorithms []uint16 // nil before TLS 1.2
 	Authorities         []string // names of acceptable issuers as RFC 2253 writes them; none: any
+	AuthoritiesLength   int      // bytes of that list
 }
 
 // ParseCertificateRequest12 reads the body of a CertificateRequest message up
@@ -58,6 +59,7 @@ func parseCertificateRequest(body []byte, withAlgorithms bool) (*CertificateRequ
 		r.fail(v)
 	}
 	list := r.vector(2)
+	q.AuthoritiesLength = len(list.b)
 	for len(list.b) > 0 {
 		if der := list.bytes(2); !list.short {
 			q.Authorities = append(q.Authorities, distinguishedName(der))

@@ -35,6 +35,7 @@ func parseCertificateRequest13(body []byte) *CertificateRequest {
 		case extSignatureAlgorithms:
 			q.SignatureAlgorithms = inner.u16s()
 		case extCertificateAuthorities:
+			q.AuthoritiesLength = len(inner.b)
 			for len(inner.b) > 0 {
 				if der := inner.bytes(2); !inner.short {
 					q.Authorities = append(q.Authorities, distinguishedName(der))

@@ -23,6 +23,7 @@ type ClientHello struct {
 	PointFormats        []uint8
 	SignatureAlgorithms []uint16
 	SessionTicket       Ticket
+	Tickets             []string // fingerprints of what it would resume with, see Fingerprint
 
 	PostHandshakeAuth    bool // post_handshake_auth: answers a CertificateRequest after a TLS 1.3 handshake
 	EarlyData            bool
@@ -85,6 +86,9 @@ func ParseClientHello(body []byte) (*ClientHello, error) {
 	}
 	var err error
 	h.Extensions, err = r.extensions("ClientHello", h.extension)
+	if len(h.Tickets) == 0 && len(h.SessionID) > 0 && h.Versions[0] < 0x0304 {
+		h.Tickets = []string{Fingerprint(h.SessionID)} // of TLS 1.3 it would be a random number
+	}
 	return h, err
 }
 
@@ -113,6 +117,12 @@ func (h *ClientHello) extension(id uint16, r *reader) {
 		h.PointFormats = bytes.Clone(r.bytes(1))
 	case extSessionTicket:
 		h.SessionTicket = Ticket{Offered: true, Length: len(r.b)}
+		if len(r.b) > 0 {
+			h.Tickets = append(h.Tickets, Fingerprint(r.b))
+		}
+	case extPreSharedKey:
+		h.PSK = true
+		h.Tickets = append(h.Tickets, r.identities()...)
 	default:
 		h.flag(id)
 	}
@@ -125,8 +135,6 @@ func (h *ClientHello) flag(id uint16) {
 		h.PostHandshakeAuth = true
 	case extEarlyData:
 		h.EarlyData = true
-	case extPreSharedKey:
-		h.PSK = true
 	case extRenegotiationInfo:
 		h.RenegotiationInfo = true
 	case extExtendedMasterSecret:

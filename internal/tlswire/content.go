@@ -107,7 +107,7 @@ func (s *Session) message(dir int, typ uint8, body []byte, emit func(*Message)) 
 	case TypeCertificateRequest:
 		kind, m.Request = CertificateRequestMsg, s.certificateRequest(body)
 	case TypeNewSessionTicket:
-		kind = NewTicketMsg
+		kind, m.Ticket = NewTicketMsg, NewTicket(body, s.tls13)
 		s.newTicket(body)
 	case typeKeyUpdate:
 		kind = KeyUpdateMsg

@@ -264,3 +264,26 @@ func FuzzServerHello(f *testing.F) {
 		}
 	})
 }
+
+func TestTickets(t *testing.T) {
+	psk := ext(41, slices.Concat(vec(2, slices.Concat(vec(2, 't', '1'), []byte{0, 0, 0, 1}, vec(2, 't', '2'), []byte{0, 0, 0, 2})...), vec(2, vec(1, 0)...))...)
+	hello := func(id []byte, extensions ...[]byte) *tlswire.ClientHello {
+		body := slices.Concat([]byte{3, 3}, make([]byte, 32), vec(1, id...), vec(2, 0x13, 1), vec(1, 0), vec(2, slices.Concat(extensions...)...))
+		h, err := tlswire.ParseClientHello(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	one, two := tlswire.Fingerprint([]byte("t1")), tlswire.Fingerprint([]byte("t2"))
+	equal(t, hello([]byte("t9"), ext(43, vec(1, 3, 4)...), psk).Tickets, []string{one, two})
+	equal(t, hello(nil, ext(35, 't', '1')).Tickets, []string{one})
+	equal(t, hello([]byte("t2")).Tickets, []string{two})
+	equal(t, hello([]byte("t2"), ext(43, vec(1, 3, 4)...)).Tickets, nil)
+	if got := tlswire.NewTicket(slices.Concat(make([]byte, 4), vec(2, 't', '1')), false); got != one {
+		t.Errorf("ticket of TLS 1.2: %q, want %q", got, one)
+	}
+	if got := tlswire.NewTicket(slices.Concat(make([]byte, 8), vec(1, 0), vec(2, 't', '2'), vec(2)), true); got != two {
+		t.Errorf("ticket of TLS 1.3: %q, want %q", got, two)
+	}
+}

@@ -13,7 +13,7 @@ const (
 	CertificateRequestMsg              // Request
 	HelloRequestMsg                    // Sealed: known by the record's type and place alone
 	FinishedMsg                        // of Dir
-	NewTicketMsg                       //
+	NewTicketMsg                       // Ticket
 	KeyUpdateMsg                       //
 	EncryptedExtensionsMsg             // ALPN, EarlyDataAccepted
 	AlertMsg                           // Level, Code; neither where Sealed
@@ -44,8 +44,9 @@ type Message struct {
 
 	Version, Cipher   uint16
 	ALPN              string
-	Resumed           int8 // -1 unknown, 0 no, 1 yes
-	Renegotiation     bool // not the connection's first handshake
+	Resumed           int8   // -1 unknown, 0 no, 1 yes
+	Ticket            string // fingerprint
+	Renegotiation     bool   // not the connection's first handshake
 	EarlyDataAccepted bool
 }
 

@@ -21,6 +21,7 @@ type ServerHello struct {
 	SessionTicket        bool // a new ticket will come
 	RenegotiationInfo    bool
 	ExtendedMasterSecret bool
+	Downgrade            bool // the random ends as RFC 8446, section 4.1.3, has it: a higher version was possible
 
 	Length int // bytes of the message with its header of four
 }
@@ -37,6 +38,7 @@ func ParseServerHello(body []byte) (*ServerHello, error) {
 	h := &ServerHello{Length: 4 + len(body)}
 	h.Version = r.u16()
 	copy(h.Random[:], r.take(len(h.Random)))
+	h.Downgrade = string(h.Random[24:31]) == "DOWNGRD"
 	h.SessionID = bytes.Clone(r.bytes(1))
 	h.Cipher = r.u16()
 	r.u8() // compression method
