@@ -45,7 +45,7 @@ func TestClientFaults(t *testing.T) {
 		{"two hosts", "GET /app/ HTTP/1.1\r\n" + host + host + "\r\n", "400", "", []string{"request-malformed"}},
 		{"control byte in target", "GET /app/\x01 HTTP/1.1\r\n" + host + "\r\n", "400", "", []string{"request-malformed"}},
 		{"not HTTP", "EHLO app.test\r\n\r\n", "400", "", []string{"request-malformed"}},
-		{"host of another site", "GET /app/ HTTP/1.1\r\nHost: other.test\r\n\r\n", "421", "other.test", nil},
+		{"host of another site", "GET /app/ HTTP/1.1\r\nHost: other.test\r\n\r\n", "421", "other.test", []string{"sni-host-mismatch"}},
 		{"no route", "GET /elsewhere HTTP/1.1\r\n" + host + "\r\n", "404", "/elsewhere", nil},
 		{"no file", "GET /files/none.txt HTTP/1.1\r\n" + host + "\r\n", "404", "/files/none.txt", nil},
 		{"no way out of the folder", "GET /files/%2e%2e/fanlight.yaml HTTP/1.1\r\n" + host + "\r\n", "404", "", nil},

@@ -215,22 +215,34 @@ func asked(x *flow.Exchange) string {
 // report names everybody concerned, shows what the client got, and reports.
 // Where the client was served all the same, an error is only a warning.
 func report(p *explain.Pass, f explain.Finding, c *flow.Conn, x *flow.Exchange) {
-	p.Blame(&f, c, x)
+	fx := blame(p, &f, c, x)
+	if fx != nil && fx.Incident == "" && fx.Status > 0 && fx.Status < 500 && fx.Outcome == flow.Complete {
+		p.ReportAs(explain.Warning, f)
+		return
+	}
+	p.Report(f)
+}
+
+// reportRefusal is report where the answer itself is the refusal.
+func reportRefusal(p *explain.Pass, f explain.Finding, c *flow.Conn, x *flow.Exchange) {
+	blame(p, &f, c, x)
+	p.Report(f)
+}
+
+// blame names everybody concerned in f, shows what the client got, and gives
+// the exchange of that client, nil if there is none.
+func blame(p *explain.Pass, f *explain.Finding, c *flow.Conn, x *flow.Exchange) *flow.Exchange {
+	p.Blame(f, c, x)
 	front, fx := p.Front(c, x)
 	if fx == nil {
-		p.Report(f)
-		return
+		return nil
 	}
 	if i := findOf(front, fx, flow.Incident); i >= 0 {
 		f.Evidence = append(f.Evidence, explain.At(front, i, clientGot(fx)))
 	} else if i := findOf(front, fx, flow.Response); i >= 0 {
 		f.Evidence = append(f.Evidence, explain.At(front, i, clientGot(fx)))
 	}
-	if fx.Incident == "" && fx.Status > 0 && fx.Status < 500 && fx.Outcome == flow.Complete {
-		p.ReportAs(explain.Warning, f)
-		return
-	}
-	p.Report(f)
+	return fx
 }
 
 func clientGot(x *flow.Exchange) string {

@@ -1,0 +1,87 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"fanlight/internal/explain"
+	"fanlight/internal/flow"
+)
+
+var tlsIntercepted = explain.Rule{
+	ID:       "tls-intercepted",
+	Title:    "Somebody in between opens the TLS connection",
+	Severity: explain.Error,
+	Doc: explain.Page{
+		Means: "The certificate was not made by the server's authority but by a program on the way that reads the traffic: a virus scanner, a company's inspecting proxy, a debugging proxy. This client does not trust that program's authority.",
+		Looks: "The right name, and an issuer that is a product: Fortinet, Zscaler, Kaspersky, mitmproxy, Fiddler. Firefox MOZILLA_PKIX_ERROR_MITM_DETECTED, Chrome ERR_CERT_AUTHORITY_INVALID, curl 60 `self-signed certificate in certificate chain`.",
+		Why:   "Inspection is switched on and its authority is not installed in this client's own store (Java, Python, Node.js, Firefox, containers have one), or the client accepts only one certain certificate.",
+		Fixes: []explain.Fix{
+			fix(explain.Client, "", "If the inspection is meant, install its authority where this program looks:", "NODE_EXTRA_CA_CERTS=proxy-ca.pem node app.js", "keytool -importcert -cacerts -alias proxy -file proxy-ca.pem", "REQUESTS_CA_BUNDLE=proxy-ca.pem python app.py"),
+			fix(explain.Network, "", "Take names that pin their certificate, ask for client certificates or bind sign-ins to the connection out of the inspection."),
+			fix(explain.Gateway, "Fanlight", "If an origin connection is inspected, give the route the inspecting authority, or have the origin's address exempted:", "tls: {ca: proxy-ca.pem}"),
+		},
+		Confirm: "Compare the issuer with what another network sees: `openssl s_client -connect NAME:443 -servername NAME | openssl x509 -noout -issuer`.",
+		LookAlikes: []explain.Alike{
+			{ID: "private-ca-not-trusted-here", Difference: "the server itself uses a private authority: every client sees the same issuer"},
+			{ID: "certificate-name-mismatch", Difference: "the name is wrong as well"},
+		},
+		References: []string{"Chromium net_error_list.h (CERT errors)", "the issuer names are those that the products put into their certificates by default"},
+	},
+	Hides: []string{"private-ca-not-trusted-here", "origin-handshake-failed"},
+	Check: checkIntercepted,
+}
+
+// inspectors are words by which the authorities of inspecting products name
+// themselves.
+func inspectors() []string {
+	return []string{"Fortinet", "FortiGate", "Zscaler", "Netskope", "Blue Coat", "Bluecoat", "Palo Alto Networks", "Sophos", "Cisco Umbrella",
+		"McAfee Web Gateway", "Forcepoint", "Kaspersky", "ESET SSL Filter", "avast! Web/Mail Shield", "Avast Web/Mail Shield",
+		"AVG Web/Mail Shield", "Bitdefender Personal CA", "mitmproxy", "DO_NOT_TRUST_FiddlerRoot", "Charles Proxy", "PortSwigger"}
+}
+
+// caOf names the inspecting product that an issuer is, empty if none.
+func caOf(issuer string) string {
+	for _, name := range inspectors() {
+		if strings.Contains(issuer, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+func checkIntercepted(p *explain.Pass) {
+	for _, r := range rejectedCertificates(p, []string{flow.FaultUnknownIssuer}, []string{"unknown_ca", "bad_certificate", "certificate_unknown"}) {
+		issuer := r.fact(flow.KeyIssuer)
+		product := caOf(issuer)
+		if product == "" || r.conn.Self == flow.Server {
+			continue // the door's own certificate is no surprise
+		}
+		f := explain.Finding{
+			Confidence: explain.Likely,
+			Cause:      fmt.Sprintf("%s was shown a certificate for %s that was issued by %s, and did not accept it.", caller(r.conn), named(r.conn, nil), issuer),
+			Evidence:   append(r.evidence(r.words()), explain.About(r.conn, "the authority of "+product+" is named like that")),
+			Missing:    []string{"the certificate as the server itself sends it"},
+		}
+		if other := otherIssuer(p, r.conn, issuer); other != nil {
+			f.Evidence = append(f.Evidence, explain.At(other, shown(other),
+				"elsewhere the same name has a certificate of "+fact(other, flow.Server, flow.Certificate, flow.KeyIssuer)))
+			f.Missing = nil
+		}
+		report(p, f, r.conn, nil)
+	}
+}
+
+// otherIssuer is a connection for the same name whose certificate has an issuer
+// that is no such product, or nil.
+func otherIssuer(p *explain.Pass, c *flow.Conn, issuer string) *flow.Conn {
+	for _, other := range p.Trace.Conns {
+		if other == c || other.TLS == nil || c.TLS.SNI == "" || other.TLS.SNI != c.TLS.SNI {
+			continue
+		}
+		if seen := fact(other, flow.Server, flow.Certificate, flow.KeyIssuer); seen != "" && seen != issuer && caOf(seen) == "" {
+			return other
+		}
+	}
+	return nil
+}
