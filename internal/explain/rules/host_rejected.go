@@ -15,7 +15,7 @@ var hostRejected = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The name in the Host field is none that the server knows, so it refuses before the application sees the request. Behind a gateway the name is often not the one the user typed.",
-		Looks: "400, 403 or 404 at once, for every path; the same request with another Host is answered. HTTP.sys answers `Bad Request - Invalid Hostname` (Server: Microsoft-HTTPAPI/2.0) and HTTPERR shows `Hostname`; Django logs `DisallowedHost`; Vite says `This host is not allowed`.",
+		Looks: "400, 403 or 404 at once, for every path; the same request with another Host is answered. HTTP.sys and ASP.NET Core answer with a page of 334 bytes, `Bad Request - Invalid Hostname`, and HTTPERR shows `Hostname`; Django logs `DisallowedHost`; Vite says `This host is not allowed`.",
 		Why:   "The gateway sends the origin's name or address in place of the client's (nginx does by default), or the client's where the origin wants its own; a binding or list of allowed hosts without that name.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Fanlight", "Say which Host the origin gets: the client's, its own, or a name:", "host: keep", "host: origin", "host: app.internal"),
@@ -24,6 +24,7 @@ var hostRejected = explain.Rule{
 			fix(explain.Gateway, "IIS ARR", "Pass the client's on:", `%windir%\system32\inetsrv\appcmd set config -section:system.webServer/proxy /preserveHostHeader:"True" /commit:apphost`),
 			fix(explain.Gateway, "HAProxy", "It passes the client's on; to send a name of the origin's:", "http-request set-header Host app.internal"),
 			fix(explain.Origin, "IIS", "Add a binding for that name:", `%windir%\system32\inetsrv\appcmd set site "SITE" /+bindings.[protocol='http',bindingInformation='*:80:shop.test']`),
+			fix(explain.Origin, "ASP.NET Core", "Allow the name, in appsettings.json:", `"AllowedHosts": "shop.test;localhost"`),
 			fix(explain.Origin, "Django", "Allow the name:", `ALLOWED_HOSTS = ["shop.test"]`),
 			fix(explain.Origin, "Vite", "Allow the name:", `server: { allowedHosts: ["shop.test"] }`),
 		},
@@ -33,7 +34,7 @@ var hostRejected = explain.Rule{
 			{ID: "stopped-site-still-handshakes", Difference: "404 or 503 of a name that is right, but whose site is off"},
 			{ID: "a 404 of the application", Difference: "only some paths"},
 		},
-		References: []string{"RFC 9112 section 3.2 (Host)", "Microsoft Learn: error logging in the HTTP Server API (Hostname)", "Django: ALLOWED_HOSTS"},
+		References: []string{"RFC 9112 section 3.2 (Host)", "Microsoft Learn: error logging in the HTTP Server API (Hostname)", "dotnet/aspnetcore: HostFilteringMiddleware", "Django: ALLOWED_HOSTS"},
 	},
 	Hides: []string{"request-malformed"},
 	Check: checkHostRejected,
@@ -59,7 +60,7 @@ func checkHostRejected(p *explain.Pass) {
 			if x.Incident != "" || answeredBehind(p, x) {
 				continue
 			}
-			if httpSysHostname(x) {
+			if invalidHostname(x) {
 				reportHostRejected(p, turn{c, x}, turn{}, explain.Likely)
 				continue
 			}
@@ -71,10 +72,11 @@ func checkHostRejected(p *explain.Pass) {
 	}
 }
 
-// httpSysHostname tells the answer of HTTP.sys to a host it has no binding for,
-// by its length.
-func httpSysHostname(x *flow.Exchange) bool {
-	return x.Status == 400 && strings.HasPrefix(header(x.ResponseHeader, "Server"), "Microsoft-HTTPAPI") && header(x.ResponseHeader, "Content-Length") == "334"
+// invalidHostname tells the page `Invalid Hostname` by its length: that of
+// HTTP.sys, which ASP.NET Core's host filtering copies to the byte.
+func invalidHostname(x *flow.Exchange) bool {
+	who := header(x.ResponseHeader, "Server")
+	return x.Status == 400 && (strings.HasPrefix(who, "Microsoft-HTTPAPI") || who == "Kestrel") && header(x.ResponseHeader, "Content-Length") == "334"
 }
 
 // refusesHost tells that x was refused and asked for a Host that is not the
@@ -103,7 +105,7 @@ func reportHostRejected(p *explain.Pass, t, other turn, sure explain.Confidence)
 			server(t.c), asked(t.x), t.x.Status, t.x.Host, other.x.Status, other.x.Host)
 		f.Evidence = append(f.Evidence, responseEvidence(other.c, other.x)...)
 	} else {
-		f.Evidence = append(f.Evidence, explain.Fact("334 bytes by Microsoft-HTTPAPI is the length of its page `Invalid Hostname`"))
+		f.Evidence = append(f.Evidence, explain.Fact("334 bytes is the length of the page `Bad Request - Invalid Hostname` of HTTP.sys and of ASP.NET Core's host filtering"))
 	}
 	if front, fx := p.Front(t.c, t.x); fx != nil && !strings.EqualFold(fx.Host, t.x.Host) {
 		f.Evidence = append(f.Evidence, explain.At(front, findOf(front, fx, flow.Request), fmt.Sprintf("the client had asked for %q", fx.Host)))
