@@ -37,12 +37,7 @@ healthy and must have no finding of severity warning or error).`,
   fanlight explain --log /var/log/haproxy.log
   fanlight explain --log error.log bad.pcapng --keys sslkeys.log
   fanlight explain --score testdata/captures`,
-		Args: func(c *cobra.Command, args []string) error {
-			if logs.asked() {
-				return nil
-			}
-			return cobra.MaximumNArgs(1)(c, args)
-		},
+		Args:              logs.check,
 		ValidArgsFunction: cobra.FixedCompletions(ruleIDs(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {

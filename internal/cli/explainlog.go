@@ -42,6 +42,19 @@ func (f *logFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.keys.PasswordFile, "pfx-password-file", "", "file with the password of the PFX files")
 }
 
+// check refuses captures and flags that only --log gives a meaning.
+func (f *logFlags) check(c *cobra.Command, args []string) error {
+	if f.asked() {
+		return nil
+	}
+	for _, name := range []string{"format", "log-format", "zone", "all", "keys", "rsa-key", "pfx", "pfx-password-file"} {
+		if c.Flags().Changed(name) {
+			return fmt.Errorf("--%s: name the log with --log FILE", name)
+		}
+	}
+	return cobra.MaximumNArgs(1)(c, args)
+}
+
 // asked tells that explain is to read a log.
 func (f *logFlags) asked() bool { return len(f.files) > 0 || f.format == "help" }
 

@@ -35,28 +35,49 @@ func (p access) parse(l *Line) bool {
 	return accessFacts(l, f)
 }
 
-// combined gives the fields under the names of nginx's variables. What follows
-// the combined form is taken as name=value, as people write it.
+// combined gives the fields under the names of nginx's variables. In front of
+// the address may stand the host, as Apache's vhost_combined writes it. What
+// follows the combined form is that of ingress-nginx, or taken as name=value,
+// as people write it.
 func combined(text string) map[string]string {
 	s := scan{rest: text}
-	f := map[string]string{}
-	f["remote_addr"] = s.word()
-	s.word()
-	f["remote_user"] = strings.TrimSuffix(s.upTo("["), " ")
-	f["time_local"] = s.upTo("]")
-	f["request"], f["status"] = s.quoted(), s.word()
-	if s.failed {
+	front := strings.Fields(s.upTo("["))
+	f := map[string]string{"time_local": s.upTo("]"), "request": s.quoted(), "status": s.word()}
+	if s.failed || len(front) < 3 || len(front) > 4 {
 		return nil
 	}
+	if len(front) == 4 {
+		f["host"] = front[0]
+	}
+	f["remote_addr"], f["remote_user"] = front[len(front)-3], front[len(front)-1]
 	s.word()
 	if strings.HasPrefix(strings.TrimLeft(s.rest, " "), `"`) {
 		s.quoted()
 		s.quoted()
 	}
+	if ingress(f, s) {
+		return f
+	}
 	for name, value := range pairs(s.rest) {
 		f[alias(name)] = value
 	}
 	return f
+}
+
+// ingress reads what ingress-nginx adds to the combined form: request length
+// and time, two names in brackets, then the upstream's address, length, time
+// and status (its documentation, "Log format").
+func ingress(f map[string]string, s scan) bool {
+	s.number()
+	time := s.word()
+	s.bracketed()
+	s.bracketed()
+	addr, _, took, status := s.list(), s.list(), s.list(), s.list()
+	if s.failed {
+		return false
+	}
+	f["request_time"], f["upstream_addr"], f["upstream_response_time"], f["upstream_status"] = time, addr, took, status
+	return true
 }
 
 // pairs reads name=value; a list of values ("a, b : c") belongs to the name

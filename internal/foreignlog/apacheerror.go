@@ -40,11 +40,11 @@ func apacheTime(stamp string, zone *time.Location) (time.Time, time.Duration, bo
 
 func apacheContext(l *Line, text string) {
 	if _, rest, found := strings.Cut(text, "[client "); found {
-		client, _, _ := strings.Cut(rest, "]")
+		client, _, _ := strings.Cut(rest, "] ")
 		l.Client = address(client)
 	}
 	if _, rest, found := strings.Cut(text, "[remote "); found {
-		remote, _, _ := strings.Cut(rest, "]")
+		remote, _, _ := strings.Cut(rest, "] ")
 		l.Upstream = address(remote)
 	}
 	for _, before := range []string{"attempt to connect to ", "from remote server ", "request body failed to "} {

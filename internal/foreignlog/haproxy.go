@@ -18,7 +18,7 @@ func (p haproxy) parse(l *Line) bool {
 	if !found {
 		return false
 	}
-	l.Client = address(before[strings.LastIndexByte(before, ' ')+1:])
+	l.Client = unbracketed(before[strings.LastIndexByte(before, ' ')+1:])
 	l.Time, l.Tick = at.UTC(), time.Millisecond
 	s := scan{rest: rest}
 	frontend := s.word()

@@ -30,6 +30,15 @@ func (s *scan) word() string {
 	return word
 }
 
+// list takes words of which all but the last end with a comma.
+func (s *scan) list() string {
+	list := s.word()
+	for strings.HasSuffix(list, ",") && !s.failed {
+		list += " " + s.word()
+	}
+	return list
+}
+
 // upTo takes what stands before mark, and mark.
 func (s *scan) upTo(mark string) string {
 	text, rest, found := strings.Cut(s.rest, mark)
@@ -92,6 +101,16 @@ func address(text string) netip.AddrPort {
 		return netip.AddrPortFrom(ip.Unmap(), 0)
 	}
 	return netip.AddrPort{}
+}
+
+// unbracketed reads an address behind whose last colon stands the port, also
+// one of IPv6 without brackets.
+func unbracketed(text string) netip.AddrPort {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return address(text)
+	}
+	return withPort(text[:i], text[i+1:])
 }
 
 // withPort joins an address and a port that stand apart.

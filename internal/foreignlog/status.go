@@ -19,7 +19,8 @@ func httpMeaning(kind string, status int) Meaning {
 // Statuses of RFC 9110, RFC 6585, and those nginx has for its own log (499 and
 // 494 to 497 in ngx_http_request.h; 444 of its directive return).
 var statuses = []entry{
-	{"400", Fault, "The request was refused as malformed.", "The error log of the same second says what was wrong with it.", possible("request-malformed")},
+	{"400", Fault, "The server refused the request itself. nginx logs 400 for a header that is too large, plain HTTP on a TLS port and a missing client certificate, too.",
+		"The error log of the same second says what was wrong (nginx: at level info).", possible("request-malformed", "request-header-too-large", "plaintext-to-tls-port", "client-certificate-not-sent")},
 	{"408", Fault, "The client did not send its request in time.", "A connection opened ahead of need looks the same and is harmless.", possible("slow-sender-cut")},
 	{"413", Fault, "The request's body is larger than allowed.", "Compare its size with the limit (nginx: client_max_body_size; Apache: LimitRequestBody).", nil},
 	{"414", Fault, "The request's target is longer than allowed.", "Look at the size limits of request lines.", proof("request-header-too-large")},

@@ -99,6 +99,27 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
+func TestAddresses(t *testing.T) {
+	tests := []struct{ line, client, host, upstream string }{
+		{haproxyLine, "127.0.0.1:1", "", ""},
+		{strings.Replace(haproxyLine, "127.0.0.1:1", "2001:db8::1:443", 1), "[2001:db8::1]:443", "", ""},
+		{strings.Replace(haproxyLine, "127.0.0.1:1", "::ffff:192.0.2.1:443", 1), "192.0.2.1:443", "", ""},
+		{"2026-11-21T10:00:00+01:00 lb haproxy[7]: " + haproxyLine, "127.0.0.1:1", "", ""},
+		{"[Sat Nov 21 10:00:00.000001 2026] [proxy:error] [pid 1] (111)x: [client [2001:db8::1]:1024] AH00957: http: attempt to connect to [2001:db8::2]:80 (shop.test:80) failed", "[2001:db8::1]:1024", "", "[2001:db8::2]:80"},
+		{`2026/11/21 10:00:00 [error] 1#1: *1 x, client: 2001:db8::1, server: shop.test, request: "GET / HTTP/1.1", upstream: "http://[2001:db8::2]:80/", host: "shop.test"`, "2001:db8::1", "shop.test", "[2001:db8::2]:80"},
+		{`2026/11/21 10:00:00 [error] 1#1: *1 x, client: unix:, server: shop.test, request: "GET / HTTP/1.1", upstream: "http://unix:/run/app.sock:/", host: "shop.test"`, "", "shop.test", ""},
+		{`shop.test:443 192.0.2.1 - ann [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 502 0 "-" "-"`, "192.0.2.1", "shop.test:443", ""},
+		{`192.0.2.1 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 502 0 "-" "curl" 300 0.004 [default-shop-80] [] 10.0.0.1:80, 10.0.0.2:80 0, 0 0.001, 0.003 502, 502 0af1`, "192.0.2.1", "", "10.0.0.2:80"},
+		{"2026-11-21 10:00:00 fe80::1%5 1 192.0.2.2 443 HTTP/1.1 GET / - 1 Timer_EntityBody -", "[fe80::1%5]:1", "", ""},
+	}
+	for _, tt := range tests {
+		_, lines := readAll(t, strings.NewReader(tt.line), Options{})
+		if l := lines[0]; Address(l.Client) != tt.client || l.Host != tt.host || Address(l.Upstream) != tt.upstream {
+			t.Errorf("%s\nclient %s, host %s, upstream %s", tt.line, Address(l.Client), l.Host, Address(l.Upstream))
+		}
+	}
+}
+
 func TestLayout(t *testing.T) {
 	const layout = `${remote_addr}:$remote_port [$time_iso8601] "$request" $status`
 	line := `192.0.2.1:1024 [2026-11-21T10:00:00+01:00] "GET /a HTTP/1.1" 504`
