@@ -1,0 +1,72 @@
+package archive
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"fanlight/internal/testnet"
+)
+
+// TestReadHAR: the parts of a browser's export, as a trace. What it cannot say
+// is not there.
+func TestReadHAR(t *testing.T) {
+	f, err := os.Open("testdata/shop.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tr, err := ReadHAR(f, "shop.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testnet.Golden(t, "testdata/shop.flow", tr.String())
+	for _, c := range tr.Conns {
+		if c.Close.Ended || c.TLS != nil || c.Client.IsValid() {
+			t.Errorf("%s: more is known than an archive says", c.ID)
+		}
+	}
+}
+
+func TestReadHARFaults(t *testing.T) {
+	entry := func(started, url string) string {
+		return `{"log":{"entries":[{"startedDateTime":"` + started + `","request":{"method":"GET","url":"` + url + `"},"response":{"status":200}}]}}`
+	}
+	for text, want := range map[string]string{
+		``:                              "read HAR: EOF",
+		`{"log":{"entries":[`:           "unexpected EOF",
+		`{"entries":[]}`:                "it has no log",
+		`{"log":{"entries":7}}`:         "cannot unmarshal",
+		entry("noon", "https://a.test"): `entry 1: read startedDateTime "noon"`,
+		entry("2026-11-21T10:00:00Z", "https://user:secret@[/"): "entry 1: read url",
+	} {
+		_, err := ReadHAR(strings.NewReader(text), "x.har")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got error %v, want %q", text, err, want)
+		}
+	}
+	if _, err := ReadHAR(strings.NewReader(entry("2026-11-21T10:00:00Z", "https://a.test")), "x.har"); err != nil {
+		t.Errorf("a whole one: %v", err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for in, want := range map[string]string{"HTTP/1.1": "1.1", "http/2.0": "2", "h2": "2", "h3": "3", "HTTP/3": "3", "unknown": "", "": ""} {
+		if got := version(in); got != want {
+			t.Errorf("%s: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzReadHAR(f *testing.F) {
+	raw, err := os.ReadFile("testdata/shop.har")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(raw))
+	f.Fuzz(func(t *testing.T, text string) {
+		if tr, err := ReadHAR(strings.NewReader(text), "x.har"); err == nil {
+			_ = tr.String()
+		}
+	})
+}
