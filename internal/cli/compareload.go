@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 
+	"fanlight/internal/archive"
 	"fanlight/internal/dissect"
 	"fanlight/internal/flow"
 )
@@ -68,10 +69,13 @@ func isText(head []byte) bool {
 
 func parseText(name string, raw []byte) (t *flow.Trace, err error) {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
-	if !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
-		t, err = flow.Parse(string(raw))
-	} else {
+	switch {
+	case regexp.MustCompile(`^\s*\{\s*"log"\s*:`).Match(raw):
+		t, err = archive.ReadHAR(bytes.NewReader(raw), name)
+	case bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")):
 		t, err = flow.ReadRecords(bytes.NewReader(raw))
+	default:
+		t, err = flow.Parse(string(raw))
 	}
 	if err != nil {
 		err = failWith(exitDamaged, fmt.Errorf("read %s: %w", name, err))

@@ -32,7 +32,7 @@ func (u *unit) readRequest(n, at int) {
 		}
 		u.add(aspect{"request-body", "request body", requesting, plain}, body, done)
 	}
-	if x.Stream != 0 || u.position == carriesToken || u.position == opening {
+	if u.multiplexed() || u.position == carriesToken || u.position == opening {
 		return
 	}
 	reused := x.Reused
@@ -47,6 +47,9 @@ func (u *unit) readRequest(n, at int) {
 	}
 }
 
+// multiplexed tells that exchanges share the connection at one time.
+func (u *unit) multiplexed() bool { return u.x.Stream != 0 || u.x.HTTP == "2" || u.x.HTTP == "3" }
+
 func idle() aspect {
 	return aspect{"idle", "time the connection was idle before the request", requesting, timing}
 }
@@ -58,7 +61,7 @@ func (u *unit) readBetween(request int) {
 	found := map[flow.Kind]int{}
 	for i := max(request, 0); i < len(c.Events); i++ {
 		e := &c.Events[i]
-		if e.Kind == flow.ExchangeDone && e.Exchange == u.x.ID || e.Kind == flow.Request && e.Exchange != u.x.ID && u.x.Stream == 0 {
+		if e.Kind == flow.ExchangeDone && e.Exchange == u.x.ID || e.Kind == flow.Request && e.Exchange != u.x.ID && !u.multiplexed() {
 			end = i
 			break
 		}
@@ -126,7 +129,7 @@ func wait() aspect {
 // readAfter reads what became of the connection right after the response.
 func (u *unit) readAfter(n int) {
 	c, x := u.conn, u.x
-	if x.Stream != 0 || x.Status == 0 || x.Tunnel != "" {
+	if u.multiplexed() || x.Status == 0 || x.Tunnel != "" {
 		return
 	}
 	after := aspect{"after", "connection after the response", closingDown, outcome}
