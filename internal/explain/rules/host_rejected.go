@@ -65,7 +65,7 @@ func checkHostRejected(p *explain.Pass) {
 				continue
 			}
 			other, found := fine[answerKey{c.Server, x.Method, x.Target}]
-			if found && !strings.EqualFold(other.x.Host, x.Host) && refusesHost(p, c, x) {
+			if found && !strings.EqualFold(other.x.Host, x.Host) && refusedForHost(p, c, x) {
 				reportHostRejected(p, turn{c, x}, other, explain.Likely)
 			}
 		}
@@ -79,9 +79,9 @@ func invalidHostname(x *flow.Exchange) bool {
 	return x.Status == 400 && (strings.HasPrefix(who, "Microsoft-HTTPAPI") || who == "Kestrel") && header(x.ResponseHeader, "Content-Length") == "334"
 }
 
-// refusesHost tells that x was refused and asked for a Host that is not the
+// refusedForHost tells that x was refused and asked for a Host that is not the
 // client's, or that is no public name.
-func refusesHost(p *explain.Pass, c *flow.Conn, x *flow.Exchange) bool {
+func refusedForHost(p *explain.Pass, c *flow.Conn, x *flow.Exchange) bool {
 	if x.Status != 400 && x.Status != 403 && x.Status != 404 {
 		return false
 	}
