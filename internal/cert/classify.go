@@ -209,6 +209,8 @@ func looksLike(header [5]byte) string {
 		return "an HTTP request in clear"
 	case strings.HasPrefix(text, "SSH-"):
 		return "an SSH greeting"
+	case text == "PROXY", text == "\r\n\r\n\x00":
+		return "a PROXY protocol header"
 	default:
 		return fmt.Sprintf("%q", text)
 	}

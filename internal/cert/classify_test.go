@@ -160,6 +160,8 @@ func TestClassifyErrors(t *testing.T) {
 		{context.DeadlineExceeded, flow.FaultTimeout, "not finished in time"},
 		{tls.RecordHeaderError{RecordHeader: [5]byte([]byte("HTTP/"))}, flow.FaultNotTLS, "an HTTP response in clear"},
 		{tls.RecordHeaderError{RecordHeader: [5]byte([]byte("GET /"))}, flow.FaultNotTLS, "an HTTP request in clear"},
+		{tls.RecordHeaderError{RecordHeader: [5]byte([]byte("PROXY"))}, flow.FaultNotTLS, "a PROXY protocol header"},
+		{tls.RecordHeaderError{RecordHeader: [5]byte([]byte("\r\n\r\n\x00"))}, flow.FaultNotTLS, "a PROXY protocol header"},
 		{tls.RecordHeaderError{RecordHeader: [5]byte{0, 1, 2, 3, 4}}, flow.FaultNotTLS, `it sent "\x00\x01\x02\x03\x04"`},
 		{&net.OpError{Op: "local error", Err: tls.AlertError(100)}, flow.FaultNoRenegotiation, "no_renegotiation (100)"},
 		{&net.OpError{Op: "remote error", Err: tls.AlertError(71)}, flow.FaultCipher, "insufficient_security (71)"},

@@ -76,7 +76,7 @@ func (w *worker) open(key flowKey, flipped bool, client, server netip.AddrPort, 
 	c.tcp.Budget = w.a.budget
 	c.opening = &flow.Opening{Source: w.source, Client: client, Server: server}
 	c.rec = &flow.Conn{}
-	c.top = &detect{choose: c.protocol}
+	c.top = &detect{choose: c.protocol, rec: c}
 	c.emit(m, flow.Event{Kind: flow.Open, Open: c.opening})
 	return c
 }
@@ -147,7 +147,7 @@ func (c *conn) tunnel(protocol string) speaker {
 	case "tls:http/1.1", "tls:http/1.0":
 		return newHTTP1(c, &c.w.http)
 	}
-	return &detect{choose: c.protocol}
+	return &detect{choose: c.protocol, rec: c}
 }
 
 func (c *conn) hashing() bool { return c.w.a.opts.Hash }

@@ -11,6 +11,7 @@ import (
 // detect finds out by its first bytes which protocol this is.
 type detect struct {
 	choose func(name string) speaker // nil: it is too early to tell
+	rec    recorder
 	missed bool                      // the beginning was not seen: a message may begin with any piece
 	pieces []heldPiece               // before the decision
 	inner  speaker
@@ -41,7 +42,11 @@ func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
 			d.pieces = append(d.pieces, heldPiece{dir, bytes.Clone(p), m})
 			return
 		}
-		if p = proxyHeader(dir, p); len(p) == 0 {
+		header, rest := proxyHeader(dir, p)
+		if header != "" {
+			d.rec.emit(m, flow.Event{Kind: flow.ProxyHeader, From: side(dir), Text: header})
+		}
+		if p = rest; len(p) == 0 {
 			return
 		}
 		d.decide(protocolOf(dir, p))
@@ -124,23 +129,23 @@ func looksLikeMethod(p []byte) bool {
 }
 
 // proxyHeader takes off what a load balancer puts in front of a connection
-// (the PROXY protocol, versions 1 and 2). One that is cut into pieces is not
-// recognised.
-func proxyHeader(dir int, p []byte) []byte {
+// (the PROXY protocol, versions 1 and 2) and tells which it is; empty if there
+// is none. One that is cut into pieces is not recognised.
+func proxyHeader(dir int, p []byte) (version string, rest []byte) {
 	if dir != fromClient {
-		return p
+		return "", p
 	}
 	if bytes.HasPrefix(p, []byte("PROXY ")) {
 		if _, rest, found := bytes.Cut(p, []byte("\r\n")); found {
-			return rest
+			return "v1", rest
 		}
 	}
 	if strings.HasPrefix(string(p[:min(len(p), 12)]), "\r\n\r\n\x00\r\nQUIT\n") && len(p) >= 16 {
 		if n := 16 + int(p[14])<<8 + int(p[15]); n <= len(p) {
-			return p[n:]
+			return "v2", p[n:]
 		}
 	}
-	return p
+	return "", p
 }
 
 // opaque is a protocol that is not read.

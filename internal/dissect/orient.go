@@ -80,7 +80,7 @@ func (c *conn) turn() {
 	for i := range c.rec.Events {
 		c.rec.Events[i].From = c.rec.Events[i].From.Other()
 	}
-	d := &detect{choose: c.protocol}
+	d := &detect{choose: c.protocol, rec: c}
 	if old := c.top.(*detect); old.inner == nil {
 		d.pieces = old.pieces
 	}

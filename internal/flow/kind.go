@@ -35,6 +35,10 @@ const (
 	InvalidRST     // a reset passed that its receiver ignores, because it is outside of the window
 	CaptureFlaw    // the capture shows this connection otherwise than it was; Text: a Flaw constant; From: the side it shows, of one-sided; Attrs: packets, how many
 
+	// ProxyHeader: a PROXY protocol header stands in front of what From sends;
+	// Text: v1 or v2.
+	ProxyHeader
+
 	// TLS. Attrs carry the facts, see the Key constants.
 
 	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets, key_shares, early_data
@@ -89,7 +93,7 @@ var kindNames = [...]string{
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
 	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
 	AckedUnseen: "acked-unseen", Stray: "stray", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
-	HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
+	ProxyHeader: "proxy-header", HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
 	ClientHello: "client-hello", ServerHello: "server-hello",

@@ -171,6 +171,8 @@ func name(e *flow.Event) string {
 		return "HelloRetryRequest"
 	case flow.KeyUpdate:
 		return "KeyUpdate"
+	case flow.ProxyHeader:
+		return "PROXY header"
 	case flow.GoAway:
 		return "GOAWAY"
 	case flow.StreamReset:

@@ -1,0 +1,26 @@
+package dissect
+
+import "testing"
+
+func TestProxyHeader(t *testing.T) {
+	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + "\x0a\x00\x00\x01\x0a\x00\x00\x05\x9c\x41\x01\xbb"
+	for name, test := range map[string]struct {
+		dir           int
+		in            string
+		version, rest string
+	}{
+		"version 1":                {fromClient, "PROXY TCP4 10.0.0.1 10.0.0.5 40001 443\r\n\x16\x03\x01", "v1", "\x16\x03\x01"},
+		"version 1 alone":          {fromClient, "PROXY UNKNOWN\r\n", "v1", ""},
+		"version 2":                {fromClient, v2 + "GET / HTTP/1.1", "v2", "GET / HTTP/1.1"},
+		"version 2, cut":           {fromClient, v2[:20], "", v2[:20]},
+		"version 1, no end":        {fromClient, "PROXY TCP4 10.0.0.1", "", "PROXY TCP4 10.0.0.1"},
+		"from the server":          {fromServer, "PROXY UNKNOWN\r\n", "", "PROXY UNKNOWN\r\n"},
+		"a method of that name":    {fromClient, "PROXYFIND / HTTP/1.1\r\n", "", "PROXYFIND / HTTP/1.1\r\n"},
+		"an empty line in advance": {fromClient, "\r\n\r\nGET / HTTP/1.1\r\n", "", "\r\n\r\nGET / HTTP/1.1\r\n"},
+	} {
+		version, rest := proxyHeader(test.dir, []byte(test.in))
+		if version != test.version || string(rest) != test.rest {
+			t.Errorf("%s: got %q and %q, want %q and %q", name, version, rest, test.version, test.rest)
+		}
+	}
+}
