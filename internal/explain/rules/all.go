@@ -102,6 +102,8 @@ func All() []explain.Rule {
 		loopbackCheck401,
 		channelBindingMismatch,
 
+		proxyLoop,
+		proxyProtocolMismatch,
 		gatewayTimeout,
 		slowOrigin,
 		receiverStalls,
