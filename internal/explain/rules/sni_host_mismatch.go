@@ -41,7 +41,7 @@ func checkSNIHost(p *explain.Pass) {
 		}
 		for i, x := range c.Exchanges {
 			coalesced := x.HTTP == "2" && (i > 0 || c.Forgotten > 0)
-			if host := hostOf(x.Host); host == "" || strings.EqualFold(host, c.TLS.SNI) || coalesced || !refusesHost(x) {
+			if host := hostOf(x.Host); host == "" || strings.EqualFold(host, c.TLS.SNI) || coalesced || !refusesName(x) {
 				continue
 			}
 			reportMismatch(p, c, x)
@@ -49,9 +49,9 @@ func checkSNIHost(p *explain.Pass) {
 	}
 }
 
-// refusesHost tells that x was refused with a status that stands for a host
+// refusesName tells that x was refused with a status that stands for a host
 // that does not belong there. Apache said so with 400 before there was 421.
-func refusesHost(x *flow.Exchange) bool {
+func refusesName(x *flow.Exchange) bool {
 	return x.Status == 421 || x.Status == 400 && strings.HasPrefix(header(x.ResponseHeader, "Server"), "Apache")
 }
 
