@@ -14,7 +14,7 @@ var clientGaveUp = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "The client closed its connection while its request was still being worked on, or while the response was still coming. That is a symptom: the question is why it did not want to wait.",
-		Looks: "FIN or RST from the client before the response. nginx logs 499, HAProxy `CH` or `CD`, Envoy flag `DC`, HTTPERR `Client_Reset`.",
+		Looks: "FIN, RST or a TLS close_notify from the client before the response. A response that was still coming, and no timer in sight, is only a note: somebody had enough. nginx logs 499, HAProxy `CH` or `CD`, Envoy flag `DC`, HTTPERR `Client_Reset`.",
 		Why:   "The client's own timer, a user who navigated away or pressed stop, a program that ended; behind it often a slow server.",
 		Fixes: []explain.Fix{
 			fix(explain.Client, "", "If it was a timer: wait longer than the server needs:", "curl --max-time 120 ..."),
@@ -36,34 +36,56 @@ var clientGaveUp = explain.Rule{
 
 func checkClientGaveUp(p *explain.Pass) {
 	for _, c := range p.Conns() {
-		if c.Self == flow.Client || c.Close.By != flow.Client || find(c, 0, flow.Unknown, flow.Timeout) >= 0 {
+		side, end := leaver(c)
+		if c.Self == flow.Client || side != flow.Client || find(c, 0, flow.Unknown, flow.Timeout) >= 0 {
 			continue
 		}
 		for _, x := range c.Exchanges {
+			if leftUnanswered(c, x, end) {
+				reportGaveUp(p, c, x, end)
+				continue
+			}
 			if unjudged(x) || givenUp(c, x) || x.Started.IsZero() || x.Tunnel != "" || !x.ResponseDone.IsZero() || x.Incident != "" && x.Status != 0 && x.Status != 499 {
 				continue
 			}
 			if x.Status != 0 && x.Status != 499 && x.Outcome != flow.Truncated {
 				continue
 			}
-			reportGaveUp(p, c, x)
+			reportGaveUp(p, c, x, end)
 		}
 	}
 }
 
-func reportGaveUp(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
-	asking, end := findOf(c, x, flow.Request), closing(c)
+// leftUnanswered tells that the client left while x waited, although the server
+// still sent its response: it had waited for a while, and reset what came. A
+// client that only ends its own direction wants the response.
+func leftUnanswered(c *flow.Conn, x *flow.Exchange, end int) bool {
+	asking, answer := findOf(c, x, flow.Request), findOf(c, x, flow.Response)
+	if x.Incident != "" || x.Tunnel != "" || asking < 0 || asking > end || end > answer {
+		return false
+	}
+	d, known := between(c, asking, end)
+	return known && d >= time.Second && find(c, answer, flow.Client, flow.RST) >= 0
+}
+
+func reportGaveUp(p *explain.Pass, c *flow.Conn, x *flow.Exchange, end int) {
+	asking, severity := findOf(c, x, flow.Request), explain.Warning
 	f := explain.Finding{
 		Confidence: explain.Proof,
 		Cause:      fmt.Sprintf("%s left before %s was answered.", caller(c), asked(x)),
-		Evidence:   []explain.Evidence{explain.At(c, asking, "request "+asked(x)), explain.At(c, end, "closed by the client ("+c.Close.How.String()+")")},
+		Evidence:   []explain.Evidence{explain.At(c, asking, "request "+asked(x)), explain.At(c, end, "closed by the client ("+manner(c, end)+")")},
 	}
-	if x.Status != 0 && x.Status != 499 {
+	coming := x.Status != 0 && x.Status != 499 && findOf(c, x, flow.Response) < end
+	if coming {
 		f.Cause = fmt.Sprintf("%s left while the response to %s was still coming.", caller(c), asked(x))
 	}
 	if d, known := between(c, asking, end); known {
 		f.Cause += fmt.Sprintf(" It had waited for %s.", explain.Span(d))
-		f.Evidence = append(f.Evidence, waitNote(d)...)
+		note := waitNote(d)
+		f.Evidence = append(f.Evidence, note...)
+		if coming && note == nil {
+			severity = explain.Note // the server was answering, and no timer is in sight: somebody had enough
+		}
 	}
 	p.Blame(&f, c, x)
 	for _, y := range p.Behind(x.ID) {
@@ -73,7 +95,7 @@ func reportGaveUp(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
 			f.Evidence = append(f.Evidence, explain.About(back, "the origin had not answered by then"))
 		}
 	}
-	p.Report(f)
+	p.ReportAs(severity, f)
 }
 
 // waitNote names known timers, or points out a round number of seconds.

@@ -42,7 +42,7 @@ func checkKeepaliveRace(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		for _, x := range c.Exchanges {
 			i := droppedAt(c, x)
-			if i < 0 || !isRace(c, x, i) {
+			if i < 0 || !isRace(c, x, i) || refusedEarly(c, x) != nil {
 				continue
 			}
 			reportRace(p, c, x, i)
@@ -56,7 +56,7 @@ func reportRace(p *explain.Pass, c *flow.Conn, x *flow.Exchange, end int) {
 		Confidence: explain.Likely,
 		Cause: fmt.Sprintf("%s closed a kept-alive connection at the moment %s sent %s on it.",
 			peer(c), caller(c), asked(x)),
-		Evidence: []explain.Evidence{explain.At(c, asking, "request on a reused connection"), explain.At(c, end, "closed by the server ("+c.Close.How.String()+")")},
+		Evidence: []explain.Evidence{explain.At(c, asking, "request on a reused connection"), explain.At(c, end, "closed by the server ("+manner(c, end)+")")},
 	}
 	if d, known := between(c, asking, end); end < asking || known && d <= 0 {
 		f.Confidence = explain.Proof // the close was on its way before the request

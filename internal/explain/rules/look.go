@@ -79,6 +79,36 @@ func closing(c *flow.Conn) int {
 	return find(c, 0, flow.Unknown, flow.FIN, flow.RST)
 }
 
+// leaver is the side that first said it would end c, with an alert, a FIN or a
+// RST, and the event by which it did. Where a TLS peer answers a close_notify,
+// the FIN of the other side may come first.
+func leaver(c *flow.Conn) (flow.Side, int) {
+	if c.Close.How == flow.None {
+		return flow.Unknown, -1
+	}
+	for i := range c.Events {
+		e := &c.Events[i]
+		switch {
+		case e.Kind == flow.FIN, e.Kind == flow.RST:
+			return e.From, i
+		case e.Kind == flow.Alert && (e.Text == "close_notify" || e.Attr(flow.KeyLevel) == "fatal"):
+			return e.From, i
+		}
+	}
+	return c.Close.By, -1
+}
+
+// manner says how event i ends a connection: fin, rst, or the alert's name.
+func manner(c *flow.Conn, i int) string {
+	if i < 0 {
+		return c.Close.How.String()
+	}
+	if e := &c.Events[i]; e.Kind == flow.Alert {
+		return e.Text
+	}
+	return c.Events[i].Kind.String()
+}
+
 // between is the time from event i to event j of c.
 func between(c *flow.Conn, i, j int) (time.Duration, bool) {
 	if i < 0 || j < 0 || c.Events[i].At.IsZero() || c.Events[j].At.IsZero() {

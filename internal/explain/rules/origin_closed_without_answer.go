@@ -39,7 +39,7 @@ func checkOriginClosed(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		for _, x := range c.Exchanges {
 			i := droppedAt(c, x)
-			if i < 0 || isRace(c, x, i) {
+			if i < 0 || isRace(c, x, i) || unsent(c, x) || refusedEarly(c, x) != nil {
 				continue
 			}
 			cause := fmt.Sprintf("%s took %s and closed the connection without a byte of an answer", peer(c), asked(x))
@@ -51,7 +51,7 @@ func checkOriginClosed(p *explain.Pass) {
 				Cause:      cause + ".",
 				Evidence: []explain.Evidence{
 					explain.At(c, findOf(c, x, flow.Request), "request "+asked(x)),
-					explain.At(c, i, "closed by the server ("+c.Close.How.String()+")"),
+					explain.At(c, i, "closed by the server ("+manner(c, i)+")"),
 				},
 			}, c, x)
 		}
@@ -61,11 +61,15 @@ func checkOriginClosed(p *explain.Pass) {
 // droppedAt is the event with which the server ended c instead of answering x,
 // its last exchange there; -1 if that is not what happened.
 func droppedAt(c *flow.Conn, x *flow.Exchange) int {
-	if c.Self == flow.Server || !unanswered(c, x) || c.Close.By != flow.Server || findOf(c, x, flow.Request) < 0 ||
+	if c.Self == flow.Server || !unanswered(c, x) || findOf(c, x, flow.Request) < 0 ||
 		find(c, 0, flow.Unknown, flow.Timeout) >= 0 || findOf(c, x, flow.Interim) >= 0 || givenUp(c, x) {
 		return -1
 	}
-	return closing(c)
+	side, i := leaver(c)
+	if side != flow.Server {
+		return -1
+	}
+	return i
 }
 
 // givenUp tells that HTTP/2 has its own words for the end of x: the server reset

@@ -109,6 +109,9 @@ func (r *renegotiation) stop() int {
 	if i := find(r.conn, r.asked, flow.Unknown, flow.Timeout, flow.Hanging); i >= 0 {
 		return i
 	}
+	if r.x != nil && r.x.Status >= 400 {
+		return findOf(r.conn, r.x, flow.Response)
+	}
 	return find(r.conn, r.asked, flow.Unknown, flow.FIN, flow.RST, flow.Closed)
 }
 

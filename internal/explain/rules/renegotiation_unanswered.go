@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fanlight/internal/explain"
+	"fanlight/internal/flow"
 )
 
 var renegotiationUnanswered = explain.Rule{
@@ -38,7 +39,7 @@ var renegotiationUnanswered = explain.Rule{
 func checkRenegotiationUnanswered(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		for _, r := range renegotiations(c) {
-			if r.began >= 0 || r.done >= 0 || r.refused >= 0 || r.nth > 0 || r.left() || r.duringBody() || !r.failed() {
+			if r.began >= 0 || r.done >= 0 || r.refused >= 0 || r.nth > 0 || r.left() || r.duringBody() || !r.failed() && !r.refusedLate() {
 				continue
 			}
 			d, known := r.silence()
@@ -48,6 +49,16 @@ func checkRenegotiationUnanswered(p *explain.Pass) {
 			reportUnansweredRenegotiation(p, r, d, known)
 		}
 	}
+}
+
+// refusedLate tells that the server waited for the second handshake, and then
+// refused the request: it answers 4xx or 5xx after at least a second.
+func (r *renegotiation) refusedLate() bool {
+	if r.x == nil || r.x.Status < 400 {
+		return false
+	}
+	d, known := between(r.conn, r.asked, findOf(r.conn, r.x, flow.Response))
+	return known && d >= time.Second
 }
 
 func reportUnansweredRenegotiation(p *explain.Pass, r renegotiation, d time.Duration, known bool) {

@@ -44,6 +44,11 @@ func checkHeaderTooLarge(p *explain.Pass) {
 			if answeredBehind(p, x) {
 				continue
 			}
+			if early := refusedEarly(c, x); early != nil && early.Status == 400 {
+				size, largest := headerSize(x)
+				reportTooLarge(p, c, early, explain.Likely, describeEarly(x, size, largest))
+				continue
+			}
 			size, largest := headerSize(x)
 			switch {
 			case x.Status == 414:
@@ -55,6 +60,31 @@ func checkHeaderTooLarge(p *explain.Pass) {
 			}
 		}
 	}
+}
+
+// refusedEarly is the refusal of x that came before the whole head of x was
+// there, so that the record has it as an exchange without a request; or nil.
+func refusedEarly(c *flow.Conn, x *flow.Exchange) *flow.Exchange {
+	size, _ := headerSize(x)
+	if x.Status != 0 || size+len(x.Target) <= manyBytes {
+		return nil
+	}
+	for i, y := range c.Exchanges {
+		if y == x && i > 0 {
+			early := c.Exchanges[i-1]
+			if early.Method == "" && (early.Status == 400 || early.Status == 414 || early.Status == 431 || early.Status == 494) {
+				return early
+			}
+		}
+	}
+	return nil
+}
+
+func describeEarly(x *flow.Exchange, size int, largest flow.Field) string {
+	if len(x.Target) > size {
+		return describeTarget(x.Target)
+	}
+	return describeHeader(size, largest)
 }
 
 // answeredBehind tells that the refusal came from the origin, whose connection

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -47,8 +48,28 @@ func checkSlowSender(p *explain.Pass) {
 				}
 				p.Report(f)
 			}
+			checkCutSilently(p, c, x)
 		}
 	}
+}
+
+// checkCutSilently looks for a server that closed without a word, a second or
+// more after the last that came of a request that is not complete.
+func checkCutSilently(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
+	i := droppedAt(c, x)
+	d, known := between(c, findOf(c, x, flow.Request), i)
+	if i < 0 || !unsent(c, x) || !known || d < time.Second {
+		return
+	}
+	f := slowSender(c, x, i, "closed by the server ("+manner(c, i)+")", "after "+explain.Span(d))
+	f.Confidence = explain.Likely
+	f.Evidence = append(f.Evidence, timerNote(d, sending)...)
+	p.Report(f)
+}
+
+// unsent tells that the body of x was announced and did not come to its end.
+func unsent(c *flow.Conn, x *flow.Exchange) bool {
+	return hasBody(x) && x.RequestDone.IsZero() && findOf(c, x, flow.RequestDone) < 0 && find(c, 0, flow.Client, flow.Gap) < 0
 }
 
 func slowSender(c *flow.Conn, x *flow.Exchange, i int, text, how string) explain.Finding {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -24,13 +25,16 @@ var tlsToPlaintextPort = explain.Rule{
 		LookAlikes: []explain.Alike{{ID: "version-mismatch", Difference: "the answer is a TLS alert"}},
 		References: []string{"RFC 8446 section 5.1 (record layer)"},
 	},
-	Hides: []string{"origin-handshake-failed"},
+	Hides: []string{"no-certificate-for-binding", "origin-handshake-failed"},
 	Check: checkPlaintextPort,
 }
 
 func checkPlaintextPort(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		i := handshakeFailed(c, flow.FaultNotTLS)
+		if said := notTLS(c); i < 0 && handshakeFailed(c) >= 0 {
+			i = said
+		}
 		if i < 0 || c.Self == flow.Server {
 			continue
 		}
@@ -40,4 +44,15 @@ func checkPlaintextPort(p *explain.Pass) {
 			Evidence:   []explain.Evidence{explain.At(c, i, c.Events[i].Text)},
 		}, c, nil)
 	}
+}
+
+// notTLS is the event by which a capture shows that the server's first bytes
+// were no TLS record, or -1.
+func notTLS(c *flow.Conn) int {
+	for i := find(c, 0, flow.Server, flow.Irregular); i >= 0; i = find(c, i+1, flow.Server, flow.Irregular) {
+		if strings.HasPrefix(c.Events[i].Text, "not-tls") && !spokeTLS(c) {
+			return i
+		}
+	}
+	return -1
 }
