@@ -41,7 +41,11 @@ func (j *joiner) add(o *output) {
 	if x := o.exchange; x != nil && x.Method != "" {
 		key := ask(x)
 		asked := j.asks[key]
-		j.adopt(o, asked[max(len(asked)-sameLimit, 0):])
+		last := asked[max(len(asked)-sameLimit, 0):]
+		j.adopt(o, last)
+		for _, earlier := range last { // a gateway may answer before it ends what it gave up
+			j.adopt(earlier, []*output{o})
+		}
 		j.asks[key] = append(asked, o)
 	}
 	for len(j.held) > holdLimit || j.size > holdBytes {

@@ -66,10 +66,41 @@ func reportFirstByte(p *explain.Pass, c *flow.Conn, i int) {
 	report(p, f, c, x)
 }
 
+// checkBehind504 sees both sides of a gateway in a capture: it left y without
+// an answer, and told its client so.
+func checkBehind504(p *explain.Pass, y *flow.Exchange) {
+	back := p.Conn(y.Conn)
+	if back == nil || back.Self != flow.Unknown {
+		return
+	}
+	side, end := leaver(back)
+	if answer := findOf(back, y, flow.Response); side != flow.Client || answer >= 0 && answer < end {
+		return
+	}
+	asking := findOf(back, y, flow.Request)
+	f := explain.Finding{
+		Confidence: explain.Proof,
+		Cause:      fmt.Sprintf("%s took %s and had not answered when the gateway gave up.", peer(back), asked(y)),
+		Evidence:   []explain.Evidence{explain.At(back, asking, "request to the origin"), explain.At(back, end, "given up by the gateway ("+manner(back, end)+")")},
+	}
+	if wait, known := between(back, asking, end); known {
+		f.Cause = fmt.Sprintf("%s took %s and had not answered when the gateway gave up after %s.", peer(back), asked(y), explain.Span(wait))
+		f.Evidence = append(f.Evidence, timerNote(wait, response)...)
+	}
+	report(p, f, back, y)
+}
+
 // check504 sees only the client's side of a gateway: a 504 whose origin
 // connection is not in the trace.
 func check504(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
-	if x.Status != 504 || x.Incident != "" || len(p.Behind(x.ID)) > 0 || len(p.Children(c.ID)) > 0 {
+	if x.Status != 504 || x.Incident != "" {
+		return
+	}
+	if behind := p.Behind(x.ID); len(behind) > 0 {
+		checkBehind504(p, behind[len(behind)-1])
+		return
+	}
+	if len(p.Children(c.ID)) > 0 {
 		return
 	}
 	f := explain.Finding{

@@ -34,7 +34,7 @@ var renegotiationUnfinished = explain.Rule{
 func checkRenegotiationUnfinished(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		for _, r := range renegotiations(c) {
-			if r.began < 0 || r.done >= 0 || r.refused >= 0 || !r.failed() || c.Close.By == flow.Client && r.stopIsClose() {
+			if r.began < 0 || r.done >= 0 || r.refused >= 0 || !r.failed() || r.leftByClient() {
 				continue
 			}
 			f := explain.Finding{
@@ -56,6 +56,14 @@ func checkRenegotiationUnfinished(p *explain.Pass) {
 			report(p, f, c, r.x)
 		}
 	}
+}
+
+// leftByClient tells that the client ended the waiting, and not because of an
+// alert of the server: what that says cannot be read without keys.
+func (r *renegotiation) leftByClient() bool {
+	i := find(r.conn, r.began, flow.Server, flow.Alert)
+	said := i >= 0 && r.conn.Events[i].Text != "close_notify"
+	return r.conn.Close.By == flow.Client && r.stopIsClose() && !said
 }
 
 // stopIsClose tells that no deadline is known to have ended the waiting.

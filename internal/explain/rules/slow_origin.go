@@ -58,7 +58,7 @@ func checkSlow(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
 		}
 		wait, known = between(c, findOf(c, x, flow.Request), len(c.Events)-1)
 	}
-	if !known || wait < slow || x.Status == 504 {
+	if !known || wait < slow || x.Status >= 502 && x.Status <= 504 { // a gateway that says what it waited for
 		return
 	}
 	f := explain.Finding{
