@@ -34,9 +34,10 @@ var addresses atomic.Uint32
 type bench struct {
 	t    testing.TB
 	dir  string
-	addr netip.AddrPort // of the server
-	file string         // the capture
-	keys string         // the key log that clients (or the server) write
+	addr netip.AddrPort   // of the server
+	also []netip.AddrPort // further servers that are captured
+	file string           // the capture
+	keys string           // the key log that clients (or the server) write
 
 	tcpdump *exec.Cmd
 	stderr  *buffer
@@ -81,7 +82,11 @@ func (b *bench) start() {
 		b.t.Skip("packets are captured by root only")
 	}
 	b.stderr = &buffer{}
-	filter := fmt.Sprintf("host %s and (tcp port %s or udp port 9)", b.addr.Addr(), b.port())
+	ports := "tcp port " + b.port()
+	for _, a := range b.also {
+		ports += fmt.Sprintf(" or tcp port %d", a.Port())
+	}
+	filter := fmt.Sprintf("host %s and (%s or udp port 9)", b.addr.Addr(), ports)
 	b.tcpdump = exec.Command(path, "-Z", "root", "-i", "lo", "-U", "-B", "16384", "-w", b.file, filter)
 	b.tcpdump.Stderr = b.stderr
 	must(b.t, b.tcpdump.Start())
@@ -98,6 +103,12 @@ func (b *bench) start() {
 func (b *bench) stop() {
 	b.t.Helper()
 	b.until("the connections to end", func() bool { return !busy(b.t, b.addr) })
+	b.end()
+}
+
+// end ends the capture when all is in the file.
+func (b *bench) end() {
+	b.t.Helper()
 	c, err := net.Dial("udp", netip.AddrPortFrom(b.addr.Addr(), 9).String())
 	must(b.t, err)
 	_, err = c.Write([]byte(sentinel))

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Makes the labelled captures anew, in a network of their own. Root, some minutes.
+# corpus.sh [PATTERN]: only the cases whose names match.
+set -eu
+cd "$(dirname "$0")/../../.."
+scripts/install.sh apache2 chromium curl gnutls-serv haproxy ip nginx openssl tcpdump tshark unshare
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/fanlight" ./cmd/fanlight
+go test -c -o "$work/oracle" ./internal/oracle
+export ORACLE_FANLIGHT="$work/fanlight" MAKE="$work/oracle" OUT="$PWD/testdata/captures" RUN="^TestMakeCorpus\$/${1:-.}"
+cd internal/oracle
+exec unshare --net sh -c 'ip link set lo up && exec "$MAKE" -test.run "$RUN" -test.v -test.timeout 20m -corpus "$OUT"'
