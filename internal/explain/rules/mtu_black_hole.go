@@ -31,7 +31,7 @@ var mtuBlackHole = explain.Rule{
 		},
 		References: []string{"RFC 1191 and RFC 8201 (path MTU discovery)", "RFC 4821 (packetization layer path MTU discovery)", "seen with Linux 6 and a path of 1300 bytes: repeated after 0.2, 0.4, 0.9, 1.7, 3.5, 6.9 s"},
 	},
-	Hides:   []string{"client-gave-up", "slow-origin", "gateway-timeout", "body-truncated", "accepted-but-silent", "loss-limited-transfer", "origin-closed-without-answer", "keepalive-race"},
+	Hides:   []string{"slow-sender-cut", "client-gave-up", "slow-origin", "gateway-timeout", "body-truncated", "accepted-but-silent", "loss-limited-transfer", "origin-closed-without-answer", "keepalive-race"},
 	Silence: true,
 	Check:   checkMTU,
 }
