@@ -22,6 +22,7 @@ var requestMalformed = explain.Rule{
 		LookAlikes: []explain.Alike{{ID: "request-framing-ambiguous", Difference: "readers could disagree about where the request ends"}},
 		References: []string{"RFC 9112 section 3 (request line) and 3.2 (Host)"},
 	},
+	Hides: []string{"sni-host-mismatch"},
 	Check: checkRequestMalformed,
 }
 
