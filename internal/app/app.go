@@ -114,7 +114,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.mask = newMask(opts)
 	a.writers.ctx, a.writers.stop = context.WithCancel(context.Background())
 	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
-	a.findings = newFindings(a.store)
+	a.findings = newFindings(a.store, a.mask)
 	a.secrets = &keyLines{limit: keyLogLines}
 	if opts.CaptureOn != nil && a.store != nil {
 		a.secrets.always = true
@@ -185,6 +185,7 @@ func (a *App) Start() error {
 	if err := a.startRecords(); err != nil {
 		return a.startError(true, err)
 	}
+	a.startNotifiers()
 	a.run(a.rotate)
 	a.run(a.keepStates)
 	a.run(a.gateway.Sweep)

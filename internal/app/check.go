@@ -1,7 +1,9 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
+	"os/exec"
 
 	"fanlight/internal/cert"
 	"fanlight/internal/config"
@@ -10,9 +12,9 @@ import (
 	"fanlight/internal/site"
 )
 
-// Check gives the faults that only show in the files that sites name, such as
-// certificates and folders: at most one of a site, and none of a site that has
-// faults already. It changes nothing and opens no socket.
+// Check gives the faults that only show in the files that a configuration names,
+// such as certificates, folders and programs: at most one of a site, and none of
+// a site that has faults already. It changes nothing and opens no socket.
 func Check(cfg *config.Config) []config.Fault {
 	a := &App{
 		cfg: cfg, log: slog.New(slog.DiscardHandler),
@@ -25,6 +27,14 @@ func Check(cfg *config.Config) []config.Fault {
 		}
 		if path, err := a.checkFiles(cfg.Sites[name]); err != nil {
 			faults = append(faults, cfg.Fault(path, err.Error(), ""))
+		}
+	}
+	for i, n := range cfg.Notify {
+		if len(n.Exec) == 0 {
+			continue
+		}
+		if _, err := exec.LookPath(a.program(n.Exec[0])); err != nil {
+			faults = append(faults, cfg.Fault(fmt.Sprintf("notify[%d].exec", i), err.Error(), ""))
 		}
 	}
 	return faults

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,15 +20,22 @@ type findings struct {
 	store    *store.Store
 	follower *store.Follower // of run alone
 	rules    []explain.Rule
+	mask     flow.Mask // of what is explained: a finding may quote it
 
 	mu     sync.Mutex
 	recent []explain.Finding // oldest first
-	counts map[string]int64  // findings by id since the start
+	counts map[kind]int64    // findings since the start
 	lost   int64             // batches that came faster than they were read
 
 	// heard are told of every finding; known: it was there before, and is told as
 	// it is known now. Set before the first one.
 	heard []func(found explain.Finding, known bool)
+}
+
+// kind is what findings are counted by; the rules bound how many there are.
+type kind struct {
+	id       string
+	severity explain.Severity
 }
 
 const (
@@ -39,8 +47,8 @@ const (
 	share        = 20      // explaining takes at most one part in so many of a core
 )
 
-func newFindings(s *store.Store) *findings {
-	f := &findings{store: s, rules: rules.All(), counts: map[string]int64{}}
+func newFindings(s *store.Store, mask flow.Mask) *findings {
+	f := &findings{store: s, rules: rules.All(), mask: mask, counts: map[kind]int64{}}
 	if s != nil {
 		f.follower = s.FollowNotable() // now: what happens at the start must not be missed
 	}
@@ -59,16 +67,12 @@ func (f *findings) Recent() []explain.Finding {
 	return out
 }
 
-// Counts gives the number of findings by id, and of batches lost to a slow
+// Counts gives the number of findings by kind, and of batches lost to a slow
 // reading.
-func (f *findings) Counts() (byID map[string]int64, lost int64) {
+func (f *findings) Counts() (by map[kind]int64, lost int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := make(map[string]int64, len(f.counts))
-	for id, n := range f.counts {
-		out[id] = n
-	}
-	return out, f.lost
+	return maps.Clone(f.counts), f.lost
 }
 
 // run follows the store until ctx ends, and then looks at the rest. Notable
@@ -161,6 +165,9 @@ func gather(recent []flow.ConnID, entries []store.Entry) []flow.ConnID {
 func (f *findings) look(ids []flow.ConnID, rest func()) {
 	t := f.store.Story(store.Focus{Conns: ids, Batches: storyBatches, Scan: storyScan, Pause: rest})
 	rest()
+	for i, c := range t.Conns {
+		t.Conns[i] = f.mask.Conn(c)
+	}
 	for _, found := range f.Of(t) {
 		if !found.Undecided {
 			f.keep(found)
@@ -186,7 +193,7 @@ func (f *findings) remember(found explain.Finding) (known bool) {
 		return true
 	}
 	f.recent = append(f.recent, found)
-	f.counts[found.ID]++
+	f.counts[kind{found.ID, found.Severity}]++
 	if len(f.recent) > keptFindings {
 		f.recent = slices.Delete(f.recent, 0, len(f.recent)-keptFindings)
 	}

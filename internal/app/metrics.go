@@ -29,7 +29,7 @@ var (
 	descIncidents   = desc("incidents_total", "Responses that Fanlight made because of a fault.")
 	descRetries     = desc("retries_total", "Requests sent again because a reused origin connection had died.")
 	descOrigins     = desc("origin_connections_total", "Connections opened to origins.")
-	descFindings    = desc("findings_total", "Findings by id.", "id")
+	descFindings    = desc("findings_total", "Findings by id and severity.", "id", "severity")
 	descUnread      = desc("recorder_unread_total", "Notable batches that came faster than they were explained.")
 	descUnwritten   = desc("recorder_unwritten_total", "Batches and lines that the access log and the record file did not get.")
 	descOverwritten = desc("recorder_overwritten_total", "Batches given up in memory for newer ones.")
@@ -69,9 +69,9 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	count(descIncidents, g.Incidents.Load())
 	count(descRetries, g.Retries.Load())
 	count(descOrigins, g.Origins.Load())
-	byID, unread := m.a.findings.Counts()
-	for id, n := range byID {
-		count(descFindings, n, id)
+	findings, unread := m.a.findings.Counts()
+	for k, n := range findings {
+		count(descFindings, n, k.id, k.severity.String())
 	}
 	count(descUnread, unread)
 	m.collectStore(count, gauge)

@@ -24,6 +24,7 @@ type Config struct {
 	Trusted    []Prefix         `yaml:"trusted_proxies,omitempty"` // peers whose forwarding headers are believed
 	LocalNames []string         `yaml:"local_names,omitempty"`     // further DNS suffixes the local CA may sign
 	Limits     Limits           `yaml:"limits,omitempty"`          // protection from slow and large requests
+	Notify     []Notify         `yaml:"notify,omitempty"`          // who is told of findings; needs recording
 	Sites      map[string]*Site `yaml:"sites,omitempty"`           // sites by name
 
 	Path   string  `yaml:"-"` // the file it was read from
@@ -63,6 +64,15 @@ type Limits struct {
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
 	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
 	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
+}
+
+// Notify tells somebody of findings, as JSON. Exactly one of Webhook and Exec is
+// set.
+type Notify struct {
+	Webhook  string   `yaml:"webhook,omitempty"`                                                 // https URL that gets a POST
+	Exec     []string `yaml:"exec,omitempty"`                                                    // program, found as a shell would, and its arguments; it reads standard input
+	Severity string   `yaml:"severity,omitempty" jsonschema:"enum=error,enum=warning,enum=note"` // and above; default error
+	Every    Duration `yaml:"every,omitempty"`                                                   // each finding at most once in this time, with its number since; default 1m
 }
 
 // Site is one set of names on exact addresses, with one certificate.

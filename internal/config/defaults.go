@@ -20,6 +20,10 @@ func (c *Config) SetDefaults() {
 	setDefault(&c.AccessLog, "stdout")
 	c.Recording.setDefaults()
 	c.Limits = c.Limits.WithDefaults()
+	for i := range c.Notify {
+		setDefault(&c.Notify[i].Severity, "error")
+		setDefault(&c.Notify[i].Every, Duration(time.Minute))
+	}
 	for name, s := range c.Sites {
 		s.setDefaults(name)
 	}

@@ -64,7 +64,7 @@ func homesOf(key string) []string {
 		noun string
 		of   any
 	}{
-		{"at the top level of the main file", Config{}}, {"in recording", Recording{}}, {"in disk of recording", Disk{}}, {"in limits", Limits{}},
+		{"at the top level of the main file", Config{}}, {"in recording", Recording{}}, {"in disk of recording", Disk{}}, {"in limits", Limits{}}, {"in an entry of notify", Notify{}},
 		{"in a site", Site{}}, {"in certificate", Certificate{}}, {"in a route", Route{}},
 		{"in tls of a route", OriginTLS{}}, {"in timeouts of a route", Timeouts{}}, {"in pool of a route", Pool{}},
 	} {

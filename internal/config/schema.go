@@ -41,6 +41,10 @@ func Schema() ([]byte, error) {
 	orWord(s.Definitions, "Recording", "off")
 	orWord(s.Definitions, "Disk", "off")
 	orWord(s.Definitions, "Certificate", "local")
+	notify := s.Definitions["Notify"]
+	for _, to := range []string{"webhook", "exec"} {
+		notify.OneOf = append(notify.OneOf, &jsonschema.Schema{Required: []string{to}})
+	}
 	for _, target := range []string{"files", "to", "redirect"} {
 		route := s.Definitions["Route"]
 		route.OneOf = append(route.OneOf, &jsonschema.Schema{Required: []string{target}})
