@@ -103,6 +103,7 @@ func All() []explain.Rule {
 		channelBindingMismatch,
 
 		proxyLoop,
+		noUsableOrigin,
 		proxyProtocolMismatch,
 		gatewayTimeout,
 		slowOrigin,
