@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,13 +69,14 @@ func (f *logFlags) explain(ctx context.Context, s streams, output outputFlags, c
 		return failWith(exitUsage, err)
 	}
 	var seen *seenTrace
+	var faults []error
 	if len(captures) > 0 {
-		if seen, err = f.capture(ctx, s, captures); err != nil {
+		if seen, err = f.capture(ctx, s, captures); seen == nil {
 			return err
 		}
+		faults = append(faults, err)
 	}
 	w := newLogView(s, output, f.all, seen)
-	var faults []error
 	for _, path := range f.files {
 		if err := w.file(ctx, path, options); err != nil {
 			faults = append(faults, err)
@@ -101,13 +101,8 @@ func (f *logFlags) options() (o foreignlog.Options, err error) {
 	return o, nil
 }
 
-// seenTrace is what captures show, and what was found in it.
-type seenTrace struct {
-	trace *flow.Trace
-	found []explain.Finding
-}
-
-// capture reads captures for the lines to be tied to.
+// capture reads captures for the lines to be tied to. With an error it gives
+// what could be read, nil if that is nothing.
 func (f *logFlags) capture(ctx context.Context, s streams, captures []string) (*seenTrace, error) {
 	for _, path := range f.files {
 		if !rereadable(path) {
@@ -120,14 +115,10 @@ func (f *logFlags) capture(ctx context.Context, s streams, captures []string) (*
 		return nil, failWith(exitUsage, err)
 	}
 	view.print, view.out = silent{}, bufio.NewWriter(io.Discard)
-	if _, err := trace.print(ctx, s, view, captures, ""); err != nil && codeOf(err) != exitDamaged {
+	if _, err = trace.print(ctx, s, view, captures, ""); err != nil && view.summary.Connections == 0 {
 		return nil, err
-	} else if err != nil && view.summary.Connections == 0 {
-		return nil, err
-	} else if err != nil {
-		fmt.Fprintf(s.err, "fanlight: %s\n", visible(err.Error()))
 	}
-	return &seenTrace{&view.kept.Trace, view.found}, nil
+	return newSeenTrace(&view.kept.Trace, view.found), err
 }
 
 // silent prints nothing of a capture.
@@ -137,33 +128,6 @@ func (silent) exchange(*flow.Conn, *flow.Exchange)     {}
 func (silent) conn(*flow.Conn)                         {}
 func (silent) findings([]explain.Finding, *flow.Trace) {}
 func (silent) summary(flow.SummaryRecord)              {}
-
-// findings are those about what a line is tied to: its exchanges, a connection
-// as a whole, or an origin connection made for it.
-func (t *seenTrace) findings(tie foreignlog.Tie) (out []explain.Finding) {
-	conns := []flow.ConnID{tie.Conn, tie.Origin}
-	for _, c := range t.trace.Children(tie.Conn) {
-		conns = append(conns, c.ID)
-	}
-	for _, f := range t.found {
-		if !f.Undecided && t.about(f, tie, conns) {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// about: a finding that names exchanges is about these alone, and about those
-// made for them.
-func (t *seenTrace) about(f explain.Finding, tie foreignlog.Tie, conns []flow.ConnID) bool {
-	if tie.Exchange == 0 || len(f.Exchanges) == 0 {
-		return slices.ContainsFunc(f.Conns, func(c flow.ConnID) bool { return c != 0 && slices.Contains(conns, c) })
-	}
-	return slices.ContainsFunc(f.Exchanges, func(id flow.ExchangeID) bool {
-		x := t.trace.Exchange(id)
-		return id == tie.Exchange || id == tie.OriginExchange || x != nil && x.Parent == tie.Exchange
-	})
-}
 
 // openLog opens a log; - is standard input.
 func openLog(path string, stdin io.Reader, o foreignlog.Options) (*foreignlog.Reader, io.Closer, error) {
