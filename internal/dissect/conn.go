@@ -27,6 +27,7 @@ type conn struct {
 	tcp      reassembly.Conn
 	early    early
 	quality  quality
+	hops     hops
 	top      speaker
 	session  *tlswire.Session
 	rec      *flow.Conn // nil while it is packed, like opening
@@ -260,7 +261,7 @@ func (c *conn) noteMany(kind flow.Kind, from flow.Side, n int64, m reassembly.Ma
 
 func (c *conn) reset(dir int, m reassembly.Mark) {
 	refused := c.syns > 0 && !c.answered && dir == fromServer
-	c.emit(m, flow.Event{Kind: flow.RST, From: side(dir)})
+	c.emit(m, flow.Event{Kind: flow.RST, From: side(dir), Attrs: c.hops.odd(dir)})
 	if refused {
 		c.emit(m, flow.Event{Kind: flow.ConnectFailed, Text: "refused"})
 	}

@@ -16,7 +16,7 @@ const (
 	Established   // the TCP handshake is complete
 	ConnectFailed // it failed; Text: refused, timeout, unreachable, or the system's words
 	FIN           // From ended its sending direction
-	RST           // From reset the connection
+	RST           // From reset the connection; Attrs: ttl, usual_ttl, if they differ
 	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes, packets
 
 	// TCP as only packets show it. From is the sender of the bytes.
@@ -176,6 +176,8 @@ const (
 	KeyCause       = "cause"              // one-line cause of an incident
 	KeyLimit       = "limit_ms"           // length of the deadline that fired
 	KeyOffset      = "offset"             // byte offset in the message
+	KeyTTL         = "ttl"                // TTL or hop limit a packet arrived with
+	KeyUsualTTL    = "usual_ttl"          // that of the sender's other packets
 	KeyClientBytes = "client_bytes"       // bytes the client sent on the wire
 	KeyServerBytes = "server_bytes"       // bytes the server sent on the wire
 	KeyPackets     = "packets"            // of the connection
