@@ -66,6 +66,7 @@ func All() []explain.Rule {
 		connectionClosedEachRequest,
 		connectionChurn,
 		earlyResponseLost,
+		injectedReset,
 		mtuBlackHole,
 		idleMappingDropped,
 		halfOpenPeer,

@@ -227,7 +227,6 @@ func later() map[string]bool {
 		"cookie-dropped":              true,
 		"h2-coalesced-misdirected":    true,
 		"idle-mapping-dropped":        true,
-		"injected-reset":              true,
 		"loss-limited-transfer":       true,
 		"mtu-black-hole":              true,
 		"plaintext-to-tls-port":       true,
