@@ -248,6 +248,10 @@ func TestRedirects(t *testing.T) {
 	}
 	away := hop("http://" + end.Addr + "/end")
 	wants(t, tried(t, at(away, "http", "/"), nil, nil), "direct redirect 1 ok to http://"+end.Addr+"/end: 200")
+	gone := testnet.Echo{}.Start(t)
+	gone.Close()
+	lost := "http://" + gone.Addr + "/"
+	wants(t, tried(t, at(hop(lost), "http", "/"), nil, nil), "direct redirect 1 failed to "+lost+": connection refused\n")
 	circle := hop("/")
 	wants(t, tried(t, at(circle, "http", "/"), nil, nil), "direct redirect 1 failed to http://localhost:")
 	if all := lines(tried(t, at(circle, "http", "/"), nil, nil)); !strings.Contains(all, "it goes in a circle") || strings.Contains(all, "redirect 2") {

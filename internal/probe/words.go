@@ -41,11 +41,16 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// handshakeFault says why a handshake failed.
+// handshakeFault says why a connection or its handshake failed.
 func (w *way) handshakeFault(err error) string {
 	var failure *origin.Failure
-	if errors.As(err, &failure) && failure.Timeout {
-		return fmt.Sprintf("not done within %s", w.Timeout)
+	if errors.As(err, &failure) {
+		switch {
+		case failure.Timeout:
+			return fmt.Sprintf("not done within %s", w.Timeout)
+		case failure.Phase == origin.PhaseConnect:
+			return plain(err)
+		}
 	}
 	_, attrs := cert.Classify(err, nil)
 	for _, a := range attrs {
