@@ -13,26 +13,32 @@ import (
 // late tells whether the server asks for a new handshake after the request,
 // which it can do in TLS 1.2 and below, mostly to get a client certificate.
 func (w *way) late(ctx context.Context, addr netip.AddrPort, first visit) {
-	s := Step{Name: "renegotiation", State: Told}
-	switch {
-	case first.version != 0 && first.version < tls.VersionTLS13:
-		s.Result = "the server did not ask for it"
-		if first.answer == nil {
-			s.State, s.Result = Skipped, "there was no response"
-		} else if first.answer.late != "" {
-			s.Result = first.answer.late
-		}
-		w.step(s, time.Time{})
-		return
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return
 	}
+	if first.version == 0 || first.version >= tls.VersionTLS13 {
+		w.lateVisit(ctx, addr)
+		return
+	}
+	s := Step{Name: "renegotiation", State: Told, Result: "the server did not ask for it"}
+	switch {
+	case first.answer == nil:
+		s.State, s.Result = Skipped, "there was no response"
+	case first.answer.late != "":
+		s.Result = first.answer.late
+	}
+	w.step(s, time.Time{})
+}
+
+// lateVisit asks by TLS 1.2, as the first visit was by TLS 1.3.
+func (w *way) lateVisit(ctx context.Context, addr netip.AddrPort) {
+	s := Step{Name: "renegotiation", State: Told}
 	began := time.Now()
 	c, id, err := w.dial(ctx, w.URL, addr, variant{max: tls.VersionTLS12, insecure: true})
 	s.Conn = id
 	if err != nil {
 		w.out.trials[id] = true
-		s.State, s.Result, s.Key = Skipped, "the server speaks no TLS 1.2, and TLS 1.3 has none", "none"
+		s.State, s.Result, s.Key = Skipped, "TLS 1.3 has none, and no connection by TLS 1.2 came about: "+w.handshakeFault(err), "none"
 		w.step(s, began)
 		return
 	}
@@ -40,11 +46,10 @@ func (w *way) late(ctx context.Context, addr netip.AddrPort, first visit) {
 	s.Exchange = w.rec.NextExchange()
 	a, err := w.get(ctx, c, w.URL, s.Exchange)
 	switch {
+	case err != nil && c.AskedLate():
+		s.State, s.Result = Failed, "TLS 1.2: "+w.lateAnswer(c)+"; then: "+w.exchangeFault(err)
 	case err != nil:
 		s.State, s.Result = Failed, "TLS 1.2: "+w.exchangeFault(err)
-		if c.AskedLate() {
-			s.Result = "TLS 1.2: " + w.lateAnswer(c) + "; then: " + w.exchangeFault(err)
-		}
 	case c.AskedLate():
 		s.Result = "TLS 1.2: " + w.lateAnswer(c)
 	default:

@@ -200,6 +200,8 @@ func TestVersions(t *testing.T) {
 	o := testnet.Echo{At: testnet.At{Tune: func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS12 }}}.Start(t)
 	r := tried(t, at(o, "https", "/"), o.Pool(), nil)
 	wants(t, r, "direct tls ok TLS 1.2", "direct tls 1.3 told no", "direct tls 1.2 told yes", "direct tls 1.0 told yes")
+	newest := testnet.Echo{At: testnet.At{Tune: func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }}}.Start(t)
+	wants(t, tried(t, at(newest, "https", "/"), newest.Pool(), nil), "direct tls 1.2 told no", "direct renegotiation skipped TLS 1.3 has none, and no connection by TLS 1.2")
 	capped := tried(t, at(o, "https", "/"), o.Pool(), func(o *Options) { o.MaxVersion = tls.VersionTLS11 })
 	wants(t, capped, "direct tls ok TLS 1.1", "!direct tls 1.2", "!direct tls 1.3")
 }
