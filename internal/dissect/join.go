@@ -78,6 +78,9 @@ func within(child, parent *flow.Exchange) bool {
 	if child.Started.Before(parent.Started) || parent.Started.IsZero() {
 		return false
 	}
+	if !parent.Ended.IsZero() && child.Started.After(parent.Ended) {
+		return false // nothing is asked for an answer that was given
+	}
 	return parent.Ended.IsZero() || child.Ended.IsZero() || !child.Ended.After(parent.Ended.Add(joinSlack))
 }
 

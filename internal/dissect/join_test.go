@@ -51,8 +51,9 @@ func TestJoin(t *testing.T) {
 		"another target":              {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 15, "/b", forwarded), ""},
 		"ended a moment after the answer": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 22, "/a", forwarded),
 			"likely: forwarded for the client's address, same status and length"},
-		"began before":  {leg(nil, client, proxy, 10, 20, "/a"), leg(nil, inside, origin, 5, 15, "/a", forwarded), ""},
-		"lasted longer": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 60, "/a", forwarded), ""},
+		"began before":                    {leg(nil, client, proxy, 10, 20, "/a"), leg(nil, inside, origin, 5, 15, "/a", forwarded), ""},
+		"began a moment after the answer": {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 21, 22, "/a", forwarded), ""},
+		"lasted longer":                   {leg(nil, client, proxy, 0, 20, "/a"), leg(nil, inside, origin, 5, 60, "/a", forwarded), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.parent.ids, test.child.ids = &identity{conn: 1}, &identity{conn: 2}
