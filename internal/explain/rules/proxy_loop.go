@@ -98,13 +98,20 @@ func addChain(p *explain.Pass, f *explain.Finding, x *flow.Exchange) {
 func loopedTo(p *explain.Pass, c *flow.Conn, x *flow.Exchange) []explain.Evidence {
 	for _, y := range p.Behind(x.ID) {
 		d := p.Conn(y.Conn)
-		if d == nil || d.Server != c.Server || !c.Server.IsValid() || guessed(y) {
+		if d == nil || d.Server != c.Server || !c.Server.IsValid() || !surelyFor(y) {
 			continue
 		}
 		return []explain.Evidence{explain.At(c, findOf(c, x, flow.Request), asked(x)+" came to "+c.Server.String()),
 			explain.At(d, findOf(d, y, flow.Request), "and was passed on to "+d.Server.String())}
 	}
 	return nil
+}
+
+// surelyFor tells that x was made for its parent beyond doubt. Two clients of
+// one server look like a loop to whoever joins by address, above all on one
+// machine.
+func surelyFor(x *flow.Exchange) bool {
+	return x.Joined == "" || strings.HasPrefix(x.Joined, "proof")
 }
 
 // loopedBy is the evidence of what proxies add to a request each time: the

@@ -20,26 +20,37 @@ type login struct {
 // logins reads the sign-in steps of c, one login for each exchange in order.
 func logins(c *flow.Conn) []login {
 	out := make([]login, len(c.Exchanges))
-	at := make(map[flow.ExchangeID]*login, len(c.Exchanges))
 	for i, x := range c.Exchanges {
 		out[i] = login{conn: c, x: x, shown: -1, asked: -1}
-		at[x.ID] = &out[i]
 	}
+	var at map[flow.ExchangeID]*login // most connections have no use for it
 	for i := range c.Events {
 		e := &c.Events[i]
-		l := at[e.Exchange]
-		if e.Kind != flow.AuthToken || l == nil {
+		if e.Kind != flow.AuthToken {
 			continue
 		}
-		if e.From == flow.Server {
-			if l.asked < 0 || e.Attr(flow.KeyStep) != "" { // several schemes are offered; a continued one counts
-				l.asked = i
+		if at == nil {
+			at = make(map[flow.ExchangeID]*login, len(out))
+			for j := range out {
+				at[out[j].x.ID] = &out[j]
 			}
-		} else {
-			l.shown = i
+		}
+		if l := at[e.Exchange]; l != nil {
+			l.take(i, e)
 		}
 	}
 	return out
+}
+
+// take keeps event i. Of several schemes that are offered, the one that is
+// continued counts.
+func (l *login) take(i int, e *flow.Event) {
+	switch {
+	case e.From != flow.Server:
+		l.shown = i
+	case l.asked < 0 || e.Attr(flow.KeyStep) != "":
+		l.asked = i
+	}
 }
 
 // token gives a fact of the client's token, empty if there is none.
