@@ -97,7 +97,7 @@ func TestHandshakeFaults(t *testing.T) {
 		{"says nothing", "", "", `closed "timeout: tls"`, nil},
 		{"stops within its hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", `closed "timeout: tls"`, nil},
 		{"speaks HTTP to the port of HTTPS", get, "This address speaks HTTPS. Use https:// instead of http://",
-			`closed "the client spoke plain HTTP to a TLS address"`, nil},
+			`closed "the client spoke plain HTTP to a TLS address"`, []string{"plaintext-to-tls-port"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := serve(t, doorConfig, "$ORIGIN", "127.0.0.1:9", "$SLOW", "127.0.0.1:9")

@@ -173,6 +173,9 @@ func alertPhrases() map[string]string {
 		"protocol_version":        "protocol version",
 		"unrecognized_name":       "unrecognized name",
 		"no_renegotiation":        "no renegotiation",
+		"no_application_protocol": "no application protocol",
+		"certificate_revoked":     "revoked certificate",
+		"access_denied":           "access denied",
 		"unsupported_certificate": "unsupported certificate",
 	}
 }

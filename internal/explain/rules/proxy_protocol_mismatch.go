@@ -32,7 +32,7 @@ var proxyProtocolMismatch = explain.Rule{
 		},
 		References: []string{"HAProxy: The PROXY protocol, versions 1 and 2", "nginx: listen, proxy_protocol", "kubernetes/ingress-nginx#909"},
 	},
-	Hides: []string{"tls-to-plaintext-port", "no-certificate-for-binding", "origin-handshake-failed", "request-malformed", "origin-closed-without-answer",
+	Hides: []string{"plaintext-to-tls-port", "tls-to-plaintext-port", "no-certificate-for-binding", "origin-handshake-failed", "request-malformed", "origin-closed-without-answer",
 		"keepalive-race", "client-gave-up", "stopped-site-still-handshakes", "accepted-but-silent"},
 	Check: checkProxyProtocol,
 }
