@@ -29,7 +29,7 @@ type corpusCase struct {
 
 func corpusCases() (all []corpusCase) {
 	for _, part := range [][]corpusCase{
-		healthyCases(), orderlyCases(), tcpFaults(), tlsFaults(), certificateFaults(), renegotiationFaults(), httpFaults(), gatewayFaults(), captureFaults(),
+		healthyCases(), orderlyCases(), tcpFaults(), tlsFaults(), certificateFaults(), renegotiationFaults(), httpFaults(), gatewayFaults(), misconfigurations(), captureFaults(),
 	} {
 		all = append(all, part...)
 	}
