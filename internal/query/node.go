@@ -19,7 +19,7 @@ type node interface {
 	// text writes the node, in brackets if what is around it binds more tightly.
 	text(around int) string
 	// sql is the node as far as a database can judge it.
-	sql(columns map[string][]string) Where
+	sql(columns map[string][]Column) Where
 }
 
 type (

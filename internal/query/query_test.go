@@ -330,3 +330,37 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestSQL(t *testing.T) {
+	columns := map[string][]Column{
+		"http.response.code": {{Name: "status", Instead: "failed", From: 400}},
+		"http.host":          {{Name: "host"}, {Name: "bare"}},
+	}
+	for _, test := range []struct {
+		expr, text string
+		args       int
+		exact      bool
+	}{
+		{"http.response.code == 200", "(status = ?)", 1, true},
+		{"http.response.code >= 500", "(failed >= ?)", 1, true},
+		{"http.response.code <= 500", "(status <= ?)", 1, true},
+		{"http.response.code in {200 500..599}", "(status = ? OR failed BETWEEN ? AND ?)", 3, true},
+		{"http.response.code != 404", "((status IS NOT NULL) AND NOT coalesce((failed = ?), 0))", 1, true},
+		{"!(http.host == A)", "NOT coalesce((host = ? OR bare = ?), 0)", 2, true},
+		{"http.host", "(host IS NOT NULL OR bare IS NOT NULL)", 0, true},
+		{"http.host contains a && http.cookie", "(instr(host, ?) > 0 OR instr(bare, ?) > 0)", 2, false},
+		{"http.host matches a && http.response.code == 1", "(status = ?)", 1, false},
+		{"http.cookie || http.response.code == 1", "1", 0, false},
+		{"!(http.cookie && http.response.code == 1)", "1", 0, false},
+		{"tls", "1", 0, false},
+	} {
+		f, err := Parse(test.expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := f.SQL(columns)
+		if got.Text != test.text || len(got.Args) != test.args || got.Exact != test.exact {
+			t.Errorf("%s: got %+v", test.expr, got)
+		}
+	}
+}

@@ -6,22 +6,31 @@ import (
 )
 
 // Where is a filter as far as a database can judge it. What the filter matches,
-// Text matches; if Exact, it matches nothing else. Text is never null.
+// Text matches; if Exact, it matches nothing else. Null is no match.
 type Where struct {
 	Text  string
 	Args  []any
 	Exact bool
 }
 
+// Column holds values of a field; null was not observed.
+type Column struct {
+	Name string
+	// Instead holds the values from From on and null for those below; it is
+	// asked where lower values cannot match. Empty: there is none.
+	Instead string
+	From    int64
+}
+
 // maxArgs bounds the values of a Where; a filter with more is not judged by the
 // database.
 const maxArgs = 2000
 
-// SQL translates a filter into SQLite's SQL. columns names, by field, the columns
-// that together hold all of its values; a null was not observed. Texts are stored
+// SQL translates a filter into SQLite's SQL. columns gives, by field, the columns
+// that together hold all of its values. Texts are stored
 // as they are, names in lower case, times and durations in nanoseconds, addresses
 // as 16 bytes, IPv4 mapped. Fields without columns are left to the filter.
-func (f *Filter) SQL(columns map[string][]string) Where {
+func (f *Filter) SQL(columns map[string][]Column) Where {
 	w := f.root.sql(columns)
 	if len(w.Args) > maxArgs {
 		return anything()
@@ -32,7 +41,7 @@ func (f *Filter) SQL(columns map[string][]string) Where {
 // anything is the Where of what only the filter can judge.
 func anything() Where { return Where{Text: "1"} }
 
-func (n either) sql(columns map[string][]string) Where {
+func (n either) sql(columns map[string][]Column) Where {
 	a, b := n.left.sql(columns), n.right.sql(columns)
 	if a.Text == "1" || b.Text == "1" {
 		return anything()
@@ -40,7 +49,7 @@ func (n either) sql(columns map[string][]string) Where {
 	return Where{"(" + a.Text + " OR " + b.Text + ")", append(a.Args, b.Args...), a.Exact && b.Exact}
 }
 
-func (n both) sql(columns map[string][]string) Where {
+func (n both) sql(columns map[string][]Column) Where {
 	a, b := n.left.sql(columns), n.right.sql(columns)
 	switch {
 	case a.Text == "1":
@@ -53,16 +62,16 @@ func (n both) sql(columns map[string][]string) Where {
 	return Where{"(" + a.Text + " AND " + b.Text + ")", append(a.Args, b.Args...), a.Exact && b.Exact}
 }
 
-func (n never) sql(columns map[string][]string) Where {
+func (n never) sql(columns map[string][]Column) Where {
 	w := n.of.sql(columns)
 	if !w.Exact {
 		return anything()
 	}
-	w.Text = "NOT " + w.Text
+	w.Text = "NOT coalesce(" + w.Text + ", 0)"
 	return w
 }
 
-func (n present) sql(columns map[string][]string) Where {
+func (n present) sql(columns map[string][]Column) Where {
 	names := columns[n.field.name]
 	if len(names) == 0 || n.field.kind == Flag {
 		return anything()
@@ -70,34 +79,40 @@ func (n present) sql(columns map[string][]string) Where {
 	return Where{observed(names), nil, true}
 }
 
-func observed(names []string) string {
-	return "(" + strings.Join(names, " IS NOT NULL OR ") + " IS NOT NULL)"
+func observed(columns []Column) string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, c.Name+" IS NOT NULL")
+	}
+	return "(" + strings.Join(out, " OR ") + ")"
 }
 
-func (n *comparison) sql(columns map[string][]string) Where {
-	names := columns[n.field.name]
-	if len(names) == 0 || n.op == "~" || n.field.kind == Flag || n.field.kind == Version {
+func (n *comparison) sql(columns map[string][]Column) Where {
+	of := columns[n.field.name]
+	if len(of) == 0 || n.op == "~" || n.field.kind == Flag || n.field.kind == Version {
 		return anything()
 	}
 	w := Where{Exact: true}
 	var any []string
-	for _, name := range names {
+	for _, c := range of {
 		for i := range n.values {
-			text, args := n.one(name, &n.values[i])
+			text, args := n.one(c.name(n.op, &n.values[i]), &n.values[i])
 			any, w.Args = append(any, text), append(w.Args, args...)
 		}
 	}
-	w.Text = "coalesce(" + strings.Join(any, " OR ") + ", 0)"
-	if len(any) > 1 {
-		for i := range any {
-			any[i] = "coalesce(" + any[i] + ", 0)" // null OR false is null
-		}
-		w.Text = "(" + strings.Join(any, " OR ") + ")"
-	}
+	w.Text = "(" + strings.Join(any, " OR ") + ")"
 	if n.none {
-		w.Text = "(" + observed(names) + " AND NOT " + w.Text + ")"
+		w.Text = "(" + observed(of) + " AND NOT coalesce(" + w.Text + ", 0))"
 	}
 	return w
+}
+
+// name is that of the column to compare with an operand.
+func (c Column) name(op string, o *operand) string {
+	if c.Instead != "" && o.from >= c.From && !strings.HasPrefix(op, "<") && op != "contains" {
+		return c.Instead
+	}
+	return c.Name
 }
 
 // one compares a column with one operand.

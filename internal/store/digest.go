@@ -9,12 +9,13 @@ import (
 
 // digest makes rows of the index from events as they pass.
 type digest struct {
-	conns map[flow.ConnID]*digested
-	block uint64
-	next  int64 // number of the next row in the block
-	rows  []*Row
-	last  time.Time // latest event of the block
-	parts map[flow.ConnID]int
+	conns  map[flow.ConnID]*digested
+	block  uint64
+	oldest uint64 // blocks before it were given up
+	next   int64  // number of the next row in the block
+	rows   []*Row
+	last   time.Time // latest event of the block
+	parts  map[flow.ConnID]int
 }
 
 // digested is what later rows of a connection need.
@@ -173,11 +174,20 @@ func between(from, to time.Time) time.Duration {
 	return max(0, to.Sub(from))
 }
 
+// unwritten tells that the block was not written: rows that go on get other ids.
+func (d *digest) unwritten() {
+	for _, r := range d.rows {
+		if r.block() == d.block {
+			r.ID = 0
+		}
+	}
+}
+
 // put has a row written with this block. One that was written before keeps its
 // id.
 func (d *digest) put(c *digested, r *Row) {
 	r.Client, r.Server, r.Self, r.Site, r.Origin = c.client, c.server, c.self, c.site, c.origin
-	if r.ID == 0 {
+	if r.ID == 0 || r.block() < d.oldest {
 		r.ID = int64(d.block)<<rowBits | d.next
 		d.next++
 	}

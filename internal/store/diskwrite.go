@@ -167,6 +167,7 @@ func (w *writer) flush() {
 	err := w.write()
 	w.note(err)
 	if err != nil {
+		w.digest.unwritten()
 		w.lost.Add(w.batches)
 		w.lostMarks.Add(int64(len(w.marks)))
 	} else {

@@ -100,6 +100,9 @@ func (w *writer) drop(segment uint64, kept bool) error {
 		if err := w.dropBlock(id, kept); err != nil {
 			return err
 		}
+		if !kept {
+			w.digest.oldest = id + 1
+		}
 		w.pace.rest()
 	}
 	if _, err := w.index.Exec("DELETE FROM segments WHERE id = ?", segment); err != nil {

@@ -27,15 +27,21 @@ func (s *Search) Choose(expr string) (err error) {
 }
 
 // columns of the index by the fields of the filter language.
-func columns() map[string][]string {
-	return map[string][]string{
+func columns() map[string][]query.Column {
+	out := map[string][]query.Column{"http.response.code": {{Name: "status", Instead: "failed", From: leastFailed}}}
+	for field, names := range map[string][]string{
 		"ip.src": {"client"}, "ip.dst": {"server"}, "ip.addr": {"client", "server"},
 		"tcp.srcport": {"client_port"}, "tcp.dstport": {"server_port"}, "tcp.port": {"client_port", "server_port"},
 		"tcp.stream": {"conn"}, "conn.id": {"conn"}, "conn.site": {"site"}, "conn.origin": {"origin"}, "conn.self": {"self"},
 		"http.host": {"host", "bare_host"}, "http.request.method": {"method"}, "http.request.uri": {"target"},
-		"http.response.code": {"status"}, "http.outcome": {"outcome"}, "http.time": {"wait"}, "http.total": {"total"},
+		"http.outcome": {"outcome"}, "http.time": {"wait"}, "http.total": {"total"},
 		"exchange.id": {"exchange"}, "exchange.parent": {"parent"}, "incident": {"incident"}, "time": {"time"},
+	} {
+		for _, name := range names {
+			out[field] = append(out[field], query.Column{Name: name})
+		}
 	}
+	return out
 }
 
 // Search gives rows, the newest first. What the index cannot judge is looked up
