@@ -27,6 +27,14 @@ var rows = []row{
 		doubt:   proxiedDoubt,
 	},
 	{
+		name:    "store-write",
+		title:   "the same with records in memory alone, and on disk too",
+		columns: proxiedColumns,
+		setup:   storeWrite,
+		bar:     1.05,
+		doubt:   proxiedDoubt,
+	},
+	{
 		name:    "many-sites",
 		title:   "200 sites on 20 addresses, 4000 requests/s on kept connections to 199 of them, while another site is stopped and started 50 times a second; the first row tells it to start only, so that door and load are as busy; turns of 0.25 s within one run",
 		columns: manyColumns,

@@ -229,29 +229,15 @@ func TestDiskSearchAgrees(t *testing.T) {
 	}
 }
 
-// TestDiskTornAtEveryByte cuts the newest segment at every byte: what was whole
-// is found, the rest is cut off, and writing goes on.
-func TestDiskTornAtEveryByte(t *testing.T) {
-	folder := t.TempDir()
-	d := openDoor(t, folder, DiskOptions{})
-	var ends []int64
-	for i := range 3 {
-		d.visit(start, fmt.Sprint("/", i), 200, "")
-		d.flush(t)
-		ends = append(ends, d.disk.segment.size)
-	}
-	d.stop()
-	name := segmentName(1, false)
-	all, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestDiskTorn cuts the newest segment at many places: what was whole is found,
+// the rest is cut off, with an index that knows more and with none.
+func TestDiskTorn(t *testing.T) {
+	folder, name, all, ends := threeBlocks(t)
 	for _, index := range []bool{true, false} {
-		step := 1
-		if !index { // the same places, as seen by a rebuild
-			step = 7
-		}
-		for cut := 0; cut <= len(all); cut += step {
+		for cut := 0; cut <= len(all); cut++ {
+			if cut%97 != 0 && !slices.Contains(ends, int64(cut)) && !slices.Contains(ends, int64(cut+1)) {
+				continue
+			}
 			torn := t.TempDir()
 			if err := os.WriteFile(filepath.Join(torn, name), all[:cut], 0o600); err != nil {
 				t.Fatal(err)
@@ -259,27 +245,93 @@ func TestDiskTornAtEveryByte(t *testing.T) {
 			if index {
 				copyFile(t, filepath.Join(folder, indexFile), filepath.Join(torn, indexFile))
 			}
-			disk, err := OpenDisk(torn, DiskOptions{})
-			if err != nil {
-				t.Fatalf("cut at %d: %v", cut, err)
-			}
-			rows, err := disk.Search(t.Context(), Search{Limit: 10})
-			whole := 0
-			for _, end := range ends {
-				if int64(cut) >= end {
-					whole++
-				}
-			}
-			if err != nil || len(rows) != whole {
-				t.Errorf("cut at %d, index %v: %d rows, want %d, %v", cut, index, len(rows), whole, err)
-			}
-			if tr, err := disk.Records(t.Context(), rows); err != nil || len(tr.Conns) != whole {
-				t.Errorf("cut at %d, index %v: %d records, want %d, %v", cut, index, len(tr.Conns), whole, err)
-			}
-			if err := disk.Close(); err != nil {
-				t.Error(err)
-			}
+			checkTorn(t, torn, fmt.Sprintf("cut at %d, index %v", cut, index), wholeBefore(ends, cut))
 		}
+	}
+}
+
+// TestFramesTornAtEveryByte cuts a segment at every byte, and damages every
+// byte.
+func TestFramesTornAtEveryByte(t *testing.T) {
+	folder, name, all, ends := threeBlocks(t)
+	path := filepath.Join(folder, name)
+	scan := func(content []byte) (blocks int, end int64, damaged int) {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		end, damaged, err = scanFrames(f, 0, func(fr frame) error {
+			if fr.block > 0 {
+				blocks++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return blocks, end, damaged
+	}
+	for cut := range len(all) + 1 {
+		blocks, end, damaged := scan(all[:cut])
+		if blocks != wholeBefore(ends, cut) || end > int64(cut) || damaged != 0 {
+			t.Errorf("cut at %d: %d blocks, end %d, %d damaged", cut, blocks, end, damaged)
+		}
+	}
+	for at := range all {
+		spoilt := bytes.Clone(all)
+		spoilt[at] ^= 0x55
+		if blocks, _, _ := scan(spoilt); blocks < len(ends)-1 {
+			t.Errorf("damaged at %d: %d blocks of %d", at, blocks, len(ends))
+		}
+	}
+}
+
+// threeBlocks writes a segment of three blocks, and tells where each ends.
+func threeBlocks(t *testing.T) (folder, name string, all []byte, ends []int64) {
+	folder = t.TempDir()
+	d := openDoor(t, folder, DiskOptions{})
+	for i := range 3 {
+		d.visit(start, fmt.Sprint("/", i), 200, "")
+		d.flush(t)
+		ends = append(ends, d.disk.segment.size)
+	}
+	d.stop()
+	name = segmentName(1, false)
+	all, err := os.ReadFile(filepath.Join(folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder, name, all, ends
+}
+
+func wholeBefore(ends []int64, cut int) (n int) {
+	for _, end := range ends {
+		if int64(cut) >= end {
+			n++
+		}
+	}
+	return n
+}
+
+func checkTorn(t *testing.T, folder, what string, whole int) {
+	t.Helper()
+	disk, err := OpenDisk(folder, DiskOptions{})
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	rows, err := disk.Search(t.Context(), Search{Limit: 10})
+	if err != nil || len(rows) != whole {
+		t.Errorf("%s: %d rows, want %d, %v", what, len(rows), whole, err)
+	}
+	if tr, err := disk.Records(t.Context(), rows); err != nil || len(tr.Conns) != whole {
+		t.Errorf("%s: %d records, want %d, %v", what, len(tr.Conns), whole, err)
+	}
+	if err := disk.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -142,7 +142,7 @@ func port(a netip.AddrPort) any {
 // openIndex opens the index, with a pool of at most so many connections.
 func openIndex(path string, conns int, more string) *sql.DB {
 	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	name.RawQuery = "_pragma=page_size(16384)&_pragma=cache_size(-16384)&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)" + more
+	name.RawQuery = "_pragma=page_size(16384)&_pragma=cache_size(-4096)&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)" + more
 	db := sql.OpenDB(connector{name.String()})
 	db.SetMaxOpenConns(conns)
 	return db
