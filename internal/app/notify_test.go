@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,9 +101,10 @@ func TestNotifyRate(t *testing.T) {
 func TestNotifyFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		r, broken := &told{}, true
+		r, broken := &told{}, atomic.Bool{}
+		broken.Store(true)
 		n, end := notified(t, func(_ context.Context, n notice) error {
-			if broken {
+			if broken.Load() {
 				return errors.New("it is down")
 			}
 			r.send(n)
@@ -113,7 +115,7 @@ func TestNotifyFailing(t *testing.T) {
 			time.Sleep(61 * time.Second)
 		}
 		synctest.Wait()
-		broken = false
+		broken.Store(false)
 		time.Sleep(61 * time.Second)
 		r.want(t, "after it is back", "a 3")
 		end()
