@@ -88,7 +88,7 @@ var iisCodes = []entry{
 	{"403.7", Fault, "This path needs a client certificate, and none came. A proxy in front that ends TLS cannot pass one on.",
 		"Look whether the certificate was asked for, and whether the side that met IIS had one.", append(likely("client-certificate-not-sent"), possible("renegotiation-unanswered")...)},
 	{"403.13", Fault, "The client certificate is revoked, or whether it is could not be found out.", "Can this server fetch the CRL? certutil -verify -urlfetch CERT", likely("client-certificate-rejected")},
-	{"403.16", Fault, "The client certificate is not trusted by this server.", "Is its issuer in the machine's root store, and is there no certificate in it that is not self-signed?", likely("client-certificate-rejected")},
+	{"403.16", Fault, "The client certificate is not trusted by this server.", "Put its issuer into the machine's root store. A certificate in that store that is not self-signed causes this, too.", likely("client-certificate-rejected")},
 	{"403.17", Fault, "The client certificate is expired or not valid yet.", "Look at its dates, and at this server's clock.", proof("client-certificate-rejected")},
 	{"404.5", Fault, "Request filtering refused the target (denied sequence).", "Look at requestFiltering/denyUrlSequences.", proof("request-filter-rejected")},
 	{"404.6", Fault, "Request filtering refused the method.", "Look at requestFiltering/verbs.", proof("request-filter-rejected")},
