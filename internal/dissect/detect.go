@@ -12,8 +12,8 @@ import (
 type detect struct {
 	choose func(name string) speaker // nil: it is too early to tell
 	rec    recorder
-	missed bool                      // the beginning was not seen: a message may begin with any piece
-	pieces []heldPiece               // before the decision
+	missed bool        // the beginning was not seen: a message may begin with any piece
+	pieces []heldPiece // before the decision
 	inner  speaker
 }
 

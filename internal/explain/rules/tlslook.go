@@ -2,7 +2,6 @@ package rules
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -30,11 +29,6 @@ func number(text string) (n int, known bool) {
 // words splits a comma separated fact.
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
-}
-
-// common tells that two lists have an entry in common.
-func common(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
 // hostOf is the host of an authority, without port, in lower case.
