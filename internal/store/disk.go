@@ -22,7 +22,7 @@ type DiskOptions struct {
 	Age  time.Duration // what has no finding is kept so long at most
 	Mask flow.Mask     // secrets are masked before they are written; nil: written in clear
 	Log  *slog.Logger  // nil: discards
-	// Share of the processors' time that writing may take; 0: a twenty-fifth.
+	// Share of the processors' time that writing may take; 0: a fortieth.
 	Share float64
 }
 
@@ -109,7 +109,7 @@ func newDisk(folder string, o DiskOptions) (*Disk, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Share == 0 {
-		o.Share = 1.0 / 25
+		o.Share = 1.0 / 40
 	}
 	packer, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(maxBlock))
 	if err != nil {
