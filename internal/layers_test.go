@@ -45,8 +45,9 @@ func layers() []layer {
 		{rank: 1, path: "httpwire"},
 		{rank: 1, path: "authwire"},
 
-		{rank: 2, path: "tap", may: list("flow tlswire")},
-		{rank: 2, path: "dissect", may: list("flow", decoders)},
+		{rank: 2, path: "tlsfact", may: list("flow tlswire")},
+		{rank: 2, path: "tap", may: list("flow tlswire tlsfact")},
+		{rank: 2, path: "dissect", may: list("flow tlsfact", decoders)},
 		{rank: 2, path: "sniff", may: list("pcap")},
 		{rank: 2, path: "archive", may: list("flow httpwire")},
 		{rank: 2, path: "machine", may: list("flow")},

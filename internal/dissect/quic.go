@@ -139,9 +139,7 @@ func (c *quicConn) message(typ uint8, body []byte) {
 	switch typ {
 	case tlswire.TypeClientHello:
 		if h, err := tlswire.ParseClientHello(body); err == nil {
-			e := clientHello(h)
-			e.Attrs[len(e.Attrs)-1].Value = tlswire.JA4(h, 'q')
-			c.add(c.mark, e)
+			c.add(c.mark, clientHello(h, 'q'))
 		}
 	case tlswire.TypeServerHello:
 		if h, err := tlswire.ParseServerHello(body); err == nil {

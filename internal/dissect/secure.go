@@ -10,6 +10,7 @@ import (
 
 	"fanlight/internal/flow"
 	"fanlight/internal/reassembly"
+	"fanlight/internal/tlsfact"
 	"fanlight/internal/tlswire"
 )
 
@@ -240,7 +241,7 @@ func (s *secure) clientHello(msg *tlswire.Message) {
 	s.hello = true
 	if msg.ClientHello != nil {
 		s.zeroRTT = s.zeroRTT || msg.ClientHello.EarlyData
-		s.add(clientHello(msg.ClientHello))
+		s.add(clientHello(msg.ClientHello, 't'))
 	}
 }
 
@@ -266,41 +267,19 @@ func (s *secure) resumed(msg *tlswire.Message) flow.Seen {
 	return flow.SeenIf(msg.Resumed == 1)
 }
 
-func clientHello(h *tlswire.ClientHello) flow.Event {
-	return flow.Event{Kind: flow.ClientHello, From: flow.Client, Attrs: flow.Attrs(
-		flow.KeySNI, h.SNI,
-		flow.KeyALPN, strings.Join(h.ALPN, ","),
-		flow.KeyVersions, strings.Join(h.VersionNames(), ","),
-		flow.KeyHelloBytes, strconv.Itoa(h.Length),
-		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String(),
-		flow.KeyTickets, strings.Join(h.Tickets, ","),
-		flow.KeyShares, strings.Join(h.ShareNames(), ","),
-		flow.KeyEarlyData, yes(h.EarlyData),
-		"ja3", tlswire.JA3(h), "ja4", tlswire.JA4(h, 't'))}
+// clientHello adds the fingerprints, which are worth their time in a capture
+// only; transport is what JA4 calls it, t or q.
+func clientHello(h *tlswire.ClientHello, transport byte) flow.Event {
+	e := tlsfact.ClientHello(h)
+	e.Attrs = append(e.Attrs, flow.Attrs("ja3", tlswire.JA3(h), "ja4", tlswire.JA4(h, transport))...)
+	return e
 }
 
 func serverHello(h *tlswire.ServerHello) flow.Event {
 	if h == nil {
 		return flow.Event{Kind: flow.ServerHello, From: flow.Server}
 	}
-	return flow.Event{Kind: flow.ServerHello, From: flow.Server, Attrs: flow.Attrs(
-		flow.KeyVersion, tlswire.VersionName(h.Version), flow.KeyCipher, tlswire.CipherName(h.Cipher), flow.KeyALPN, h.ALPN,
-		flow.KeyTickets, h.SessionFingerprint(), flow.KeyRenegInfo, renegotiationInfo(h), flow.KeyDowngrade, yes(h.Downgrade))}
-}
-
-// renegotiationInfo is a fact of TLS 1.2 and below.
-func renegotiationInfo(h *tlswire.ServerHello) string {
-	if h.Version >= 0x0304 {
-		return ""
-	}
-	return flow.SeenIf(h.RenegotiationInfo).String()
-}
-
-func yes(b bool) string {
-	if b {
-		return flow.Yes.String()
-	}
-	return ""
+	return tlsfact.ServerHello(h)
 }
 
 // certificate tells of the first of a chain.

@@ -1,12 +1,11 @@
 package tap
 
 import (
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/tlsfact"
 	"fanlight/internal/tlswire"
 )
 
@@ -109,48 +108,17 @@ func (w *watch) message(from flow.Side, typ uint8, body []byte) {
 	switch typ {
 	case tlswire.TypeClientHello:
 		if hello, err := tlswire.ParseClientHello(body); err == nil {
-			w.add(clientHello(hello))
+			w.add(tlsfact.ClientHello(hello))
 		}
 	case tlswire.TypeServerHello:
-		hello, err := tlswire.ParseServerHello(body)
-		if err != nil {
-			return
+		if hello, err := tlswire.ParseServerHello(body); err == nil {
+			w.add(tlsfact.ServerHello(hello))
 		}
-		w.add(flow.Event{Kind: flow.ServerHello, From: flow.Server, Attrs: flow.Attrs(
-			flow.KeyVersion, tlswire.VersionName(hello.Version), flow.KeyCipher, tlswire.CipherName(hello.Cipher), flow.KeyALPN, hello.ALPN,
-			flow.KeyTickets, hello.SessionFingerprint(), flow.KeyRenegInfo, renegotiationInfo(hello), flow.KeyDowngrade, yes(hello.Downgrade))})
 	case tlswire.TypeNewSessionTicket: // of TLS 1.2 and below; later ones are encrypted
 		if ticket := tlswire.NewTicket(body, false); ticket != "" {
 			w.add(flow.Event{Kind: flow.SessionTicket, From: from, Attrs: flow.Attrs(flow.KeyTickets, ticket)})
 		}
 	}
-}
-
-func clientHello(h *tlswire.ClientHello) flow.Event {
-	return flow.Event{Kind: flow.ClientHello, From: flow.Client, Attrs: flow.Attrs(
-		flow.KeySNI, h.SNI,
-		flow.KeyALPN, strings.Join(h.ALPN, ","),
-		flow.KeyVersions, strings.Join(h.VersionNames(), ","),
-		flow.KeyHelloBytes, strconv.Itoa(h.Length),
-		flow.KeyPHA, flow.SeenIf(h.PostHandshakeAuth).String(),
-		flow.KeyTickets, strings.Join(h.Tickets, ","),
-		flow.KeyShares, strings.Join(h.ShareNames(), ","),
-		flow.KeyEarlyData, yes(h.EarlyData))}
-}
-
-// renegotiationInfo is a fact of TLS 1.2 and below.
-func renegotiationInfo(h *tlswire.ServerHello) string {
-	if h.Version >= 0x0304 {
-		return ""
-	}
-	return flow.SeenIf(h.RenegotiationInfo).String()
-}
-
-func yes(b bool) string {
-	if b {
-		return flow.Yes.String()
-	}
-	return ""
 }
 
 // renegotiation follows the records after the first handshake, whose content
