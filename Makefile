@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench corpus lint programs gofmt vet staticcheck layers tsc clean
+.PHONY: demo test build bench corpus fuzz lint programs gofmt vet staticcheck layers tsc clean
 
 GO ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -28,6 +28,9 @@ bench: ## side by side with other servers
 
 corpus: ## make the labelled captures anew, with real software; root, some minutes; ONLY=PATTERN for some
 	testdata/captures/make/corpus.sh $(ONLY)
+
+fuzz: ## every decoder and parser with made-up input, TIME=10m each
+	scripts/fuzz.sh $(or $(TIME),10m)
 
 lint: gofmt vet staticcheck layers tsc
 
