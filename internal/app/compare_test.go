@@ -97,7 +97,7 @@ func first(t *testing.T, r *compare.Result, key, finding string) {
 func tcpdump(t *testing.T, name string, addrs ...string) func() []byte {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root may capture")
+		t.Skip("packets are captured by root only")
 	}
 	path := program(t, "tcpdump")
 	file := filepath.Join(publicDir(t), name+".pcap")
