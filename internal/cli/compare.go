@@ -69,7 +69,7 @@ func (f *compareFlags) compare(ctx context.Context, s streams, args []string) er
 	if err != nil {
 		return err
 	}
-	f.print(s, result)
+	f.print(s, result, args)
 	return errors.Join(damage...)
 }
 
@@ -84,7 +84,7 @@ func (f *compareFlags) result(args []string, traces []*flow.Trace) (*compare.Res
 	return result, nil
 }
 
-func (f *compareFlags) print(s streams, r *compare.Result) {
+func (f *compareFlags) print(s streams, r *compare.Result, args []string) {
 	if !f.output.asked() {
 		var b strings.Builder
 		r.Text(&b)
@@ -98,5 +98,6 @@ func (f *compareFlags) print(s streams, r *compare.Result) {
 	for _, found := range r.Findings {
 		items = append(items, found)
 	}
+	items = append(items, r.Summary(args[0], args[len(args)-1]))
 	printItems(s.out, f.output.jsonl, items)
 }

@@ -20,11 +20,21 @@ type Result struct {
 // side's failing units alone are compared where some failed and others did not.
 type Extent struct {
 	Conns, Exchanges                 int
+	FailedConns, FailedExchanges     int // a connection failed if an exchange on it did
 	ComparedConns, ComparedExchanges int
 }
 
 // ErrOneOutcome says that a trace cannot be split by outcome.
 var ErrOneOutcome = errors.New("there is nothing to compare with: all of it failed, or none of it")
+
+// First is the first difference that matters: one that came before the failure
+// and may have caused it. It is nil if there is none.
+func (r *Result) First() *Difference {
+	if len(r.Differences) == 0 || r.Differences[0].Class > Wait {
+		return nil
+	}
+	return &r.Differences[0]
+}
 
 // Compare holds the connections of a trace that does not work against those of
 // one that does. It keeps both traces as they are.
@@ -74,8 +84,8 @@ func (s *side) split(failed func(*unit) bool) (good, bad *side) {
 
 func compare(good, bad *side, narrow bool) *Result {
 	r := &Result{
-		Good: Extent{Conns: len(good.conns), Exchanges: len(good.exchanges)},
-		Bad:  Extent{Conns: len(bad.conns), Exchanges: len(bad.exchanges)},
+		Good: good.extent(),
+		Bad:  bad.extent(),
 	}
 	exchanges, only := align(good.exchanges, bad.exchanges, exchangeKeys())
 	conns, _ := align(good.conns, bad.conns, connKeys())
@@ -90,8 +100,8 @@ func compare(good, bad *side, narrow bool) *Result {
 	if narrow {
 		exchanges, conns = narrowed(exchanges, conns)
 	}
-	r.Good.ComparedConns, r.Bad.ComparedConns = extent(conns)
-	r.Good.ComparedExchanges, r.Bad.ComparedExchanges = extent(exchanges)
+	r.Good.ComparedConns, r.Bad.ComparedConns = compared(conns)
+	r.Good.ComparedExchanges, r.Bad.ComparedExchanges = compared(exchanges)
 	found := merge(differences(exchanges), differences(conns))
 	found = append(found, onlyBad(only, len(bad.exchanges))...)
 	found = r.explain(found, good, bad, conns, exchanges)
@@ -100,7 +110,25 @@ func compare(good, bad *side, narrow bool) *Result {
 	return r
 }
 
-func extent(groups []*group) (good, bad int) {
+// extent counts what a side has.
+func (s *side) extent() Extent {
+	e := Extent{Conns: len(s.conns), Exchanges: len(s.exchanges)}
+	failed := map[flow.ConnID]bool{}
+	for _, u := range s.exchanges {
+		if u.failed {
+			e.FailedExchanges++
+			failed[u.conn.ID] = true
+		}
+	}
+	for _, u := range s.conns {
+		if u.failed || failed[u.conn.ID] {
+			e.FailedConns++
+		}
+	}
+	return e
+}
+
+func compared(groups []*group) (good, bad int) {
 	distinct := map[*unit]bool{}
 	for _, g := range groups {
 		bad += len(g.bad)

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"encoding/json"
+	"slices"
 
 	"fanlight/internal/explain"
 )
@@ -41,4 +42,60 @@ func (d *Difference) JSON(rank int) json.RawMessage {
 
 func (s Shown) json() jsonShown {
 	return jsonShown{Value: s.Value, Count: s.Count, Of: s.Of, Evidence: append([]explain.Evidence{}, s.Evidence...)}
+}
+
+// jsonSummary is the last object of a comparison.
+type jsonSummary struct {
+	Type        string     `json:"type"` // compare-summary
+	Good        jsonExtent `json:"good"`
+	Bad         jsonExtent `json:"bad"`
+	Loose       bool       `json:"loose"`
+	First       *string    `json:"first"` // null: nothing that came before the failure differs
+	What        string     `json:"what,omitempty"`
+	Differences int        `json:"differences"`
+	Findings    []string   `json:"findings"`
+}
+
+type jsonExtent struct {
+	Source              string `json:"source"`
+	Connections         int    `json:"connections"`
+	Exchanges           int    `json:"exchanges"`
+	FailedConnections   int    `json:"failed_connections"`
+	FailedExchanges     int    `json:"failed_exchanges"`
+	ComparedConnections int    `json:"compared_connections"`
+	ComparedExchanges   int    `json:"compared_exchanges"`
+}
+
+// Summary is what was compared and what came of it as the last object of the
+// JSON lines. The arguments name where each side is from.
+func (r *Result) Summary(good, bad string) json.RawMessage {
+	s := jsonSummary{
+		Type: "compare-summary", Good: r.Good.json(good), Bad: r.Bad.json(bad), Loose: r.Loose,
+		Differences: len(r.Differences), Findings: r.known(),
+	}
+	if d := r.First(); d != nil {
+		s.First, s.What = &d.Key, d.sentence()
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		panic("marshal a comparison: " + err.Error()) // strings and numbers only
+	}
+	return raw
+}
+
+func (e Extent) json(source string) jsonExtent {
+	return jsonExtent{
+		source, e.Conns, e.Exchanges, e.FailedConns, e.FailedExchanges, e.ComparedConns, e.ComparedExchanges,
+	}
+}
+
+// known are the ids of the findings that the differences name, each once.
+func (r *Result) known() []string {
+	ids := []string{}
+	for _, f := range r.Findings {
+		if !slices.Contains(ids, f.ID) {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
 }

@@ -19,7 +19,7 @@ func (r *Result) Text(w io.Writer) {
 		return
 	}
 	first := &r.Differences[0]
-	if first.Class <= Wait {
+	if r.First() != nil {
 		fmt.Fprintln(w, "\nThe first difference that matters:")
 	} else {
 		fmt.Fprintln(w, "\nNothing that came before the failure sets the sides apart. What differs:")
@@ -76,7 +76,7 @@ func counted(n int, what string) string {
 
 // text prints a difference, with so many pieces of evidence of the bad side.
 func (d *Difference) text(w io.Writer, rank, evidence int) {
-	fmt.Fprintf(w, "%2d. %s: %s (good: %s)\n", rank, d.What, clip(d.Bad.Value), clip(d.Good.Value))
+	fmt.Fprintf(w, "%2d. %s\n", rank, d.sentence())
 	fmt.Fprintf(w, "    in %d of %s of the bad side", d.Bad.Count, counted(d.Bad.Of, d.Unit))
 	if d.Good.Of > 0 {
 		fmt.Fprintf(w, ", %d of %d of the good side", d.Good.Count, d.Good.Of)
@@ -84,6 +84,11 @@ func (d *Difference) text(w io.Writer, rank, evidence int) {
 	fmt.Fprintf(w, "; %s\n", d.When.words())
 	d.Bad.text(w, "bad", evidence)
 	d.Good.text(w, "good", 1)
+}
+
+// sentence says what differs and how.
+func (d *Difference) sentence() string {
+	return fmt.Sprintf("%s: %s (good: %s)", d.What, clip(d.Bad.Value), clip(d.Good.Value))
 }
 
 func (w When) words() string {
