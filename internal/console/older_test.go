@@ -39,6 +39,9 @@ func TestListGoesOnOnDisk(t *testing.T) {
 		log, x := recorder.Open(at, flow.Opening{Source: "live", Self: flow.Server}), recorder.NextExchange()
 		log.Add(flow.Event{At: at, Kind: flow.Request, Exchange: x, Text: fmt.Sprint("GET /", i), Header: make([]byte, 8<<10)})
 		log.Add(flow.Event{At: at, Kind: flow.Response, Exchange: x, Status: 200})
+		if i == 7 {
+			log.Add(flow.Event{At: at, Kind: flow.Incident, Exchange: x, Text: "OLDINCIDENT", Attrs: flow.Attrs(flow.KeyCause, "the origin was away")})
+		}
 		log.Add(flow.Event{At: at, Kind: flow.ExchangeDone, Exchange: x, Text: flow.Complete})
 		log.Add(flow.Event{At: at, Kind: flow.Closed})
 		log.Flush()
@@ -72,7 +75,15 @@ func TestListGoesOnOnDisk(t *testing.T) {
 	if status, text, _ := do(t, "GET", server.URL+"/api/connections/c1", ""); status != 200 || len(items[story](t, text)) != 1 {
 		t.Errorf("a connection that only the disk has: %d %s", status, text)
 	}
-	_, text, _ := do(t, "GET", server.URL+"/api/exchanges?limit=2&filter=http.request.uri+contains+%2F7", "")
+	status, text, _ := do(t, "GET", server.URL+"/api/incidents/OLDINCIDENT", "")
+	type told struct {
+		Incident incidentRecord `json:"incident"`
+		Notation string         `json:"notation"`
+	}
+	if found := items[told](t, text); status != 200 || len(found) != 1 || found[0].Incident.Cause != "the origin was away" || found[0].Notation == "" {
+		t.Errorf("an incident that only the disk has: %d %.500s", status, text)
+	}
+	_, text, _ = do(t, "GET", server.URL+"/api/exchanges?limit=2&filter=http.request.uri+contains+%2F7", "")
 	if rows := items[exchangeRow](t, text); len(rows) != 2 || rows[0].Target != "/79" || rows[1].Target != "/78" {
 		t.Errorf("exchanges: %s", text)
 	}

@@ -74,6 +74,20 @@ func (a *api) oldStory(ctx context.Context, id flow.ConnID, x flow.ExchangeID) *
 	return a.compose(whole, trace, x)
 }
 
+// oldIncident finds an incident that only the disk has; its cause is in the
+// record.
+func (a *api) oldIncident(ctx context.Context, id string) (Incident, bool) {
+	disk := a.disk()
+	if disk == nil {
+		return Incident{}, false
+	}
+	row, ok, err := disk.Incident(ctx, id)
+	if err != nil || !ok {
+		return Incident{}, false
+	}
+	return Incident{ID: id, Time: row.Time, Conn: row.Conn, Exchange: row.Exchange, Site: row.Site, Status: row.Status}, true
+}
+
 // exchangeRow is one line of a list of exchanges.
 type exchangeRow struct {
 	Cursor   string   `json:"cursor"` // before= of the next page

@@ -55,10 +55,27 @@ func (a *api) incident(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	incident, ok := a.Control.Incident(id)
 	if !ok {
+		incident, ok = a.oldIncident(r.Context(), id)
+	}
+	if !ok {
 		fail(w, http.StatusNotFound, "no incident "+id+" is known; it may be too long ago")
 		return
 	}
-	answer(w, []incidentStory{{incident.record(), a.story(r.Context(), incident.Conn, incident.Exchange)}})
+	told := incidentStory{incident.record(), a.story(r.Context(), incident.Conn, incident.Exchange)}
+	if told.Incident.Cause == "" && told.story != nil {
+		told.Incident.Cause = told.cause(incident.Exchange)
+	}
+	answer(w, []incidentStory{told})
+}
+
+// cause is what the record says of an exchange that failed.
+func (c *chapter) cause(x flow.ExchangeID) string {
+	for i := range c.Exchanges {
+		if c.Exchanges[i].ID == x.String() {
+			return c.Exchanges[i].Cause
+		}
+	}
+	return ""
 }
 
 // story tells of a connection, and of one of its exchanges if x is not 0; nil

@@ -110,6 +110,16 @@ func (d *Disk) page(ctx context.Context, s Search, where query.Where, limit int)
 	return out, d.addFindings(ctx, out)
 }
 
+// Incident finds the exchange that an incident was told of; false: it is not on
+// disk.
+func (d *Disk) Incident(ctx context.Context, id string) (Row, bool, error) {
+	found, err := d.page(ctx, Search{}, query.Where{Text: "incident = ?", Args: []any{id}}, 1)
+	if err != nil || len(found) == 0 {
+		return Row{}, false, err
+	}
+	return found[0], true, nil
+}
+
 func scanRow(rows *sql.Rows) (r Row, err error) {
 	var status, at, wait, total, clientPort, serverPort, exchange, parent sql.NullInt64
 	var host, method, outcome, site, origin, self, incident, target sql.NullString
