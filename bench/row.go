@@ -35,6 +35,20 @@ var rows = []row{
 		doubt:   proxiedDoubt,
 	},
 	{
+		name:    "store-page",
+		title:   "the newest hundred of a million exchanges on disk that match",
+		columns: searchColumns,
+		setup:   storeSearch(fullPages),
+		limit:   100,
+	},
+	{
+		name:    "store-search",
+		title:   "a hundred of a million exchanges on disk, of which few or none match",
+		columns: searchColumns,
+		setup:   storeSearch(searches),
+		limit:   300,
+	},
+	{
 		name:    "many-sites",
 		title:   "200 sites on 20 addresses, 4000 requests/s on kept connections to 199 of them, while another site is stopped and started 50 times a second; the first row tells it to start only, so that door and load are as busy; turns of 0.25 s within one run",
 		columns: manyColumns,
