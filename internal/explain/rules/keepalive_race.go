@@ -66,7 +66,26 @@ func reportRace(p *explain.Pass, c *flow.Conn, x *flow.Exchange, end int) {
 			peer(c), explain.Span(quiet), caller(c), asked(x))
 		f.Evidence = append(f.Evidence, timerNote(quiet, idle)...)
 	}
+	if gone := refusedAfter(p, c, end); gone != nil {
+		f.Confidence = explain.Possible
+		f.Evidence = append(f.Evidence, explain.At(gone, refusedAt(gone), "and then refused new connections: it had ended, whatever its idle timer is"))
+		f.Missing = append(f.Missing, "whether the server was stopped or restarted at that moment (its own log)")
+	}
 	report(p, f, c, x)
+}
+
+// refusedAfter is a connection that the server refused within seconds of event
+// i on c, nil if there is none: servers that refuse have ended.
+func refusedAfter(p *explain.Pass, c *flow.Conn, i int) *flow.Conn {
+	for _, other := range p.Trace.Conns {
+		if other.Server != c.Server || refusedAt(other) < 0 || other.Started.IsZero() {
+			continue
+		}
+		if d := other.Started.Sub(c.Events[i].At); d > -time.Second && d < 10*time.Second {
+			return other
+		}
+	}
+	return nil
 }
 
 // quietBefore is how long c had been idle before x.

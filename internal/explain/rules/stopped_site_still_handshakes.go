@@ -36,16 +36,13 @@ var stoppedSiteStillHandshakes = explain.Rule{
 		References: []string{"serverfault.com question 909918 (HTTP.sys mappings outlive sites)", "Microsoft Learn: netsh http, IP Listen List"},
 	},
 	Needs: []explain.Need{{
-		What: "a capture with keys: the answer after the handshake cannot be read",
+		What: answerUnread,
 		Met:  func(c *flow.Conn) bool { return c.Keys != flow.No || len(c.Exchanges) > 0 },
-		Wanted: func(c *flow.Conn) bool {
-			d, known := between(c, find(c, 0, flow.Unknown, flow.TLSDone), closing(c))
-			return c.TLS != nil && c.TLS.Done == flow.Yes && c.Close.By == flow.Server && known && d < time.Second &&
-				find(c, 0, flow.Unknown, flow.HelloRequest) < 0
-		},
 	}},
 	Check: checkStoppedSite,
 }
+
+const answerUnread = "a capture with keys: the answer after the handshake cannot be read"
 
 func checkStoppedSite(p *explain.Pass) {
 	sites := stoppedSites(p.Trace)
@@ -70,6 +67,46 @@ func checkStoppedSite(p *explain.Pass) {
 			}
 		}
 	}
+	suspectStoppedSites(p)
+}
+
+// suspectStoppedSites says once for each name that an answer should be read, if
+// every connection to it ended like that of a stopped site.
+func suspectStoppedSites(p *explain.Pass) {
+	type target struct {
+		server netip.AddrPort
+		name   string
+	}
+	first, other := map[target]*flow.Conn{}, map[target]bool{}
+	for _, c := range p.Trace.Conns {
+		if c.TLS == nil || c.TLS.Done != flow.Yes {
+			continue
+		}
+		t := target{c.Server, c.TLS.SNI}
+		switch {
+		case !tinyAnswerUnread(c):
+			other[t] = true
+		case first[t] == nil:
+			first[t] = c
+		}
+	}
+	for _, c := range p.Trace.Conns {
+		if c.TLS == nil {
+			continue
+		}
+		if t := (target{c.Server, c.TLS.SNI}); first[t] == c && !other[t] {
+			p.CannotTell(c.ID, answerUnread)
+		}
+	}
+}
+
+// tinyAnswerUnread tells that nobody could read what a server sent that closed
+// at once, and that it was hardly more than a handshake.
+func tinyAnswerUnread(c *flow.Conn) bool {
+	const handshakeAndPage = 8 << 10
+	d, known := between(c, find(c, 0, flow.Unknown, flow.TLSDone), closing(c))
+	return c.Keys == flow.No && len(c.Exchanges) == 0 && c.Close.By == flow.Server && known && d < time.Second &&
+		(!c.Counted || c.ServerBytes <= handshakeAndPage) && find(c, 0, flow.Unknown, flow.HelloRequest) < 0
 }
 
 func reportStoppedByFact(p *explain.Pass, c *flow.Conn, fact *flow.Event) {
