@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fanlight/internal/explain"
+	"fanlight/internal/explain/rules"
 	"fanlight/internal/foreignlog"
 )
 
@@ -131,6 +132,9 @@ func (v *logView) ties(ctx context.Context, path string, o foreignlog.Options) (
 
 func (v *logView) line(path string, l *foreignlog.Line, ties *foreignlog.Ties) {
 	isNew := v.tally.Add(l)
+	if l.Meaning.State == foreignlog.Fault && l.TookKnown {
+		l.Timers = rules.WaitTimers(l.Took)
+	}
 	var tied *foreignlog.TiedRecord
 	var found []explain.Finding
 	if ties != nil {
@@ -253,6 +257,9 @@ func (p *textLog) line(path string, l *foreignlog.Line, tie *foreignlog.TiedReco
 	fmt.Fprintf(p.out, "%s\n", visible(fmt.Sprintf("%6d  %s", l.Number, factsOf(l))))
 	if m.Text != "" {
 		fmt.Fprintf(p.out, "        %s%s\n", visible(m.Text), pointsOf(m.Points))
+	}
+	if l.Timers != "" {
+		fmt.Fprintf(p.out, "        %s matches a default limit of %s\n", explain.Span(l.Took), l.Timers)
 	}
 	if isNew && m.Next != "" && m.State != foreignlog.Fine {
 		fmt.Fprintf(p.out, "        Next: %s\n", m.Next)

@@ -22,6 +22,7 @@ type LineRecord struct {
 	Target   string      `json:"target,omitempty"`
 	Status   int         `json:"status,omitempty"`
 	TookMS   *float64    `json:"took_ms,omitempty"`
+	Timers   string      `json:"timers,omitempty"`
 	Words    []Word      `json:"words,omitempty"`
 	State    string      `json:"state"`
 	Kind     string      `json:"kind"`
@@ -48,7 +49,7 @@ func LineJSON(file string, l *Line) LineRecord {
 	out := LineRecord{
 		Type: "log-line", File: file, Line: l.Number, Format: l.Format,
 		Client: Address(l.Client), Server: Address(l.Server), Upstream: Address(l.Upstream),
-		Host: l.Host, Method: l.Method, Target: l.Target, Status: l.Status, Words: l.Words,
+		Host: l.Host, Method: l.Method, Target: l.Target, Status: l.Status, Timers: l.Timers, Words: l.Words,
 		State: m.State.String(), Kind: m.Kind, Meaning: m.Text, Next: m.Next, Points: m.Points,
 	}
 	if !l.Time.IsZero() {

@@ -26,6 +26,7 @@ type Line struct {
 	Target   string
 	Status   int
 	Took     time.Duration // valid if TookKnown
+	Timers   string        // whose default limit Took matches; set by a caller who knows them
 	Words    []Word        // the product's own, in the order of the line
 
 	TookKnown bool

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,13 +56,17 @@ func owners(d time.Duration, bounds ...string) string {
 	var names []string
 	for _, t := range timers() {
 		for _, b := range bounds {
-			if t.bounds == b && t.matches(d) {
+			if t.bounds == b && t.matches(d) && !slices.Contains(names, t.owner) {
 				names = append(names, t.owner)
 			}
 		}
 	}
 	return strings.Join(names, ", ")
 }
+
+// WaitTimers names whose default limit for an answer d matches, empty if
+// nobody's: for logs, which tell of no other gap than the whole.
+func WaitTimers(d time.Duration) string { return owners(d, response, renegotiat) }
 
 // timerNote is evidence that a gap matches known timers, if it does.
 func timerNote(d time.Duration, bounds ...string) []explain.Evidence {
