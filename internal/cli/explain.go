@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -114,6 +115,8 @@ func explainRule(s streams, output outputFlags, id string) error {
 	all := rules.All()
 	i := slices.IndexFunc(all, func(r explain.Rule) bool { return r.ID == id })
 	switch {
+	case i < 0 && isFile(id):
+		return failWith(exitUsage, fmt.Errorf("explain %s: no such finding; that is a file (to explain a capture: fanlight trace FILE; a log: fanlight explain --log FILE)", id))
 	case i < 0:
 		return failWith(exitUsage, fmt.Errorf("explain %s: no such finding%s", id, didYouMean(id, ruleIDs())))
 	case output.asked():
@@ -122,6 +125,11 @@ func explainRule(s streams, output outputFlags, id string) error {
 		all[i].Text(s.out)
 	}
 	return nil
+}
+
+func isFile(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func rulePage(r explain.Rule) ruleItem {
