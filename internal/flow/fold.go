@@ -119,6 +119,8 @@ func (c *Conn) foldConn(e *Event) {
 	switch e.Kind {
 	case Open:
 		c.foldOpening(e)
+	case LookedUp:
+		c.foldLookup(e)
 	case FIN:
 		c.closedBy(e, ByFIN)
 	case RST:

@@ -15,6 +15,7 @@ type ConnRecord struct {
 	Started   string        `json:"started,omitempty"`
 	Site      string        `json:"site,omitempty"`
 	Origin    string        `json:"origin,omitempty"`
+	Lookup    *LookupRecord `json:"lookup,omitempty"`
 	TLS       *TLSRecord    `json:"tls,omitempty"`
 	Events    []EventRecord `json:"events,omitempty"`
 	Self      string        `json:"self"` // client, server or none
@@ -22,6 +23,19 @@ type ConnRecord struct {
 	Packets   int           `json:"packets,omitempty"`
 	Bytes     *BytesRecord  `json:"bytes,omitempty"`
 	Exchanges int           `json:"exchanges"`
+}
+
+// LookupRecord is what came of looking up the name a connection was made for.
+type LookupRecord struct {
+	Name      string   `json:"name"`
+	Result    string   `json:"result,omitempty"`
+	Rcode     string   `json:"rcode,omitempty"`
+	Addresses []string `json:"addresses,omitempty"`
+	TookMS    *float64 `json:"took_ms,omitempty"`
+	BeforeMS  *float64 `json:"before_ms,omitempty"` // how long before the connection it ended
+	By        string   `json:"by,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
+	DNS       string   `json:"dns,omitempty"`
 }
 
 // TLSRecord holds the facts of the first handshake.
@@ -120,7 +134,7 @@ func ConnJSON(c *Conn, mask Mask) ConnRecord {
 	out := ConnRecord{
 		Type: "connection", ID: c.ID.String(), Source: c.Source, Scheme: c.Scheme,
 		Started: timestamp(c.Started), Site: c.Site, Origin: c.Origin,
-		TLS: tlsRecord(c), Self: "none", Close: closeRecord(c),
+		Lookup: lookupRecord(c), TLS: tlsRecord(c), Self: "none", Close: closeRecord(c),
 		Packets: c.Packets, Exchanges: c.Forgotten + len(c.Exchanges),
 	}
 	if c.Parent != 0 {
@@ -142,6 +156,21 @@ func ConnJSON(c *Conn, mask Mask) ConnRecord {
 		if c.Events[i].Kind != Open {
 			out.Events = append(out.Events, eventRecord(c, &c.Events[i]))
 		}
+	}
+	return out
+}
+
+func lookupRecord(c *Conn) *LookupRecord {
+	l := c.Lookup
+	if l == nil {
+		return nil
+	}
+	out := &LookupRecord{Name: l.Name, Result: l.Result, Rcode: l.Rcode, TookMS: ms(l.Took, l.Timed), BeforeMS: ms(span(l.Ended, c.Started)), By: l.By, Reason: l.Reason}
+	for _, a := range l.Addresses {
+		out.Addresses = append(out.Addresses, a.String())
+	}
+	if l.DNS != 0 {
+		out.DNS = l.DNS.String()
 	}
 	return out
 }

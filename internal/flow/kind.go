@@ -10,6 +10,13 @@ const (
 	// Open introduces a connection. Open.
 	Open
 
+	// Names. Query and Answer are messages of DNS (RFC 1035), as packets show
+	// them; LookedUp is what came of asking, and all that other sources see of it.
+
+	LookedUp // the name that this connection was made for was looked up; At: when that ended; Text: name; Attrs: result, rcode, addresses, took_ms, by, dns, reason
+	Query    // From asked for a name; Text: name; Attrs: type
+	Answer   // From answered; Text: the name asked for; Attrs: type, rcode, addresses, canonical, ttl_s, cut
+
 	// TCP.
 
 	SYN           // an attempt to connect began
@@ -90,6 +97,7 @@ const (
 
 var kindNames = [...]string{
 	KindUnknown: "unknown", Open: "open",
+	LookedUp: "looked-up", Query: "query", Answer: "answer",
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
 	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
 	AckedUnseen: "acked-unseen", Stray: "stray", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
@@ -184,6 +192,15 @@ const (
 	KeyReused      = "reused"             // yes: an exchange on a pooled connection that had served before
 	KeyIdle        = "idle_ms"            // how long that connection had been idle
 	KeySides       = "sides"              // guessed: only the ports tell who is client and who is server
+	KeyResult      = "result"             // of a lookup, see the Result constants
+	KeyRcode       = "rcode"              // response code, as RFC 6895 names it: NOERROR, NXDOMAIN, SERVFAIL
+	KeyAddresses   = "addresses"          // of a name, comma separated
+	KeyTook        = "took_ms"            // how long it took
+	KeyDNS         = "dns"                // the connection that has the messages of a lookup: c3
+	KeyType        = "type"               // of the record asked for: A, AAAA
+	KeyCanonical   = "canonical"          // name at the end of a chain of CNAMEs
+	KeyTTLSeconds  = "ttl_s"              // how long an answer may be kept, in seconds
+	KeyCut         = "cut"                // yes: the answer did not fit, or was not captured to its end
 	KeySite        = "site"
 	KeyState       = "state"
 	KeyReason      = "reason"
@@ -210,6 +227,14 @@ const (
 	FaultTimeout         = "timeout"  // the handshake was not finished in time
 	FaultRefused         = "refused"  // we refused: no certificate for this name on this address
 	FaultKeyUsage        = "weak-key" // certificate or parameters not accepted (SHA-1, small RSA)
+)
+
+// Results of a lookup (KeyResult).
+const (
+	ResultFound    = "found"
+	ResultNotFound = "not-found" // there is no such name, or it has no address
+	ResultTimeout  = "timeout"   // nobody answered in time
+	ResultFailed   = "failed"    // the resolver said that it cannot tell
 )
 
 // Ways in which a capture shows a connection otherwise than it was (the text of

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"net/netip"
 	"slices"
 	"unsafe"
 )
@@ -11,6 +12,9 @@ func (c *Conn) Size() int {
 	n := int(unsafe.Sizeof(*c)) + len(c.Source) + len(c.WhyNot) + len(c.Site) + len(c.Origin) + len(c.Close.Why)
 	if c.TLS != nil {
 		n += int(unsafe.Sizeof(*c.TLS)) + len(c.TLS.SNI) + listSize(c.TLS.Offered) + listSize(c.TLS.Versions)
+	}
+	if c.Lookup != nil {
+		n += int(unsafe.Sizeof(*c.Lookup)) + len(c.Lookup.Name) + len(c.Lookup.Reason) + len(c.Lookup.Addresses)*int(unsafe.Sizeof(netip.Addr{}))
 	}
 	for i := range c.Events {
 		n += c.Events[i].Size()

@@ -39,7 +39,22 @@ type TLS struct {
 	Done     Seen // Yes: completed; No: failed
 }
 
-// Conn is one TCP connection as facts. It holds no socket.
+// Lookup is what came of looking up a name.
+type Lookup struct {
+	Name      string
+	Result    string // one of the Result constants
+	Rcode     string // empty: not observed
+	Addresses []netip.Addr
+	Ended     time.Time     // zero: not observed
+	Took      time.Duration // valid if Timed
+	Timed     bool
+	By        string // who gave the addresses, such as hosts; empty: not observed
+	Reason    string // why there is no address, as who asked was told
+	DNS       ConnID // the connection that has its messages; 0: not observed
+}
+
+// Conn is one TCP connection, one of QUIC, or the messages of DNS between two
+// ports, as facts. It holds no socket.
 type Conn struct {
 	ID, Parent     ConnID
 	Self           Side
@@ -47,10 +62,11 @@ type Conn struct {
 	Scheme         string
 	Client, Server netip.AddrPort
 	Started        time.Time
-	Keys           Seen   // whether the content could be read
-	WhyNot         string // why it could not
-	Site, Origin   string // what the door chose for it
-	TLS            *TLS   // nil: no TLS was seen
+	Keys           Seen    // whether the content could be read
+	WhyNot         string  // why it could not
+	Site, Origin   string  // what the door chose for it
+	Lookup         *Lookup // of the name it was made for; nil: none was seen
+	TLS            *TLS    // nil: no TLS was seen
 	Events         []Event
 	Exchanges      []*Exchange
 	Forgotten      int // exchanges that were dropped from the list to bound it

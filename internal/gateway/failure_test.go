@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -26,14 +25,7 @@ func (d *door) at(host string, port uint16, secure bool) *origin.Origin {
 	timeouts := quick()
 	timeouts.Connect = short
 	return origin.New(origin.Options{Name: name + host, Host: host, Port: port, Secure: secure, Timeouts: timeouts,
-		Recorder: d.g.Recorder, Buffers: d.g.Buffers, Resolver: noResolver()})
-}
-
-// noResolver knows no name and asks nobody.
-func noResolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
-	}}
+		Recorder: d.g.Recorder, Buffers: d.g.Buffers, Resolver: testnet.Resolver(d.t, nil)})
 }
 
 func portOf(t testing.TB, addr string) uint16 {

@@ -30,7 +30,7 @@ func normal(trace *flow.Trace) string {
 		{`(Fanlight-Incident: )\S+`, "${1}ID"},
 		{`(Date: ).*`, "${1}DATE"},
 		{`\d{4}-\d\d-\d\d \d\d:\d\d`, "DATE"},
-		{`(idle_ms|client_bytes|server_bytes|not_after|sha256|bytes|limit_ms|tickets|binding)=\S+`, "${1}=?"},
+		{`(idle_ms|client_bytes|server_bytes|not_after|sha256|bytes|limit_ms|tickets|binding|took_ms)=\S+`, "${1}=?"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.with)
 	}

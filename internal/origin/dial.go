@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -41,13 +40,15 @@ func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, er
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	addrs, err := o.resolve(ctx)
+	call := tap.Call{Secure: o.Secure, Parent: parent, Origin: o.Name}
+	addrs, err := o.resolve(ctx, &call)
 	if err != nil {
 		return nil, o.unconnected(ctx, PhaseResolve, err)
 	}
 	for i, addr := range addrs {
 		var t *tap.Conn
-		if t, err = o.connectTo(ctx, addr, len(addrs)-i, parent); err == nil {
+		call.Addr = netip.AddrPortFrom(addr, o.Port)
+		if t, err = o.connectTo(ctx, call, len(addrs)-i); err == nil {
 			return t, nil
 		}
 	}
@@ -56,13 +57,13 @@ func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, er
 
 // connectTo tries one address within its share of the time that is left, so
 // that one address that does not answer leaves time for the others.
-func (o *Origin) connectTo(ctx context.Context, addr netip.Addr, left int, parent flow.ConnID) (*tap.Conn, error) {
+func (o *Origin) connectTo(ctx context.Context, call tap.Call, left int) (*tap.Conn, error) {
 	if end, bounded := ctx.Deadline(); bounded && left > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(left))
 		defer cancel()
 	}
-	return tap.Dial(ctx, o.Recorder, netip.AddrPortFrom(addr, o.Port), o.Secure, parent, o.Name)
+	return tap.Dial(ctx, o.Recorder, call)
 }
 
 func (o *Origin) unconnected(ctx context.Context, phase string, err error) *Failure {
@@ -76,25 +77,19 @@ func (o *Origin) unconnected(ctx context.Context, phase string, err error) *Fail
 	return f
 }
 
-func (o *Origin) resolve(ctx context.Context) ([]netip.Addr, error) {
+// resolve gives the origin's addresses. What came of a lookup is in call, and
+// on record if there is nothing to connect to.
+func (o *Origin) resolve(ctx context.Context, call *tap.Call) (addrs []netip.Addr, err error) {
 	if o.addr.IsValid() {
 		return []netip.Addr{o.addr}, nil
 	}
-	r := o.Resolver
-	if r == nil {
-		r = net.DefaultResolver
-	}
-	addrs, err := r.LookupNetIP(ctx, "ip", o.Host)
-	if err != nil {
+	if call.Lookup, err = tap.LookUp(ctx, o.Resolver, o.Host); err != nil {
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			tap.NotResolved(o.Recorder, *call)
+		}
 		return nil, err
 	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("look up %s: no address", o.Host)
-	}
-	return addrs, nil
+	return call.Lookup.Addresses, nil
 }
 
 func (o *Origin) handshake(ctx context.Context, c *Conn) error {

@@ -130,7 +130,7 @@ func (w *way) connect(ctx context.Context, addr netip.AddrPort) bool {
 	}
 	limited, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
-	conn, err := tap.Dial(limited, w.rec, addr, w.URL.Secure, 0, w.URL.Origin())
+	conn, err := tap.Dial(limited, w.rec, tap.Call{Addr: addr, Secure: w.URL.Secure, Origin: w.URL.Origin()})
 	s := Step{Name: "connect", Key: "connected"}
 	if err != nil {
 		s.State, s.Conn, s.Key = Failed, w.into.newest(), "not connected"

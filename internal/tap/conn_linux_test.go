@@ -185,7 +185,7 @@ func TestDial(t *testing.T) {
 	}
 	addr := netip.MustParseAddrPort(ln.Addr().String())
 	var s sink
-	c, err := Dial(within(t, 5*time.Second), flow.NewRecorder(&s), addr, true, 7, "https://origin")
+	c, err := Dial(within(t, 5*time.Second), flow.NewRecorder(&s), Call{Addr: addr, Secure: true, Parent: 7, Origin: "https://origin"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestDial(t *testing.T) {
 	failed := func(ctx context.Context, addr netip.AddrPort, want string) {
 		t.Helper()
 		var s sink
-		if _, err := Dial(ctx, flow.NewRecorder(&s), addr, false, 0, ""); err == nil {
+		if _, err := Dial(ctx, flow.NewRecorder(&s), Call{Addr: addr}); err == nil {
 			t.Fatal("connected")
 		}
 		tr := s.conn(t)
