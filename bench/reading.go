@@ -64,17 +64,25 @@ func (r reader) read(ctx context.Context, stdin *os.File) (reading, error) {
 // program that understands less is quicker. The capture is in the page cache
 // afterwards.
 func (r reader) check(ctx context.Context, want int) error {
+	n, err := r.records(ctx)
+	if err == nil && n != want {
+		err = fmt.Errorf("check %s: it gave %d records, want %d", r.name, n, want)
+	}
+	return err
+}
+
+// records counts what it gives.
+func (r reader) records(ctx context.Context) (n int, err error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	cmd := r.command(ctx, nil)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return 0, err
 	}
-	n := 0
 	lines := bufio.NewReaderSize(out, 1<<20)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -85,16 +93,13 @@ func (r reader) check(ctx context.Context, want int) error {
 			break
 		}
 		if err != nil {
-			return err
+			return n, err
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("run %s: %w", r.name, err)
+		return n, fmt.Errorf("run %s: %w", r.name, err)
 	}
-	if n != want {
-		return fmt.Errorf("check %s: it gave %d records, want %d", r.name, n, want)
-	}
-	return nil
+	return n, nil
 }
 
 // idleMemory streams a capture into it, leaves the stream open, and gives its

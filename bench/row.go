@@ -88,7 +88,7 @@ var rows = []row{
 	},
 	{
 		name:    "trace-findings",
-		title:   "captures of long HTTPS with key log and of 20 short HTTP connections a MB, explained with all rules and with none",
+		title:   "captures of long HTTPS with key log, of 20 short HTTP connections a MB and of faults (testdata/captures/sick), explained with all rules and with none",
 		columns: traceColumns,
 		setup:   traceFindings,
 		bar:     1.43, // 70 % of the speed

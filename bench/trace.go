@@ -105,13 +105,13 @@ func (b *bench) traceFile(made recorded, records int, readers ...reader) (subjec
 }
 
 // traceFindings compares looking for causes with not looking, in captures of
-// long HTTPS and of short HTTP connections together.
+// long HTTPS, of short HTTP connections and of faults together.
 func traceFindings(b *bench) ([]subject, error) {
 	t, err := b.tools()
 	if err != nil {
 		return nil, err
 	}
-	made, err := b.record(recording{Name: "https", Bytes: b.capture * 200_000, Largest: 1 << 20, Connections: b.capture / 2, Parallel: 32})
+	made, err := b.record(recording{Name: "https", Bytes: b.capture * 280_000, Largest: 1 << 20, Connections: b.capture / 2, Parallel: 32})
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +124,18 @@ func traceFindings(b *bench) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"trace", made.Capture, file, "--jsonl", "--keys", made.Keys}
+	sick, err := filepath.Glob("testdata/captures/sick/*.pcapng")
+	if err != nil {
+		return nil, err
+	}
+	failing, err := t.fanlight.with(isConnection, append([]string{"trace", "--jsonl", "--no-findings"}, sick...)...).records(b.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count what failed: %w", err)
+	}
+	args := append([]string{"trace", made.Capture, file, "--jsonl", "--keys", made.Keys}, sick...)
 	plain, judged := t.fanlight.with(isConnection, append(args, "--no-findings")...), t.fanlight.with(isConnection, args...)
 	plain.name, judged.name = "without rules", "with rules"
-	return b.traceFile(made, made.Connections+many, plain, judged)
+	return b.traceFile(made, made.Connections+many+failing, plain, judged)
 }
 
 // traceMemory streams a long capture through standard input. tshark gets a
