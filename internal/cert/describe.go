@@ -16,7 +16,7 @@ import (
 const describedNames = 50
 
 // Describe gives the facts of c for a record: issuer, names, not_after, sha256,
-// ca_issuers, key_usage, ext_key_usage, binding.
+// ca_issuers, key_usage, ext_key_usage, key, signature, binding.
 func Describe(c *x509.Certificate) []flow.Attr {
 	sum := sha256.Sum256(c.Raw)
 	return flow.Attrs(
@@ -27,6 +27,7 @@ func Describe(c *x509.Certificate) []flow.Attr {
 		flow.KeyCAIssuers, strings.Join(c.IssuingCertificateURL, ","),
 		flow.KeyUsage, strings.Join(tlswire.KeyUses(c), ","),
 		flow.KeyExtUsage, strings.Join(tlswire.ExtendedUses(c), ","),
+		flow.KeyKey, tlswire.KeyOf(c), flow.KeySignature, tlswire.SignatureOf(c),
 		flow.KeyBinding, tlswire.EndPointBinding(c),
 	)
 }

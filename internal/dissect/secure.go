@@ -303,6 +303,6 @@ func certificate(from flow.Side, chain [][]byte) flow.Event {
 		flow.KeyNotAfter, c.NotAfter.UTC().Format(time.RFC3339), flow.KeySHA256, hex.EncodeToString(sum[:]),
 		flow.KeyChain, strconv.Itoa(len(chain)), flow.KeyCAIssuers, strings.Join(c.IssuingCertificateURL, ","),
 		flow.KeyUsage, strings.Join(tlswire.KeyUses(c), ","), flow.KeyExtUsage, strings.Join(tlswire.ExtendedUses(c), ","),
-		flow.KeyBinding, tlswire.EndPointBinding(c))
+		flow.KeyKey, tlswire.KeyOf(c), flow.KeySignature, tlswire.SignatureOf(c), flow.KeyBinding, tlswire.EndPointBinding(c))
 	return e
 }

@@ -50,7 +50,7 @@ const (
 
 	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets, key_shares, early_data
 	ServerHello        // Attrs: version, cipher, alpn, resumed, tickets, renegotiation_info, downgrade
-	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256, chain, ca_issuers, key_usage, ext_key_usage, binding
+	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256, chain, ca_issuers, key_usage, ext_key_usage, key, signature, binding
 	CertificateRequest // From asked for a certificate during a handshake; Attrs: cas, cas_bytes
 	SessionTicket      // the server gave out what a later connection may resume with; Attrs: tickets
 	TLSDone            // the handshake is complete; Attrs: version, cipher, alpn, resumed, early_data
@@ -171,6 +171,8 @@ const (
 	KeyCAIssuers   = "ca_issuers"         // where the issuer's certificate can be fetched
 	KeyUsage       = "key_usage"          // comma separated, as RFC 5280 names them; absent: not limited
 	KeyExtUsage    = "ext_key_usage"      // the same of extended key usages
+	KeyKey         = "key"                // of a certificate: kind and length, as RSA 2048 or ECDSA 256
+	KeySignature   = "signature"          // with what the issuer signed the certificate, as SHA256-RSA
 	KeyBinding     = "binding"            // hex: channel binding that a certificate has, or that an NTLM token carries
 	KeyFault       = "fault"              // class of a TLS failure, see the Fault constants
 	KeyLevel       = "level"              // warning, fatal

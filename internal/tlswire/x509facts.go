@@ -2,10 +2,14 @@ package tlswire
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/md5" // the channel bindings of NTLM are made with it
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 )
 
 // KeyUses names what the certificate's key may be used for, as RFC 5280,
@@ -45,6 +49,29 @@ func ExtendedUses(c *x509.Certificate) (uses []string) {
 		uses = append(uses, id.String())
 	}
 	return uses
+}
+
+// KeyOf names the kind of the certificate's key and its length in bits; the kind
+// alone where it has one length only, nothing where it is not known here.
+func KeyOf(c *x509.Certificate) string {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return "RSA " + strconv.Itoa(key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + strconv.Itoa(key.Params().BitSize)
+	case ed25519.PublicKey:
+		return "Ed25519"
+	}
+	return ""
+}
+
+// SignatureOf names how the issuer signed the certificate; nothing where that
+// is not known here.
+func SignatureOf(c *x509.Certificate) string {
+	if c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm {
+		return ""
+	}
+	return c.SignatureAlgorithm.String()
 }
 
 // EndPointBinding is the value that NTLM and Kerberos carry for a TLS
