@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"time"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -59,6 +60,22 @@ func (r rejected) evidence(text string) []explain.Evidence {
 		out = append(out, explain.At(r.conn, i, "certificate "+r.conn.Events[i].Text))
 	}
 	return append(out, explain.At(r.conn, r.event, text))
+}
+
+// sound tells that nothing of the certificate itself speaks against it: it is
+// for the name that was asked for, for this use, not yet over and not weak.
+// Some clients send one alert for whatever they do not like; then the issuer is
+// to blame only for such a certificate.
+func (r rejected) sound() bool {
+	if covered, known := namesCover(r.fact(flow.KeyNames), r.conn.TLS.SNI); known && !covered {
+		return false
+	}
+	return r.lacks() == "" && r.weak() == "" && !r.expired()
+}
+
+func (r rejected) expired() bool {
+	until, err := time.Parse(time.RFC3339, r.fact(flow.KeyNotAfter))
+	return err == nil && r.conn.Events[r.event].At.After(until)
 }
 
 // words are what the failing side said about it.

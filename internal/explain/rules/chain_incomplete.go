@@ -14,7 +14,7 @@ var chainIncomplete = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The server sent its own certificate alone, although an intermediate authority issued it. A client that does not happen to know the intermediate cannot find the way to a root it trusts.",
-		Looks: "One certificate in the Certificate message, then alert unknown_ca (48) from the client. curl 60 `unable to get local issuer certificate`, Java `PKIX path building failed`, Node.js UNABLE_TO_VERIFY_LEAF_SIGNATURE, nginx as a gateway `verify error:(20:...)`. Browsers mostly succeed: they know the intermediate or fetch it.",
+		Looks: "One certificate in the Certificate message, then alert unknown_ca (48) from the client, bad_certificate (42) from Go. curl 60 `unable to get local issuer certificate`, Java `PKIX path building failed`, Node.js UNABLE_TO_VERIFY_LEAF_SIGNATURE, nginx as a gateway `verify error:(20:...)`. Browsers mostly succeed: they know the intermediate or fetch it.",
 		Why:   "The file with the certificate alone (cert.pem) was configured and not the one with the whole chain (fullchain.pem), often at a renewal.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "", "Put the certificate first and its intermediates behind it into one file; the root is not needed:", "cat site.pem intermediate.pem > fullchain.pem"),
@@ -37,8 +37,11 @@ var chainIncomplete = explain.Rule{
 }
 
 func checkChain(p *explain.Pass) {
-	for _, r := range rejectedCertificates(p, []string{flow.FaultUnknownIssuer}, []string{"unknown_ca"}) {
+	for _, r := range rejectedCertificates(p, []string{flow.FaultUnknownIssuer}, []string{"unknown_ca", "bad_certificate", "certificate_unknown"}) {
 		subject, issuer := r.subject(), r.fact(flow.KeyIssuer)
+		if !r.own && alerted(r.conn, flow.Client, "unknown_ca") < 0 && !r.sound() {
+			continue
+		}
 		if r.fact(flow.KeyChain) != "1" || issuer == "" || subject == issuer || caOf(issuer) != "" {
 			continue
 		}

@@ -15,7 +15,7 @@ var keyUsageIncompatible = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The certificate limits what its key may do, and being a TLS server is not among it: the purpose serverAuth is missing, or digitalSignature, which all key exchanges of today need. The client refused it.",
-		Looks: "Alert unsupported_certificate (43), bad_certificate (42) or illegal_parameter (47) right after the Certificate. curl `unsuitable certificate purpose`, Go `certificate specifies an incompatible key usage`, Chrome ERR_SSL_KEY_USAGE_INCOMPATIBLE, Firefox mostly accepts it.",
+		Looks: "Alert unsupported_certificate (43), bad_certificate (42) or illegal_parameter (47) right after the Certificate. curl `unsuitable certificate purpose`, Go `certificate specifies an incompatible key usage`, Chrome ERR_SSL_KEY_USAGE_INCOMPATIBLE, Firefox mostly accepts it. gnutls-cli sends internal_error (80) where digitalSignature is missing.",
 		Why:   "A certificate made by hand or from a template for something else: for client sign-in, for encryption only.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "", "Issue the certificate again with these extensions:", "keyUsage = critical, digitalSignature, keyEncipherment", "extendedKeyUsage = serverAuth"),
@@ -27,14 +27,14 @@ var keyUsageIncompatible = explain.Rule{
 			{ID: "weak-certificate", Difference: "the uses fit, the signature or the key's length does not"},
 			{ID: "private-ca-not-trusted-here", Difference: "the uses fit, the issuer is not trusted"},
 		},
-		References: []string{"RFC 5280 sections 4.2.1.3 and 4.2.1.12", "RFC 8446 section 4.4.2.2", "Chromium net_error_list.h (-181)", "seen: curl and Go refuse a missing serverAuth; curl, OpenSSL and Go accept a missing digitalSignature"},
+		References: []string{"RFC 5280 sections 4.2.1.3 and 4.2.1.12", "RFC 8446 section 4.4.2.2", "Chromium net_error_list.h (-181)", "seen: curl and Go refuse a missing serverAuth; curl, OpenSSL and Go accept a missing digitalSignature, GnuTLS refuses it with internal_error (80)"},
 	},
 	Hides: []string{"weak-certificate", "private-ca-not-trusted-here", "certificate-name-mismatch", "origin-handshake-failed"},
 	Check: checkKeyUsage,
 }
 
 func checkKeyUsage(p *explain.Pass) {
-	alerts := []string{"unsupported_certificate", "bad_certificate", "certificate_unknown", "illegal_parameter"}
+	alerts := []string{"unsupported_certificate", "bad_certificate", "certificate_unknown", "illegal_parameter", "internal_error"}
 	for _, r := range rejectedCertificates(p, []string{flow.FaultKeyUsage}, alerts) {
 		lacks := r.lacks()
 		if lacks == "" {
