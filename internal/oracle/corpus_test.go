@@ -30,6 +30,7 @@ type corpusCase struct {
 func corpusCases() (all []corpusCase) {
 	for _, part := range [][]corpusCase{
 		healthyCases(), orderlyCases(), tcpFaults(), tlsFaults(), certificateFaults(), renegotiationFaults(), httpFaults(), gatewayFaults(), misconfigurations(), captureFaults(),
+		chainFaults(), useFaults(),
 	} {
 		all = append(all, part...)
 	}
