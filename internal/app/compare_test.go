@@ -156,6 +156,7 @@ func analysed(t *testing.T, packets []byte, keyLog string) *flow.Trace {
 	defer src.Close()
 	keys := &dissect.Keys{}
 	keys.AddKeyLog([]byte(keyLog))
+	src.OnSecrets(dissect.AddTo(keys))
 	trace := &flow.Trace{}
 	_, err = dissect.New(dissect.Options{Keys: keys, Exchange: func(*flow.Conn, *flow.Exchange) {}, Conn: func(c *flow.Conn) {
 		trace.Conns = append(trace.Conns, c)

@@ -64,7 +64,7 @@ func align(good, bad []*unit, keys []keyFunc) (groups []*group, left []*unit) {
 func exchangeKeys() []keyFunc {
 	join := func(parts ...string) string { return strings.Join(parts, " ") }
 	host := func(u *unit) string { return name(u.x.Host) }
-	request := func(u *unit) string { return join(u.x.Method, shape(u.x.Target)) }
+	request := func(u *unit) string { return u.request }
 	outside := func(key keyFunc) keyFunc {
 		return func(u *unit) string {
 			if u.step {
@@ -93,16 +93,33 @@ func connKeys() []keyFunc {
 		},
 		connName,
 		func(u *unit) string {
-			if !u.conn.Server.IsValid() {
-				return ""
+			if p := port(u); p != "" {
+				return u.leg.String() + " " + p
 			}
-			return u.leg.String() + " " + strconv.Itoa(int(u.conn.Server.Port()))
+			return ""
 		},
+		port,
 	}
+}
+
+// sameHost is all that an exchange has in common with one that asked for
+// something else.
+func sameHost(u *unit) string {
+	if u.step || u.x.Host == "" {
+		return ""
+	}
+	return name(u.x.Host) + " " + u.position.settled().String()
 }
 
 // anything aligns all with all: for sides that have nothing else in common.
 func anything(*unit) string { return "anything" }
+
+func port(u *unit) string {
+	if !u.conn.Server.IsValid() {
+		return ""
+	}
+	return strconv.Itoa(int(u.conn.Server.Port()))
+}
 
 // connName is the name that a client asked for.
 func connName(u *unit) string {

@@ -11,10 +11,21 @@ import (
 // Result is what differs between two sides, and how much of each was compared.
 type Result struct {
 	Good, Bad   Extent
-	Loose       bool              // the sides tried nothing alike: all was compared with all
+	Aligned     Alignment         // the loosest there is among what was compared
 	Differences []Difference      // what matters most first
 	Findings    []explain.Finding // of the bad side, that the differences name
 }
+
+// Alignment says what was held against what.
+type Alignment uint8
+
+const (
+	Alike    Alignment = iota // what tried to do the same
+	SameHost                  // requests to the same host, for want of the same request
+	All                       // all with all, for want of anything in common
+)
+
+func (a Alignment) String() string { return [...]string{"alike", "same-host", "all"}[a%3] }
 
 // Extent counts a side: what it had, and what of that was compared. The bad
 // side's failing units alone are compared where some failed and others did not.
@@ -82,29 +93,23 @@ func (s *side) split(failed func(*unit) bool) (good, bad *side) {
 	return good, bad
 }
 
+// compare holds the units of one side against those of the other. To narrow is to
+// leave out bad units that ended as the good ones did.
 func compare(good, bad *side, narrow bool) *Result {
-	r := &Result{
-		Good: good.extent(),
-		Bad:  bad.extent(),
-	}
-	exchanges, only := align(good.exchanges, bad.exchanges, exchangeKeys())
-	conns, _ := align(good.conns, bad.conns, connKeys())
-	if len(exchanges) == 0 {
-		exchanges, only = align(good.exchanges, bad.exchanges, []keyFunc{anything})
-		r.Loose = len(exchanges) > 0
-	}
-	if len(conns) == 0 {
-		conns, _ = align(good.conns, bad.conns, []keyFunc{anything})
-		r.Loose = r.Loose || len(exchanges) == 0 && len(conns) > 0
-	}
+	r := &Result{Good: good.extent(), Bad: bad.extent()}
+	p := paired(good, bad)
 	if narrow {
-		exchanges, conns = narrowed(exchanges, conns)
+		p.narrow()
 	}
-	r.Good.ComparedConns, r.Bad.ComparedConns = compared(conns)
-	r.Good.ComparedExchanges, r.Bad.ComparedExchanges = compared(exchanges)
-	found := merge(differences(exchanges), differences(conns))
-	found = append(found, onlyBad(only, len(bad.exchanges))...)
-	found = r.explain(found, good, bad, conns, exchanges)
+	if !p.fails {
+		p.failuresByHost(good)
+	}
+	r.Aligned = p.aligned
+	r.Good.ComparedConns, r.Bad.ComparedConns = compared(p.conns)
+	r.Good.ComparedExchanges, r.Bad.ComparedExchanges = compared(p.exchanges)
+	found := merge(differences(p.exchanges), differences(p.conns))
+	found = append(found, onlyBad(p.onlyExchanges, len(bad.exchanges))...)
+	found = r.explain(found, good, bad, p)
 	slices.SortStableFunc(found, order)
 	r.Differences = found
 	return r
@@ -137,55 +142,6 @@ func compared(groups []*group) (good, bad int) {
 		}
 	}
 	return len(distinct), bad
-}
-
-// narrowed leaves of the bad units those that ended otherwise than the good ones
-// beside them, if there are any: what worked is not the trouble.
-func narrowed(exchanges, conns []*group) (someExchanges, someConns []*group) {
-	unlike := map[flow.ConnID]bool{}
-	someExchanges = keep(exchanges, func(g *group, u *unit) bool {
-		is := g.unlike(u)
-		unlike[u.conn.ID] = unlike[u.conn.ID] || is
-		return is
-	})
-	someConns = keep(conns, func(g *group, u *unit) bool { return unlike[u.conn.ID] || g.unlike(u) })
-	if len(someExchanges) == 0 {
-		someExchanges = exchanges
-	}
-	if len(someConns) == 0 {
-		someConns = conns
-	}
-	return someExchanges, someConns
-}
-
-func keep(groups []*group, wanted func(*group, *unit) bool) (out []*group) {
-	for _, g := range groups {
-		var bad []*unit
-		for _, u := range g.bad {
-			if wanted(g, u) {
-				bad = append(bad, u)
-			}
-		}
-		if len(bad) > 0 {
-			out = append(out, &group{good: g.good, bad: bad})
-		}
-	}
-	return out
-}
-
-// unlike tells that the bad units end as u did clearly more often than the good
-// ones.
-func (g *group) unlike(u *unit) bool {
-	share := func(all []*unit) float64 {
-		same := 0
-		for _, v := range all {
-			if v.ending() == u.ending() {
-				same++
-			}
-		}
-		return float64(same) / float64(len(all))
-	}
-	return 2*share(g.good) < share(g.bad)
 }
 
 // ending is how a unit ended, coarsely.

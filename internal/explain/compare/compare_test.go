@@ -73,7 +73,7 @@ func parse(t *testing.T, text []byte) *flow.Trace {
 // outline has a line for each difference.
 func outline(r *Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "bad %s; good %s; loose %v\n", r.Bad, r.Good, r.Loose)
+	fmt.Fprintf(&b, "bad %s; good %s; aligned %s\n", r.Bad, r.Good, r.Aligned)
 	for _, d := range r.Differences {
 		fmt.Fprintf(&b, "%s %s %s: %q %d/%d, good %q %d/%d %s\n",
 			d.Class, d.When, d.Key, d.Bad.Value, d.Bad.Count, d.Bad.Of, d.Good.Value, d.Good.Count, d.Good.Of, strings.Join(d.Findings, " "))

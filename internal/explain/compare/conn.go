@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
 	"fanlight/internal/flow"
@@ -22,6 +23,15 @@ func (u *unit) readConn() {
 
 func (u *unit) readTCP() {
 	c := u.conn
+	if c.Server.IsValid() {
+		u.add(serverAddress(), c.Server.Addr().Unmap().String(), -1)
+	}
+	header := "none"
+	begins := u.at.first(0, flow.ProxyHeader)
+	if begins >= 0 {
+		header = c.Events[begins].Text
+	}
+	u.add(aspect{"proxy-header", "PROXY protocol header", connecting, plain}, header, begins)
 	connect := aspect{"connect", "connecting", connecting, outcome}
 	established := u.at.first(0, flow.Established)
 	if i := u.at.first(0, flow.ConnectFailed); i >= 0 {
@@ -41,6 +51,11 @@ func (u *unit) readTCP() {
 	}
 }
 
+// serverAddress may be the cause only where a side was served by several.
+func serverAddress() aspect {
+	return aspect{"server-address", "address of the server", connecting, plain}
+}
+
 func (u *unit) readHello() {
 	c := u.conn
 	i := u.at.first(0, flow.ClientHello)
@@ -50,8 +65,20 @@ func (u *unit) readHello() {
 	u.add(aspect{"sni", "server name in the ClientHello (SNI)", hello, plain}, cmp.Or(c.TLS.SNI, "none"), i)
 	u.add(aspect{"alpn-offered", "protocols offered (ALPN)", hello, incidental}, cmp.Or(strings.Join(c.TLS.Offered, ","), "none"), i)
 	u.add(aspect{"tls-versions-offered", "TLS versions offered", hello, incidental}, strings.Join(c.TLS.Versions, ","), i)
+	u.add(aspect{"key-shares", "groups with a key in the ClientHello", hello, incidental}, c.Events[i].Attr(flow.KeyShares), i)
+	if n, err := strconv.Atoi(c.Events[i].Attr(flow.KeyHelloBytes)); err == nil {
+		size := "fits into one packet"
+		if n > onePacket {
+			size = "needs several packets"
+		}
+		u.add(aspect{"hello-size", "size of the ClientHello", hello, incidental}, size, i)
+	}
 	u.add(aspect{"post-handshake-auth", "post-handshake authentication", hello, incidental}, seen(c.TLS.PHA, "offered", "not offered"), i)
 }
+
+// onePacket is what of a ClientHello fits into a packet of Ethernet: 1500 bytes
+// less the headers of IPv6, TCP with timestamps, and the TLS record.
+const onePacket = 1500 - 40 - 32 - 5
 
 func (u *unit) readHandshake() {
 	c := u.conn
@@ -98,6 +125,8 @@ func (u *unit) readCertificates(done int) {
 			shown = true
 			u.add(aspect{"certificate", "server certificate", handshake, plain}, e.Text, i)
 			u.add(aspect{"certificate-issuer", "issuer of the server certificate", handshake, plain}, e.Attr(flow.KeyIssuer), i)
+			u.add(aspect{"certificate-until", "end of the server certificate", handshake, incidental}, e.Attr(flow.KeyNotAfter), i)
+			u.add(aspect{"certificate-chain", "certificates sent by the server", handshake, incidental}, e.Attr(flow.KeyChain), i)
 		case e.Kind == flow.CertificateRequest:
 			requested = i
 		}

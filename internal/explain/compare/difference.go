@@ -131,19 +131,44 @@ func (t *tally) words() (Difference, bool) {
 	d := t.difference(bad[theirs], good[ours])
 	d.Bad.Value, d.Bad.Count = theirs, len(bad[theirs])
 	d.Good.Value, d.Good.Count = ours, len(good[theirs])
-	if _, name, isField := t.field(); isField && !mayCause(name, theirs, ours) && d.Class == Fact {
+	if d.Class == Fact && !t.mayCause(theirs, ours, good, bad) {
 		d.Class = Incidental
+	}
+	if strings.HasSuffix(t.key, "-order") {
+		n := strings.LastIndexByte(theirs[:common(theirs, ours)], ' ') + 1
+		d.Bad.Value, d.Good.Value = elided(theirs, n), elided(ours, n)
 	}
 	return d, true
 }
 
-// mayCause: that a field is missing may, unless it only says who speaks; another
-// value may where the value decides something.
-func mayCause(name, theirs, ours string) bool {
-	if theirs == absent || ours == absent {
-		return !byTheWay(name)
+// elided leaves out the first n bytes.
+func elided(s string, n int) string {
+	if n == 0 {
+		return s
 	}
-	return telling(name)
+	return "... " + s[n:]
+}
+
+// few units say nothing by which connection they were on.
+const few = 5
+
+// mayCause tells values that may be the cause from those that only say who
+// speaks. That a field is missing may be, unless it only says who speaks; another
+// value may where the value decides something. An address may where both sides
+// met one of them.
+func (t *tally) mayCause(theirs, ours string, good, bad map[string][]sighting) bool {
+	_, name, isField := t.field()
+	switch {
+	case isField && (theirs == absent || ours == absent):
+		return !byTheWay(name)
+	case isField:
+		return telling(name)
+	case t.key == serverAddress().key:
+		return len(good[theirs])+len(bad[ours]) > 0
+	case t.key == "reused":
+		return theirs == "reused" || len(t.bad) >= few
+	}
+	return true
 }
 
 func byValue(all []sighting) map[string][]sighting {

@@ -41,7 +41,7 @@ func (u *unit) kin(v *unit) bool {
 	if u.x == nil || v.x == nil {
 		return u.x == nil && v.x == nil
 	}
-	return u.position == v.position && u.x.Method == v.x.Method && shape(u.x.Target) == shape(v.x.Target)
+	return u.position == v.position && u.request == v.request
 }
 
 func (s sighting) evidence() explain.Evidence {

@@ -1,7 +1,9 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,9 +168,24 @@ func (u *unit) head(side string, fields []flow.Field, event int, s stage) {
 		}
 		values[name] = append(values[name], headerValue(name, f.Value))
 	}
+	u.names[side] = names
+	u.repeated(side, names, values, event, s)
 	for _, name := range names {
 		u.add(headerAspect(side, name, s), strings.Join(values[name], ", "), event)
 	}
+}
+
+// repeated names the fields that come in several lines. Cookies do so by right
+// (RFC 9113 section 8.2.3), and a list may (RFC 9110 section 5.3).
+func (u *unit) repeated(side string, names []string, values map[string][]string, event int, s stage) {
+	var several []string
+	for _, name := range names {
+		if len(values[name]) > 1 && name != "cookie" && name != "set-cookie" {
+			several = append(several, headerName(name))
+		}
+	}
+	slices.Sort(several)
+	u.add(aspect{side + "-repeated", side + " header fields in several lines", s, incidental}, cmp.Or(strings.Join(several, ", "), "none"), event)
 }
 
 func headerAspect(side, name string, s stage) aspect {

@@ -49,7 +49,7 @@ type jsonSummary struct {
 	Type        string     `json:"type"` // compare-summary
 	Good        jsonExtent `json:"good"`
 	Bad         jsonExtent `json:"bad"`
-	Loose       bool       `json:"loose"`
+	Aligned     string     `json:"aligned"`
 	First       *string    `json:"first"` // null: nothing that came before the failure differs
 	What        string     `json:"what,omitempty"`
 	Differences int        `json:"differences"`
@@ -70,7 +70,7 @@ type jsonExtent struct {
 // JSON lines. The arguments name where each side is from.
 func (r *Result) Summary(good, bad string) json.RawMessage {
 	s := jsonSummary{
-		Type: "compare-summary", Good: r.Good.json(good), Bad: r.Bad.json(bad), Loose: r.Loose,
+		Type: "compare-summary", Good: r.Good.json(good), Bad: r.Bad.json(bad), Aligned: r.Aligned.String(),
 		Differences: len(r.Differences), Findings: r.known(),
 	}
 	if d := r.First(); d != nil {

@@ -8,47 +8,11 @@ import (
 	"fanlight/internal/flow"
 )
 
-// subjects are the aspects that a finding is about, those first that name its
-// cause. A finding that is about none of them is a difference of its own.
-func subjects(id string) []string {
-	switch id {
-	case "renegotiation-unanswered", "renegotiation-refused", "renegotiation-unfinished", "renegotiation-limit", "renegotiation-body-deadlock":
-		return []string{"hello-request"}
-	case "server-header-stripped-reauth":
-		return []string{"response-header:server"}
-	case "via-header-breaks-persistence":
-		return []string{"request-header:via"}
-	case "sni-missing-to-origin", "sni-unknown-alert":
-		return []string{"sni"}
-	case "certificate-name-mismatch", "certificate-date-invalid", "private-ca-not-trusted-here", "weak-certificate":
-		return []string{"certificate", "certificate-issuer"}
-	case "version-mismatch":
-		return []string{"tls-versions-offered", "tls-version"}
-	case "legacy-tls-origin":
-		return []string{"tls-version"}
-	case "client-certificate-not-sent":
-		return []string{"client-certificate"}
-	case "keepalive-race":
-		return []string{"idle", "reused"}
-	case "port-closed", "syn-unanswered", "address-unreachable":
-		return []string{"connect"}
-	case "gateway-timeout", "slow-origin":
-		return []string{"wait"}
-	case "receiver-stalls":
-		return []string{"zero-window"}
-	case "body-truncated":
-		return []string{"outcome"}
-	case "request-header-too-large":
-		return []string{"request-header:cookie"}
-	}
-	return nil
-}
-
 // explain ties findings of the bad side alone to the differences they are about,
 // and adds those that are about none.
-func (r *Result) explain(found []Difference, good, bad *side, conns, exchanges []*group) []Difference {
-	counts := findingCounts(good, bad, conns, exchanges)
-	for _, c := range counts {
+func (r *Result) explain(found []Difference, good, bad *side, p *pairs) []Difference {
+	counts := findingCounts(good, bad, p.conns, p.exchanges)
+	for _, c := range append(counts, onlyCounts(good, bad, p, counts)...) {
 		if c.difference.contrast() < leastContrast {
 			continue
 		}
@@ -97,6 +61,40 @@ type findingCount struct {
 
 func findingCounts(good, bad *side, conns, exchanges []*group) []*findingCount {
 	badConns, goodConns := connsOf(conns, exchanges, func(g *group) []*unit { return g.bad }), connsOf(conns, exchanges, func(g *group) []*unit { return g.good })
+	return countFindings(good, bad, goodConns, badConns)
+}
+
+// onlyCounts are the findings on connections that the good side does not make:
+// those made while an exchange that failed was waiting, or all that failed where
+// nothing else did. What is told of already is left out.
+func onlyCounts(good, bad *side, p *pairs, told []*findingCount) []*findingCount {
+	wanted := map[flow.ConnID]bool{}
+	for _, u := range p.onlyConns {
+		if u.failed && (!p.fails || p.during(u)) {
+			wanted[u.conn.ID] = true
+		}
+	}
+	all := map[flow.ConnID]bool{}
+	for _, u := range good.conns {
+		all[u.conn.ID] = true
+	}
+	return slices.DeleteFunc(countFindings(good, bad, all, wanted), func(c *findingCount) bool {
+		return slices.ContainsFunc(told, func(t *findingCount) bool { return t.id == c.id })
+	})
+}
+
+// during tells that a connection was made while a compared exchange that failed
+// waited for its response.
+func (p *pairs) during(u *unit) bool {
+	return slices.ContainsFunc(p.exchanges, func(g *group) bool {
+		return slices.ContainsFunc(g.bad, func(x *unit) bool {
+			return x.failed && x.failure < len(x.conn.Events) && !x.x.Started.After(u.conn.Started) && !x.conn.Events[x.failure].At.Before(u.conn.Started)
+		})
+	})
+}
+
+// countFindings counts the findings of the bad side on some of its connections.
+func countFindings(good, bad *side, goodConns, badConns map[flow.ConnID]bool) []*findingCount {
 	var out []*findingCount
 	for i, f := range bad.findings {
 		at := slices.IndexFunc(out, func(c *findingCount) bool { return c.id == f.ID })

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // tally counts the values of one aspect on both sides.
@@ -28,15 +29,15 @@ func tallies(groups []*group) []*tally {
 	}
 	counted := map[once]bool{}
 	for _, g := range groups {
-		fields := g.fields()
+		fields, common := g.fields(), g.common()
 		for _, u := range g.bad {
-			for _, f := range u.all(fields) {
+			for _, f := range u.all(fields, common) {
 				t := all.of(f.aspect)
 				t.bad = append(t.bad, sighting{u, f})
 			}
 		}
 		for _, u := range g.good {
-			for _, f := range u.all(fields) {
+			for _, f := range u.all(fields, common) {
 				if counted[once{u, f.key}] {
 					continue
 				}
@@ -70,9 +71,53 @@ type field struct {
 
 const absent = "missing"
 
-// all gives the facts of a unit, with those fields that it lacks.
-func (u *unit) all(fields map[string]field) []fact {
+// common are the fields that all units of the group have, by block.
+func (g *group) common() map[string]map[string]bool {
+	out, units := map[string]map[string]bool{}, map[string]int{}
+	count := map[[2]string]int{}
+	for _, u := range slices.Concat(g.good, g.bad) {
+		for block, names := range u.names {
+			units[block]++
+			for _, name := range names {
+				count[[2]string{block, name}]++
+			}
+		}
+	}
+	for of, n := range count {
+		if n == units[of[0]] {
+			if out[of[0]] == nil {
+				out[of[0]] = map[string]bool{}
+			}
+			out[of[0]][of[1]] = true
+		}
+	}
+	return out
+}
+
+// inOrder are the common fields of a block in the order that the unit has.
+func (u *unit) inOrder(block string, common map[string]bool) (fact, bool) {
+	var names []string
+	for _, name := range u.names[block] {
+		if common[name] {
+			names = append(names, headerName(name))
+		}
+	}
+	a := aspect{block + "-order", "order of the " + block + " header", requesting, incidental}
+	if block == "response" {
+		a.stage = responding
+	}
+	return fact{aspect: a, value: strings.Join(names, ", "), event: u.heads[block]}, len(names) > 1
+}
+
+// all gives the facts of a unit, with those fields that it lacks. The order of
+// fields counts where all have them; that of a failed response is the failure's.
+func (u *unit) all(fields map[string]field, common map[string]map[string]bool) []fact {
 	out := slices.Clone(u.facts)
+	for block, names := range common {
+		if f, some := u.inOrder(block, names); some && (block == "request" || u.x.Status < 400) {
+			out = append(out, f)
+		}
+	}
 	has := map[string]bool{}
 	for _, f := range u.facts {
 		has[f.key] = true

@@ -11,7 +11,10 @@ import (
 // that matters with what both sides show, then the rest in order.
 func (r *Result) Text(w io.Writer) {
 	fmt.Fprintf(w, "bad:  %s\ngood: %s\n", r.Bad, r.Good)
-	if r.Loose {
+	switch r.Aligned {
+	case SameHost:
+		fmt.Fprintln(w, "No request that fails is on the good side too; others to the same host were compared.")
+	case All:
 		fmt.Fprintln(w, "The two sides have no request or name in common; all was compared with all.")
 	}
 	if len(r.Differences) == 0 {

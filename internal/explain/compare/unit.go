@@ -17,7 +17,9 @@ type unit struct {
 	position position // in a sign-in
 	step     bool     // a challenge that the client went on to answer
 	facts    []fact
-	heads    map[string]int // header blocks that were observed, with their event
+	heads    map[string]int      // header blocks that were observed, with their event
+	names    map[string][]string // of the fields of each block, in their order
+	request  string              // method and shape of the target
 
 	findings []int // indexes of the side's findings that name it
 	failed   bool
@@ -76,7 +78,8 @@ func (s *side) read(c *flow.Conn, l leg) {
 		if len(s.exchanges) == maxExchanges {
 			return
 		}
-		xu := &unit{conn: c, at: at, x: x, leg: l, position: signIn[i], heads: map[string]int{}}
+		xu := &unit{conn: c, at: at, x: x, leg: l, position: signIn[i], heads: map[string]int{}, names: map[string][]string{}}
+		xu.request = x.Method + " " + shape(x.Target)
 		xu.step = x.Status == 401 && i+1 < len(c.Exchanges) && signIn[i+1] > signIn[i]
 		xu.readExchange(i)
 		s.exchanges = append(s.exchanges, xu)
