@@ -20,13 +20,16 @@ const (
 
 // NTLMOrigin signs clients in by NTLM, once for each TCP connection, as IIS
 // does: later requests on the connection are of that user without further
-// headers. It believes any password. Responses name the user in X-User and the
+// headers. It believes any password unless Admits says otherwise. Responses name the user in X-User and the
 // connection in X-Connection. A request that says in X-Client whom it is from
 // and comes on another user's connection is noted as Leaked.
 type NTLMOrigin struct {
 	At
 	Scheme         string // of WWW-Authenticate; default NTLM, else Negotiate with raw NTLM tokens
+	Server         string // the Server field; default testnet
 	NoServerHeader bool
+	Admits         func(token string) bool // judges the last token, in base64; default: everyone
+	Forgets        func(*Request) bool     // tells that the sign-in ends with that request; default: it lasts
 }
 
 // Start listens until the test ends.
@@ -34,6 +37,9 @@ func (p NTLMOrigin) Start(t testing.TB) *Origin {
 	t.Helper()
 	if p.Scheme == "" {
 		p.Scheme = "NTLM"
+	}
+	if p.Server == "" {
+		p.Server = "testnet"
 	}
 	return p.start(t, func(c *conn) {
 		s := &ntlmSession{origin: p, c: c}
@@ -58,10 +64,11 @@ func (s *ntlmSession) answer(req *Request) bool {
 			s.challenged, s.user = true, ""
 			return s.unauthorized(req, s.origin.Scheme+" "+base64.StdEncoding.EncodeToString(challengeToken()))
 		case ntlmAuthenticate:
-			if s.challenged {
-				s.challenged, s.user = false, ntlmUser(token)
+			if s.challenged && (s.origin.Admits == nil || s.origin.Admits(text)) {
+				s.user = ntlmUser(token)
 				s.c.note(Authenticated, s.user)
 			}
+			s.challenged = false
 		}
 	}
 	if s.user == "" {
@@ -70,7 +77,11 @@ func (s *ntlmSession) answer(req *Request) bool {
 	if from := req.Get("X-Client"); from != "" && from != s.user {
 		s.c.note(Leaked, fmt.Sprintf("request of %s as %s", from, s.user))
 	}
-	return s.respond(req, http.StatusOK, "X-User: "+s.user)
+	ok := s.respond(req, http.StatusOK, "X-User: "+s.user)
+	if s.origin.Forgets != nil && s.origin.Forgets(req) {
+		s.user = ""
+	}
+	return ok
 }
 
 func (s *ntlmSession) unauthorized(req *Request, challenge string) bool {
@@ -80,7 +91,7 @@ func (s *ntlmSession) unauthorized(req *Request, challenge string) bool {
 func (s *ntlmSession) respond(req *Request, status int, field string) bool {
 	fields := []string{field, fmt.Sprintf("X-Connection: %d", s.c.number)}
 	if !s.origin.NoServerHeader {
-		fields = append(fields, serverField)
+		fields = append(fields, "Server: "+s.origin.Server)
 	}
 	return s.c.respond(req, status, []byte(s.user+"\n"), fields...)
 }

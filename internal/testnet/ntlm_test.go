@@ -57,6 +57,34 @@ func TestNTLMOrigin(t *testing.T) {
 	}
 }
 
+func TestNTLMOriginOfItsOwnMind(t *testing.T) {
+	o := NTLMOrigin{
+		Server:  "Microsoft-IIS/10.0",
+		Admits:  func(token string) bool { return token != NTLMAuthenticate("mallory") },
+		Forgets: func(r *Request) bool { return r.Get("Via") != "" },
+	}.Start(t)
+	c, r := dial(t, o)
+	for _, step := range []struct {
+		fields string
+		status int
+	}{
+		{"Authorization: NTLM " + NTLMNegotiate() + "\r\n", 401},
+		{"Authorization: NTLM " + NTLMAuthenticate("mallory") + "\r\n", 401},
+		{"Authorization: NTLM " + NTLMNegotiate() + "\r\n", 401},
+		{"Authorization: NTLM " + NTLMAuthenticate("anna") + "\r\n", 200},
+		{"", 200},
+		{"Via: 1.1 x\r\n", 200},
+		{"", 401},
+	} {
+		send(t, c, "GET / HTTP/1.1\r\nHost: x\r\n"+step.fields+"\r\n")
+		res, _, err := receive(t, r)
+		must(t, err)
+		if res.StatusCode != step.status || res.Header.Get("Server") != "Microsoft-IIS/10.0" {
+			t.Errorf("%q: got %s, %q", step.fields, res.Status, res.Header)
+		}
+	}
+}
+
 func TestNTLMWithCurl(t *testing.T) {
 	if version := run(t, "", "curl", "-V"); !strings.Contains(version, " NTLM") {
 		t.Skip("this curl has no NTLM")
