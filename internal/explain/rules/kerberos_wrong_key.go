@@ -12,7 +12,7 @@ var kerberosWrongKey = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The client sent a ticket for the service. The key with which it was encrypted is not the one that the server has. So the ticket was made for another account, or with an older or newer password, or the server lacks a key of that type.",
-		Looks: "`Authorization: Negotiate YII...`, answered 401; the token in the answer holds a KRB-ERROR: KRB_AP_ERR_MODIFIED (41), KRB_AP_ERR_BADKEYVER (44), KRB_AP_ERR_NOKEY (45) or KRB_AP_ERR_NOT_US (35). Windows clients log Security-Kerberos event 4. Apache logs `Request ticket server HTTP/... not found in keytab` or `Wrong principal in request`.",
+		Looks: "`Authorization: Negotiate YII...`, answered 401; the token in the answer holds a KRB-ERROR: KRB_AP_ERR_MODIFIED (41, what Windows says), KRB_AP_ERR_BAD_INTEGRITY (31, what MIT Kerberos says), KRB_AP_ERR_BADKEYVER (44), KRB_AP_ERR_NOKEY (45) or KRB_AP_ERR_NOT_US (35). Windows clients log Security-Kerberos event 4. Apache logs `Request ticket server HTTP/... kvno 3 not found in keytab; keytab is likely out of date`, `found in keytab but cannot decrypt ticket` or `Wrong principal in request`.",
 		Why:   "The service name is registered for one account, and the site runs under another. Or it is registered twice. Or the keytab is older than the last change of the password. Or DNS leads to another server than the one the ticket is for, as happens behind a balancer.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "Windows", "Who has the name? It must be the account that runs the site, and only that one:", "setspn -Q HTTP/app.example", "setspn -X"),
@@ -31,7 +31,7 @@ var kerberosWrongKey = explain.Rule{
 	},
 	Needs: needsHeaders(),
 	Check: func(p *explain.Pass) {
-		checkKerberosError(p, "the server's key does not fit the ticket", "KRB_AP_ERR_MODIFIED", "KRB_AP_ERR_BADKEYVER", "KRB_AP_ERR_NOKEY", "KRB_AP_ERR_NOT_US")
+		checkKerberosError(p, "the server's key does not fit the ticket", "KRB_AP_ERR_MODIFIED", "KRB_AP_ERR_BAD_INTEGRITY", "KRB_AP_ERR_BADKEYVER", "KRB_AP_ERR_NOKEY", "KRB_AP_ERR_NOT_US")
 	},
 }
 

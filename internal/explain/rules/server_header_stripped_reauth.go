@@ -78,7 +78,7 @@ func checkStrippedServer(p *explain.Pass) {
 		g.all++
 		if closedForWantOfServer(c, last) {
 			g.matching = append(g.matching, signedIn{c, last, token})
-		} else if succeeded(last) && header(last.ResponseHeader, "Server") == "" && c.Close.By != flow.Client {
+		} else if succeeded(last) && header(last.ResponseHeader, "Server") == "" && !leftByClient(c) {
 			g.kept = true
 		}
 	}
@@ -120,7 +120,7 @@ func succeeded(x *flow.Exchange) bool {
 // closedForWantOfServer tells that the client ended c right after a complete
 // response that had no Server header, though both sides allowed to go on.
 func closedForWantOfServer(c *flow.Conn, x *flow.Exchange) bool {
-	if !succeeded(x) || c.Close.By != flow.Client || x.HTTP == "1.0" || x.Tunnel != "" {
+	if !succeeded(x) || !leftByClient(c) || x.HTTP == "1.0" || x.Tunnel != "" {
 		return false
 	}
 	if _, found := flow.Get(x.ResponseHeader, "Server"); found || len(x.ResponseHeader) == 0 {
@@ -129,8 +129,16 @@ func closedForWantOfServer(c *flow.Conn, x *flow.Exchange) bool {
 	if says(x.ResponseHeader, "Connection", "close") || says(x.RequestHeader, "Connection", "close") {
 		return false
 	}
-	d, known := between(c, findOf(c, x, flow.ResponseDone), closing(c))
+	_, left := leaver(c)
+	d, known := between(c, findOf(c, x, flow.ResponseDone), left)
 	return !known || d < time.Second
+}
+
+// leftByClient tells that the client was the first to end c. A server may be
+// quicker with its FIN than the client that said close_notify.
+func leftByClient(c *flow.Conn) bool {
+	side, _ := leaver(c)
+	return side == flow.Client
 }
 
 func reportStripped(p *explain.Pass, g *signIns) {
@@ -148,9 +156,9 @@ func reportStripped(p *explain.Pass, g *signIns) {
 	}
 	for _, s := range g.matching {
 		p.Blame(&f, s.conn, s.x)
-		if len(f.Evidence) < 6 {
+		if _, left := leaver(s.conn); len(f.Evidence) < 6 {
 			f.Evidence = append(f.Evidence, explain.At(s.conn, s.first, "sign-in"),
-				explain.At(s.conn, closing(s.conn), fmt.Sprintf("closed by the client after %d without Server header", s.x.Status)))
+				explain.At(s.conn, left, fmt.Sprintf("closed by the client after %d without Server header", s.x.Status)))
 		}
 	}
 	if removed := serverBehind(p, first.x); removed != "" {
