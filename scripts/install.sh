@@ -13,6 +13,7 @@ package() {
 	update-ca-certificates) echo ca-certificates ;;
 	gcc) echo gcc libc6-dev ;;
 	gnutls-serv) echo gnutls-bin ;;
+	krb5kdc) echo krb5-kdc krb5-admin-server krb5-user libapache2-mod-auth-gssapi gss-ntlmssp ;; # all that signs in
 	systemd-socket-activate) echo systemd ;;
 	ip) echo iproute2 ;;
 	taskset | unshare) echo util-linux ;;
@@ -50,7 +51,7 @@ export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 apt-get -qq update >&2
 # shellcheck disable=SC2086 # a list
 apt-get -qq install -y --no-install-recommends $packages >&2
-for service in nginx haproxy; do
+for service in nginx haproxy krb5-kdc krb5-admin-server; do
 	case "$packages " in
 	*" $service "*) update-rc.d "$service" disable >&2 || true ;;
 	esac

@@ -36,6 +36,7 @@ type bench struct {
 	dir  string
 	addr netip.AddrPort   // of the server
 	also []netip.AddrPort // further servers that are captured
+	env  []string         // of the servers and clients that are started from here on
 	file string           // the capture
 	keys string           // the key log that clients (or the server) write
 
@@ -154,7 +155,7 @@ func (b *bench) launch(path string, args ...string) {
 	b.t.Helper()
 	cmd, out := exec.Command(path, args...), &buffer{}
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, b.dir
-	cmd.Env = withoutKeyLog(cmd.Environ())
+	cmd.Env = append(withoutKeyLog(cmd.Environ()), b.env...)
 	cmd.WaitDelay = time.Second
 	must(b.t, cmd.Start())
 	gone := make(chan struct{})

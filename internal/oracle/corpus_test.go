@@ -29,8 +29,20 @@ type corpusCase struct {
 
 func corpusCases() (all []corpusCase) {
 	for _, part := range [][]corpusCase{
-		healthyCases(), orderlyCases(), tcpFaults(), tlsFaults(), certificateFaults(), renegotiationFaults(), httpFaults(), gatewayFaults(), misconfigurations(), captureFaults(),
-		chainFaults(), useFaults(),
+		healthyCases(),
+		orderlyCases(),
+		tcpFaults(),
+		tlsFaults(),
+		certificateFaults(),
+		renegotiationFaults(),
+		httpFaults(),
+		gatewayFaults(),
+		misconfigurations(),
+		captureFaults(),
+		chainFaults(),
+		useFaults(),
+		signInFaults(),
+		signInHealth(),
 	} {
 		all = append(all, part...)
 	}

@@ -233,7 +233,7 @@ func (b *bench) client(path string, input io.Reader, args ...string) string {
 	b.t.Helper()
 	cmd := exec.Command(path, args...)
 	cmd.Dir = b.dir
-	cmd.Env = append(withoutKeyLog(cmd.Environ()), "SSLKEYLOGFILE="+b.keys, "HOME="+b.dir)
+	cmd.Env = append(append(withoutKeyLog(cmd.Environ()), b.env...), "SSLKEYLOGFILE="+b.keys, "HOME="+b.dir)
 	cmd.Stdin = input
 	cmd.WaitDelay = time.Second
 	out := &buffer{}

@@ -3,7 +3,7 @@
 # corpus.sh [PATTERN]: only the cases whose names match.
 set -eu
 cd "$(dirname "$0")/../../.."
-scripts/install.sh apache2 chromium curl gnutls-serv haproxy ip nginx openssl tcpdump tshark unshare
+scripts/install.sh apache2 chromium curl faketime gnutls-serv haproxy ip krb5kdc nginx openssl tcpdump tshark unshare
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/fanlight" ./cmd/fanlight
