@@ -43,6 +43,7 @@ func corpusCases() (all []corpusCase) {
 		useFaults(),
 		signInFaults(),
 		signInHealth(),
+		gateCorpus(),
 	} {
 		all = append(all, part...)
 	}
