@@ -16,6 +16,8 @@ package() {
 	krb5kdc) echo krb5-kdc krb5-admin-server krb5-user libapache2-mod-auth-gssapi gss-ntlmssp ;; # all that signs in
 	systemd-socket-activate) echo systemd ;;
 	ip) echo iproute2 ;;
+	mod_security2) echo libapache2-mod-security2 ;;
+	node) echo nodejs ;;
 	taskset | unshare) echo util-linux ;;
 	*) echo "$1" ;;
 	esac

@@ -32,13 +32,14 @@ var addresses atomic.Uint32
 // bench is the place of one case: an address of its own, files, and a capture
 // of what happens at that address.
 type bench struct {
-	t    testing.TB
-	dir  string
-	addr netip.AddrPort   // of the server
-	also []netip.AddrPort // further servers that are captured
-	env  []string         // of the servers and clients that are started from here on
-	file string           // the capture
-	keys string           // the key log that clients (or the server) write
+	t      testing.TB
+	dir    string
+	addr   netip.AddrPort   // of the server
+	also   []netip.AddrPort // further servers that are captured
+	beside string           // a further address that is captured, as tcpdump names it
+	env    []string         // of the servers and clients that are started from here on
+	file   string           // the capture
+	keys   string           // the key log that clients (or the server) write
 
 	tcpdump *exec.Cmd
 	stderr  *buffer
@@ -87,7 +88,11 @@ func (b *bench) start() {
 	for _, a := range b.also {
 		ports += fmt.Sprintf(" or tcp port %d", a.Port())
 	}
-	filter := fmt.Sprintf("host %s and (%s or udp port 9)", b.addr.Addr(), ports)
+	hosts := "host " + b.addr.Addr().String()
+	if b.beside != "" {
+		hosts = "(" + hosts + " or host " + b.beside + ")"
+	}
+	filter := fmt.Sprintf("%s and (%s or udp port 9)", hosts, ports)
 	b.tcpdump = exec.Command(path, "-Z", "root", "-i", "lo", "-U", "-B", "16384", "-w", b.file, filter)
 	b.tcpdump.Stderr = b.stderr
 	must(b.t, b.tcpdump.Start())

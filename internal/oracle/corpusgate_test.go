@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 )
 
 // gateCorpus are the cases about HTTP, gateways and the machine.
-func gateCorpus() []corpusCase { return slices.Concat(habits(), gates()) }
+func gateCorpus() []corpusCase { return slices.Concat(habits(), gates(), families()) }
 
 // habits are clients and servers that fail by their ways: connections, cookies, uploads.
 func habits() []corpusCase {
@@ -52,7 +53,7 @@ const get = n => new Promise(done => {
 			})
 		}},
 		{"sick/early-response-lost-python", label("Python's http.server answers a POST with 501 and closes with the body unread; Python's http.client sends 60 KB in pieces before it reads; without TLS", "find early-response-lost conn c1 exchange x1"), func(b *bench) {
-			b.launch(program(b.t, "python3.11"), "-m", "http.server", "--bind", b.addr.Addr().String(), b.port())
+			b.launch(program(b.t, "python3"), "-m", "http.server", "--bind", b.addr.Addr().String(), b.port())
 			b.captureFor(func() { b.pythonUpload("HTTPConnection('" + b.addr.Addr().String() + "', " + b.port() + ")") })
 		}},
 		{"sick/early-response-lost-node", label("a Node server that answers 401 and destroys the socket with the body unread; Python's http.client sends 60 KB in pieces before it reads; without TLS", "find early-response-lost conn c1 exchange x1"), func(b *bench) {
@@ -141,6 +142,56 @@ func cookieCase(cookies []string, listen string) func(b *bench) {
 		}), nil, false)
 		b.nginxOf("", "", listen+" "+to(back, "proxy_set_header Host $host;"))
 		b.captureFor(func() { b.browse(b.url("/")) })
+	}
+}
+
+// families are servers on one of the two loopback addresses.
+func families() []corpusCase {
+	page := func(b *bench, addr string) *bench {
+		b.listenAnywhere()
+		b.addr, b.beside = netip.AddrPortFrom(netip.MustParseAddr(addr), b.addr.Port()), "::1"
+		if addr == "::1" {
+			b.beside = "127.0.0.1"
+		}
+		b.goServer(echo(text(50)), nil, false)
+		return b
+	}
+	return []corpusCase{
+		{"sick/loopback-family-mismatch-curl", label("a server on 127.0.0.1; curl asks [::1], and some seconds later 127.0.0.1", "find loopback-family-mismatch confidence proof"), func(b *bench) {
+			page(b, "127.0.0.1")
+			b.captureFor(func() {
+				b.curl("-g", "http://[::1]:"+b.port()+"/?n=5")
+				time.Sleep(2 * time.Second)
+				b.curl(b.plain("/?n=5"))
+			})
+		}},
+		{"sick/loopback-family-mismatch-node", label("a server on ::1; a Node program asks 127.0.0.1 again and again, curl asks [::1] and is answered", "find loopback-family-mismatch confidence proof"), func(b *bench) {
+			page(b, "::1")
+			b.captureFor(func() {
+				b.curl("-g", b.plain("/?n=5"))
+				time.Sleep(1500 * time.Millisecond)
+				b.node(`const ask = () => require('http').get('http://127.0.0.1:PORT/', r => r.resume()).on('error', e => console.log(e.message));
+ask(); setTimeout(ask, 300);`)
+			})
+		}},
+		{"sick/loopback-family-mismatch-nginx", label("nginx passes on to [::1], the application listens on 127.0.0.1 and answers there; TLS 1.3", "find loopback-family-mismatch"), func(b *bench) {
+			page(b, "127.0.0.1")
+			front := *b
+			front.addr = netip.AddrPortFrom(b.addr.Addr(), 8443)
+			b.also = append(b.also, front.addr)
+			front.nginxOf("", "", "listen ADDR ssl; location / { proxy_bind off; proxy_pass http://[::1]:"+b.port()+"; }")
+			b.captureFor(func() {
+				front.curl("--http1.1", front.url("/?n=5"))
+				time.Sleep(1500 * time.Millisecond)
+				b.curl(b.plain("/?n=5"))
+			})
+		}},
+		{"healthy/loopback-both-families-tried", "", func(b *bench) { // curl takes the other address at once
+			page(b, "127.0.0.1")
+			b.captureFor(func() {
+				b.client(program(b.t, "curl"), nil, "-q", "-sS", "--noproxy", "*", "--resolve", host+":"+b.port()+":[::1],127.0.0.1", "http://"+host+":"+b.port()+"/?n=5")
+			})
+		}},
 	}
 }
 

@@ -54,7 +54,7 @@ func apacheBalancer(back *bench) string {
 	}
 	front, _, _ := strings.Cut(apacheTo(back, ""), "ProxyPass")
 	return front + load + "<Proxy balancer://app>\nBalancerMember http://" + back.addr.String() + " retry=60\nProxySet forcerecovery=Off\n</Proxy>\nProxyPass / balancer://app/\n" +
-		"ProxySourceAddress " + back.addr.Addr().String() + "\nDefaultRuntimeDir "+back.dir+"\n"
+		"ProxySourceAddress " + back.addr.Addr().String() + "\nDefaultRuntimeDir " + back.dir + "\n"
 }
 
 // plain is the address of the server without TLS.
@@ -122,7 +122,7 @@ func exists(path string) bool {
 // pythonUpload sends 60 KB in pieces, and then reads, as Python's http.client does.
 func (b *bench) pythonUpload(connection string) {
 	b.t.Helper()
-	b.client(program(b.t, "python3.11"), nil, "-c", `
+	b.client(program(b.t, "python3"), nil, "-c", `
 import http.client, ssl, time
 def body():
     for n in range(20):

@@ -12,7 +12,7 @@ var addressInUse = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "Two programs cannot listen on the same address and port. The one that was first has it.",
-		Looks: "Binding fails with EADDRINUSE (`address already in use`).",
+		Looks: "Binding fails with EADDRINUSE (`address already in use`). Only the machine shows it, in the record of a start: no packet was sent, so a capture has nothing of it.",
 		Why:   "A second copy of the same server, another web server, or a site moved from one program to another without stopping it in the first.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "", "Stop the other program, or give it another address or port. Who it is:", "fanlight ports :443", "ss -ltnp '( sport = :443 )'"),

@@ -12,7 +12,7 @@ var loopbackAliasMissing = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "A program can only listen on addresses the machine has. On Linux and Windows all of 127.0.0.0/8 is there; macOS and the BSDs have only 127.0.0.1 until another is added.",
-		Looks: "Binding fails with EADDRNOTAVAIL (`cannot assign requested address`) while 127.0.0.1 works.",
+		Looks: "Binding fails with EADDRNOTAVAIL (`cannot assign requested address`) while 127.0.0.1 works. Only the machine shows it, in the record of a start: a capture has nothing of it. A client elsewhere on the machine sees a connection that is refused or never answered.",
 		Why:   "The loopback interface has no such alias, or, for other addresses, the address is not (or not yet) configured on any interface.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "macOS", "Add the address to the loopback interface; this lasts until the next start:", "sudo ifconfig lo0 alias 127.0.0.2 up"),

@@ -12,7 +12,7 @@ var portNotPermitted = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The address is free, but this user may not listen on that port.",
-		Looks: "Binding fails with EACCES (`permission denied`). On Windows the same words (10013) can also mean that another program holds the port exclusively, or that the port is in an excluded range.",
+		Looks: "Binding fails with EACCES (`permission denied`). On Windows the same words (10013) can also mean that another program holds the port exclusively, or that the port is in an excluded range. Only the machine shows it, in the record of a start: a capture has nothing of it.",
 		Why:   "On Linux ports below 1024 need a privilege unless the system says otherwise.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Linux", "Give the program the one right it needs, or lower the bound for everybody:", "setcap cap_net_bind_service=+ep bin/fanlight", "sysctl net.ipv4.ip_unprivileged_port_start=443"),

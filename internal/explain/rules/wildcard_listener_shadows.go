@@ -12,7 +12,7 @@ var wildcardListenerShadows = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "A program listens on 0.0.0.0 (or [::]) and so takes the port on every address of this machine, also on addresses it has no site for. A site on an exact address cannot have that port until the other program is narrowed.",
-		Looks: "Binding the exact address fails with EADDRINUSE on Linux, with 10048 or 10013 on Windows. The list of listeners shows 0.0.0.0:443, on Windows often with PID 4 (`System`), which is HTTP.sys.",
+		Looks: "Binding the exact address fails with EADDRINUSE on Linux, with 10048 or 10013 on Windows. The list of listeners shows 0.0.0.0:443, on Windows often with PID 4 (`System`), which is HTTP.sys. Only the machine shows it, in the record of a start. In a capture the other program simply answers: a certificate or a Server field that is not the site's.",
 		Why:   "A bare `listen 443` is a wildcard. HTTP.sys listens on every address as long as its IP listen list is empty.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "IIS and HTTP.sys", "Name the addresses HTTP.sys may use. The list is for the whole machine: everything else that uses HTTP.sys (WinRM, for instance) keeps only these addresses too. Sockets that are already open may stay until the HTTP service is restarted:", "netsh http show iplisten", "netsh http add iplisten ipaddress=192.0.2.10", "net stop http /y", "net start w3svc"),
