@@ -43,7 +43,7 @@ func checkALPNPromise(p *explain.Pass) {
 			continue
 		}
 		i := findText(c, flow.Server, flow.Irregular, "h2-preface-missing")
-		if i < 0 || find(c, 0, flow.Server, flow.Response) >= 0 || c.TLS.Done != flow.Yes {
+		if i < 0 || find(c, 0, flow.Server, flow.Response, flow.GoAway, flow.StreamReset) >= 0 || c.TLS.Done != flow.Yes { // Go sends GOAWAY in front of SETTINGS
 			continue
 		}
 		var x *flow.Exchange

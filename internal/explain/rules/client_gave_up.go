@@ -37,12 +37,21 @@ var clientGaveUp = explain.Rule{
 func checkClientGaveUp(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		side, end := leaver(c)
-		if c.Self == flow.Client || side != flow.Client || find(c, 0, flow.Unknown, flow.Timeout) >= 0 {
+		if c.Self == flow.Client || find(c, 0, flow.Unknown, flow.Timeout) >= 0 {
 			continue
 		}
 		for _, x := range c.Exchanges {
 			if _, fx := p.Front(c, x); fx != nil {
 				continue // a gateway that leaves is judged by what its client sees
+			}
+			if i := cancelled(c, x); i >= 0 {
+				if d, known := between(c, findOf(c, x, flow.Request), i); known && d >= time.Second {
+					reportGaveUp(p, c, x, i)
+				}
+				continue // at once: browsers do that all the time
+			}
+			if side != flow.Client {
+				continue
 			}
 			if leftUnanswered(c, x, end) {
 				reportGaveUp(p, c, x, end)
@@ -57,6 +66,16 @@ func checkClientGaveUp(p *explain.Pass) {
 			reportGaveUp(p, c, x, end)
 		}
 	}
+}
+
+// cancelled is the event with which the client ended the HTTP/2 stream of x by
+// itself, while the server still meant to answer; or -1.
+func cancelled(c *flow.Conn, x *flow.Exchange) int {
+	i := findOf(c, x, flow.StreamReset)
+	if i < 0 || c.Events[i].From != flow.Client || c.Events[i].Text != "CANCEL" && c.Events[i].Text != "NO_ERROR" {
+		return -1
+	}
+	return i
 }
 
 // leftUnanswered tells that the client left while x waited, although the server
@@ -76,7 +95,7 @@ func reportGaveUp(p *explain.Pass, c *flow.Conn, x *flow.Exchange, end int) {
 	f := explain.Finding{
 		Confidence: explain.Proof,
 		Cause:      fmt.Sprintf("%s left before %s was answered.", caller(c), asked(x)),
-		Evidence:   []explain.Evidence{explain.At(c, asking, "request "+asked(x)), explain.At(c, end, "closed by the client ("+manner(c, end)+")")},
+		Evidence:   []explain.Evidence{explain.At(c, asking, "request "+asked(x)), explain.At(c, end, departure(c, end))},
 	}
 	coming := x.Status != 0 && x.Status != 499 && findOf(c, x, flow.Response) < end
 	if coming {
@@ -99,6 +118,14 @@ func reportGaveUp(p *explain.Pass, c *flow.Conn, x *flow.Exchange, end int) {
 		}
 	}
 	p.ReportAs(severity, f)
+}
+
+// departure words the event with which the client left.
+func departure(c *flow.Conn, end int) string {
+	if end >= 0 && c.Events[end].Kind == flow.StreamReset {
+		return "stream cancelled by the client"
+	}
+	return "closed by the client (" + manner(c, end) + ")"
 }
 
 // waitNote names known timers, or points out a round number of seconds.

@@ -48,7 +48,7 @@ func checkGoAway(p *explain.Pass) {
 		}
 		var lost []*flow.Exchange
 		for _, x := range c.Exchanges {
-			if x.Stream > 0 && unanswered(c, x) {
+			if x.Stream > 0 && unanswered(c, x) && !resetApart(c, x, i) {
 				lost = append(lost, x)
 			}
 		}
@@ -56,6 +56,13 @@ func checkGoAway(p *explain.Pass) {
 			reportGoAway(p, c, i, last, lost)
 		}
 	}
+}
+
+// resetApart tells that x was not lost to the GOAWAY that is event away: the
+// server reset its stream by itself, or the client had done so before.
+func resetApart(c *flow.Conn, x *flow.Exchange, away int) bool {
+	i := findOf(c, x, flow.StreamReset)
+	return i >= 0 && (c.Events[i].From == flow.Server || i < away)
 }
 
 func reportGoAway(p *explain.Pass, c *flow.Conn, i, last int, lost []*flow.Exchange) {

@@ -84,7 +84,10 @@ func suiteEvidence(c *flow.Conn) []explain.Evidence {
 func leftAtOnce(c *flow.Conn) int {
 	t := c.TLS
 	if t == nil || t.Done != flow.Yes || t.Version != "1.2" || t.ALPN != "h2" || t.Cipher == "" || fitForH2(t.Cipher) ||
-		c.Keys == flow.Yes || len(c.Exchanges) > 0 || !c.Counted || c.ClientBytes > nothingAsked {
+		c.Keys == flow.Yes || len(c.Exchanges) > 0 || !c.Counted {
+		return -1
+	}
+	if greeting, known := number(fact(c, flow.Client, flow.ClientHello, flow.KeyHelloBytes)); !known || c.ClientBytes-int64(greeting) > nothingAsked {
 		return -1
 	}
 	i := closing(c)
@@ -94,9 +97,10 @@ func leftAtOnce(c *flow.Conn) int {
 	return i
 }
 
-// nothingAsked is more than a client sends for a handshake, the preface and a
-// GOAWAY, and less than with a browser's first requests.
-const nothingAsked = 1000
+// nothingAsked is more than a client sends behind its ClientHello for the rest
+// of a handshake, the preface and a GOAWAY (Chromium: 308 bytes), and less than
+// with one small request (curl: 393).
+const nothingAsked = 350
 
 // fitForH2 tells that a suite of TLS 1.2 is not in the list of RFC 9113,
 // appendix A: ephemeral keys and an authenticated cipher.

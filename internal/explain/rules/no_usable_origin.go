@@ -122,14 +122,17 @@ func noServerPage(x *flow.Exchange) string {
 	return ""
 }
 
-// triedToConnect tells that the gateway that answered x failed to connect
-// somewhere while it had it: then that is the cause.
+// triedToConnect tells that the gateway that answered x failed to connect, or to
+// agree on TLS, somewhere while it had it: then that is the cause.
 func triedToConnect(p *explain.Pass, c *flow.Conn, x *flow.Exchange) bool {
 	for _, d := range p.Trace.Conns {
 		if d == c || d.Client.Addr() != c.Server.Addr() || !d.Client.IsValid() {
 			continue
 		}
 		i := find(d, 0, flow.Unknown, flow.ConnectFailed)
+		if i < 0 && d.TLS != nil && d.TLS.Done != flow.Yes {
+			i = find(d, 0, flow.Unknown, flow.TLSFailed, flow.Alert)
+		}
 		if i < 0 || d.Events[i].At.Before(x.Started) {
 			continue
 		}
