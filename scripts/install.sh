@@ -18,6 +18,8 @@ package() {
 	ip) echo iproute2 ;;
 	mod_security2) echo libapache2-mod-security2 ;;
 	node) echo nodejs ;;
+	nghttp | h2load) echo nghttp2-client ;;
+	nghttpd) echo nghttp2-server ;;
 	taskset | unshare) echo util-linux ;;
 	*) echo "$1" ;;
 	esac

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fanlight/internal/testnet"
 )
 
 const (
@@ -40,6 +42,8 @@ type bench struct {
 	env    []string         // of the servers and clients that are started from here on
 	file   string           // the capture
 	keys   string           // the key log that clients (or the server) write
+	cert   *testnet.Cert    // what servers show in place of the one they are asked to; nil: that
+	udp    bool             // datagrams to the servers are captured as well
 
 	tcpdump *exec.Cmd
 	stderr  *buffer
@@ -84,9 +88,13 @@ func (b *bench) start() {
 		b.t.Skip("packets are captured by root only")
 	}
 	b.stderr = &buffer{}
-	ports := "tcp port " + b.port()
+	proto := "tcp "
+	if b.udp {
+		proto = ""
+	}
+	ports := proto + "port " + b.port()
 	for _, a := range b.also {
-		ports += fmt.Sprintf(" or tcp port %d", a.Port())
+		ports += fmt.Sprintf(" or %sport %d", proto, a.Port())
 	}
 	hosts := "host " + b.addr.Addr().String()
 	if b.beside != "" {

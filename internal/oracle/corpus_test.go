@@ -44,6 +44,7 @@ func corpusCases() (all []corpusCase) {
 		signInFaults(),
 		signInHealth(),
 		gateCorpus(),
+		http2Faults(),
 	} {
 		all = append(all, part...)
 	}

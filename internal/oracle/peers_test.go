@@ -76,6 +76,9 @@ func (b *bench) identity(kind certKind) identity {
 	b.t.Helper()
 	shared.once.Do(func() { shared.make(b.t) })
 	cert := [...]*testnet.Cert{shared.rsa, shared.ecdsa, shared.old}[kind]
+	if b.cert != nil {
+		cert = b.cert
+	}
 	return identity{
 		cert: cert, pem: b.write("cert.pem", cert.CertPEM), key: b.write("key.pem", cert.KeyPEM),
 		caFile:    b.write("ca.pem", shared.ca.CertPEM),
