@@ -32,8 +32,8 @@ ports) is left out. The first difference that matters comes first, with what
 both sides show. One FILE is split into what failed in it and what worked.
 
 GOOD, BAD and FILE are packet captures, records (--jsonl or --json of trace, or of
-run --record-to), flow notation, HAR files, or ids of records of the running
-door: a connection (c7), an exchange (x12), an incident.`,
+run --record-to), flow notation, HAR files of browsers, SAZ files of Fiddler, or ids
+of records of the running door: a connection (c7), an exchange (x12), an incident.`,
 		Example: `  fanlight compare good.pcapng bad.pcapng --keys sslkeys.log
   fanlight compare browser.har 7Q2MXK4HTA
   fanlight compare records.jsonl`,

@@ -36,17 +36,42 @@ func (f *compareFlags) load(ctx context.Context, s streams, arg string) (*flow.T
 		return nil, openFault(err)
 	}
 	defer file.Close()
+	head, err := beginning(file)
+	switch {
+	case err != nil:
+		return nil, openFault(err)
+	case archive.IsZip(head):
+		return loadSAZ(arg, file)
+	case !isText(head):
+		return f.loadCapture(ctx, s, arg)
+	}
+	return loadText(arg, file)
+}
+
+// beginning reads what a file begins with, but for blanks, and goes back.
+func beginning(file *os.File) ([]byte, error) {
 	head := make([]byte, 512)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return bytes.TrimLeft(head[:n], "\ufeff \t\r\n"), err
+}
+
+func loadSAZ(arg string, file *os.File) (*flow.Trace, error) {
+	info, err := file.Stat()
+	if err != nil {
 		return nil, openFault(err)
 	}
-	if head = bytes.TrimLeft(head[:n], "\ufeff \t\r\n"); !isText(head) {
-		return f.loadCapture(ctx, s, arg)
+	t, err := archive.ReadSAZ(file, info.Size(), arg)
+	if err != nil {
+		err = failWith(exitDamaged, fmt.Errorf("read %s: %w", arg, err))
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, openFault(err)
-	}
+	return t, err
+}
+
+func loadText(arg string, file io.Reader) (*flow.Trace, error) {
 	raw, err := io.ReadAll(io.LimitReader(file, textBytes+1))
 	if err != nil {
 		return nil, openFault(fmt.Errorf("read %s: %w", arg, err))
@@ -67,10 +92,12 @@ func isText(head []byte) bool {
 	return false
 }
 
+func isHAR(raw []byte) bool { return regexp.MustCompile(`^\s*\{\s*"log"\s*:`).Match(raw) }
+
 func parseText(name string, raw []byte) (t *flow.Trace, err error) {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	switch {
-	case regexp.MustCompile(`^\s*\{\s*"log"\s*:`).Match(raw):
+	case isHAR(raw):
 		t, err = archive.ReadHAR(bytes.NewReader(raw), name)
 	case bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")):
 		t, err = flow.ReadRecords(bytes.NewReader(raw))

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -33,6 +36,7 @@ func TestMain(m *testing.M) {
 //	waitport ADDR:PORT          wait until somebody listens there
 //	waittext FILE TEXT          wait until a file holds the text
 //	expand FILE...              replace $VAR in files
+//	zip FILE FOLDER             pack a folder, with CRLF as lines of HTTP end
 //	terminate WORD              SIGTERM to the background command with that argument
 //	interrupt WORD              SIGINT to it
 //
@@ -62,7 +66,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode, "freeport": freePort, "waitport": waitPort,
-			"waittext": waitText, "expand": expand, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT),
+			"waittext": waitText, "expand": expand, "zip": pack, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT),
 		},
 	})
 }
@@ -156,6 +160,29 @@ func expand(ts *testscript.TestScript, neg bool, args []string) {
 		})
 		ts.Check(os.WriteFile(path, []byte(text), 0o600))
 	}
+}
+
+func pack(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "zip FILE FOLDER")
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	folder := ts.MkAbs(args[1])
+	ts.Check(filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		w, err := z.Create(filepath.ToSlash(name))
+		if err == nil {
+			_, err = w.Write([]byte(strings.ReplaceAll(ts.ReadFile(path), "\n", "\r\n")))
+		}
+		return err
+	}))
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 }
 
 func signalWith(sig syscall.Signal) func(*testscript.TestScript, bool, []string) {

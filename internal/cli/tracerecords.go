@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"fanlight/internal/app"
-	"fanlight/internal/dissect"
 	"fanlight/internal/flow"
 	"fanlight/internal/query"
 )
@@ -37,7 +36,7 @@ func (r *recordedFlags) asked() bool { return r.since != "" || r.data != "" || r
 func (f *traceFlags) records(ctx context.Context, s streams, args []string) error {
 	view, err := f.view(s)
 	if err == nil {
-		err = f.foreign(args)
+		err = f.foreign(args, "the records of a door (--since, --data, --control and -c choose those)")
 	}
 	since, fault := f.recorded.sinceTime(time.Now())
 	if err = errors.Join(err, fault); err != nil {
@@ -48,24 +47,11 @@ func (f *traceFlags) records(ctx context.Context, s streams, args []string) erro
 	if err != nil {
 		return err
 	}
-	if len(trace.Conns) > 0 {
-		view.first.Store(trace.Conns[0].Started.UnixNano())
-	}
-	counts := dissect.Counts{}
-	for _, c := range trace.Conns {
-		for _, x := range c.Exchanges {
-			if x.Started.IsZero() || !x.Started.Before(since) {
-				view.printExchange(c, x)
-			}
-		}
-		view.conn(c)
-		counts.Bytes += c.ClientBytes + c.ServerBytes
-	}
-	return view.conclude(began, &counts, []error{fault})
+	return f.conclude(view, began, trace, since, fault)
 }
 
-// foreign refuses what has no meaning for records.
-func (f *traceFlags) foreign(args []string) error {
+// foreign refuses what has no meaning but for captures.
+func (f *traceFlags) foreign(args []string, of string) error {
 	for _, other := range []struct {
 		name string
 		set  bool
@@ -74,7 +60,7 @@ func (f *traceFlags) foreign(args []string) error {
 		{"keys", len(f.keys.Logs)+len(f.keys.RSA)+len(f.keys.PFX) > 0},
 	} {
 		if other.set {
-			return fmt.Errorf("%s has no meaning for the records of a door (--since, --data, --control and -c choose those)", other.name)
+			return fmt.Errorf("%s has no meaning for %s", other.name, of)
 		}
 	}
 	return nil
