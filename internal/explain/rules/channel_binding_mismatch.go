@@ -36,7 +36,7 @@ var channelBindingMismatch = explain.Rule{
 		What: "a capture with keys: sign-in and certificate cannot be read",
 		Met:  func(c *flow.Conn) bool { return c.Keys != flow.No || requestOn(c) },
 	}},
-	Hides: []string{"server-header-stripped-reauth"},
+	Hides: []string{"server-header-stripped-reauth", "loopback-check-401"},
 	Check: checkChannelBinding,
 }
 

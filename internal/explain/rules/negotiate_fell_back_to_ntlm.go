@@ -60,12 +60,12 @@ func reportFellBack(p *explain.Pass, l *login) {
 	c := l.conn
 	f := explain.Finding{
 		Confidence: explain.Likely,
-		Cause:      fmt.Sprintf("%s answered the offer of Negotiate for %s with an NTLM message: it has no Kerberos ticket for that name.", caller(c), l.x.Host),
+		Cause:      fmt.Sprintf("%s signed in to %s by Negotiate with an NTLM message: it has no Kerberos ticket for that name.", caller(c), l.x.Host),
 		Evidence:   []explain.Evidence{explain.At(c, l.shown, "Negotiate with NTLM inside")},
 		Missing:    []string{"the client's traffic with the domain controller (port 88), or what klist says there"},
 	}
 	if isAddress(l.x.Host) {
-		f.Cause = fmt.Sprintf("%s answered the offer of Negotiate with an NTLM message. The URL names the address %s, and there are no Kerberos tickets for addresses.", caller(c), l.x.Host)
+		f.Cause = fmt.Sprintf("%s signed in by Negotiate with an NTLM message. The URL names the address %s, and there are no Kerberos tickets for addresses.", caller(c), l.x.Host)
 		f.Missing = nil
 	}
 	if offers := l.token("offered"); offers != "" {

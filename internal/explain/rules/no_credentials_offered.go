@@ -69,8 +69,8 @@ func checkNoCredentials(p *explain.Pass) {
 	}
 }
 
-// keepsAsking are the requests on c that were refused, if all of them were and
-// none showed anything. Only then the client had its chance.
+// keepsAsking are the requests on c that were refused, if none of all showed
+// anything. What is open to everybody says nothing of the client.
 func keepsAsking(c *flow.Conn) []login {
 	var out []login
 	steps := logins(c)
@@ -78,6 +78,7 @@ func keepsAsking(c *flow.Conn) []login {
 		l := &steps[i]
 		switch {
 		case l.x.Method == "OPTIONS" || l.x.Method == "HEAD" || l.x.Status == 0:
+		case l.bare() && !l.denied():
 		case l.bare() && l.offered() && !offersBasic(l.x):
 			out = append(out, *l)
 		default:

@@ -15,7 +15,7 @@ var ntlmIdentityLeak = explain.Rule{
 	Doc: explain.Page{
 		Means: "With NTLM, and often with Negotiate, the origin signs in the connection, not the request. A gateway put such a connection back into its pool and sent another client's request on it. The origin takes that request for one of the first user: the second client sees and does what only the first may.",
 		Looks: "On the origin's side of the gateway: a sign-in that succeeds, then requests for another client on the same connection, without an Authorization header and answered 200. Nobody sees an error; users report being \"logged in as somebody else\". The origin's log has the wrong user name.",
-		Why:   "The gateway pools connections to the origin and does not know that they were signed in. nginx does so with `keepalive` in the upstream block (seen with 1.22). HAProxy 2.6 with `http-reuse always` did not: it keeps a connection to one client once it saw such a challenge.",
+		Why:   "The gateway pools connections to the origin and does not know that they were signed in. Apache does so as it comes (seen with 2.4), nginx with `keepalive` in the upstream block (seen with 1.22). HAProxy 2.6 with `http-reuse always` did not: it keeps a connection to one client once it saw such a challenge.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "", "Stop sharing at once: take the connection pool for that origin off, then restart the gateway, so that no signed-in connection is left."),
 			fix(explain.Gateway, "nginx", "No pool for that origin: remove `keepalive` from the upstream block and leave this as it is by default. NTLM then no longer works through nginx; let users sign in another way, or pass TLS through with `stream`:", "proxy_set_header Connection close;"),

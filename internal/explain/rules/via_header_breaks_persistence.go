@@ -74,7 +74,7 @@ const (
 // requests carry no Via.
 func keptWithoutVia(p *explain.Pass, s *persistence) int {
 	for _, other := range persistences(p) {
-		if other == s || !strings.EqualFold(other.host, s.host) || other.saysVia() {
+		if other == s || !strings.EqualFold(other.host, s.host) && other.conns[0].Server != s.conns[0].Server || other.saysVia() {
 			continue
 		}
 		switch {
