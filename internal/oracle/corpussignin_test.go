@@ -141,28 +141,5 @@ func persistenceFaults() []corpusCase {
 
 // signInFaults are sign-ins that fail or cost too much.
 func signInFaults() []corpusCase {
-	return append(kerberosFaults(), persistenceFaults()...)
-}
-
-// signInHealth are sign-ins that went well.
-func signInHealth() []corpusCase {
-	return []corpusCase{
-		{"healthy/sign-in-kerberos", "", func(b *bench) {
-			b.ticketed("", "GssapiConnectionBound On")
-			b.captureFor(func() { b.askFor(negotiates, private, more) })
-		}},
-		{"healthy/sign-in-ntlm", "", func(b *bench) {
-			b.ntlmApache("")
-			b.captureFor(func() { b.askFor(negotiates, private, more) })
-		}},
-	}
-}
-
-// basic is nginx that signs in by Basic.
-func (b *bench) basic(directives string) {
-	b.t.Helper()
-	b.write("users", []byte("anna:{PLAIN}secret\n"))
-	page := text(300)
-	b.nginx(map[string][]byte{"private/page.txt": page, "private/more.txt": page, "private/last.txt": page}, "ssl",
-		directives+` location /private { auth_basic corpus; auth_basic_user_file `+b.dir+`/users; }`)
+	return slices.Concat(kerberosFaults(), persistenceFaults(), splitFaults(), viaFaults(), bindingFaults(), refusals())
 }

@@ -22,6 +22,9 @@ func (b *bench) gssapi(server string, more ...string) {
 	if _, err := os.Stat(modules + "/mod_auth_gssapi.so"); err != nil {
 		b.t.Skip("libapache2-mod-auth-gssapi is not installed")
 	}
+	if !strings.Contains(strings.Join(more, " "), "Require ") {
+		more = append(more, "Require valid-user")
+	}
 	pages := map[string][]byte{"page.txt": text(200), "private/page.txt": text(300), "private/more.txt": text(400), "private/last.txt": text(500)}
 	b.apache(pages, fmt.Sprintf(`LoadModule authn_core_module %[1]s/mod_authn_core.so
 LoadModule authz_user_module %[1]s/mod_authz_user.so
@@ -31,7 +34,6 @@ LogLevel auth_gssapi:debug
 <Location /private>
 AuthType GSSAPI
 AuthName corpus
-Require valid-user
 %[3]s
 </Location>
 `, modules, server, strings.Join(more, "\n")))
@@ -162,7 +164,7 @@ func (b *bench) iis(o testnet.NTLMOrigin, version uint16) {
 	b.t.Helper()
 	shared.once.Do(func() { shared.make(b.t) })
 	o.At = testnet.At{Addr: b.addr.String(), CA: shared.ca, Leaf: testnet.Leaf{RSA: true, Names: []string{host}}, Plain: version == 0,
-		Tune: func(c *tls.Config) { c.MaxVersion = version }}
+		Tune: func(c *tls.Config) { c.MaxVersion, c.KeyLogWriter = version, b.keyLog() }}
 	if o.Server == "" {
 		o.Server = "Microsoft-IIS/10.0"
 	}

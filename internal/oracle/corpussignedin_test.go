@@ -1,0 +1,136 @@
+package oracle
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"fanlight/internal/testnet"
+)
+
+// basic is nginx that signs in by Basic.
+func (b *bench) basic(directives string) {
+	b.t.Helper()
+	b.write("users", []byte("anna:{PLAIN}secret\n"))
+	page := text(300)
+	b.nginx(map[string][]byte{"private/page.txt": page, "private/more.txt": page, "private/last.txt": page}, "ssl",
+		directives+` location /private { auth_basic corpus; auth_basic_user_file `+b.dir+`/users; }`)
+}
+
+// digest is Apache that signs in by Digest.
+func (b *bench) digest() {
+	b.t.Helper()
+	const modules = "/usr/lib/apache2/modules"
+	// the hash of anna:corpus:secret, as htdigest writes it
+	b.write("digests", []byte("anna:corpus:14bccb87a84bfe5257b8ed6bba3244b2\n"))
+	b.apache(map[string][]byte{"private/page.txt": text(300), "private/more.txt": text(300)}, fmt.Sprintf(`LoadModule authn_core_module %[1]s/mod_authn_core.so
+LoadModule authn_file_module %[1]s/mod_authn_file.so
+LoadModule authz_user_module %[1]s/mod_authz_user.so
+LoadModule auth_digest_module %[1]s/mod_auth_digest.so
+<Location /private>
+AuthType Digest
+AuthName corpus
+AuthUserFile %[2]s/digests
+Require valid-user
+</Location>
+`, modules, b.dir))
+}
+
+// withPassword is a URL with the user and her password in it, which Chromium
+// shows when it is asked.
+func withPassword(url string) string {
+	return strings.Replace(url, "https://", "https://anna:secret@", 1)
+}
+
+// signInHealth are sign-ins that went well.
+func signInHealth() []corpusCase {
+	post := func(options ...string) []string { return append(options, "--data", "answer=42") }
+	return []corpusCase{
+		{"healthy/sign-in-kerberos", "", func(b *bench) {
+			b.ticketed("", "GssapiConnectionBound On")
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
+		{"healthy/sign-in-kerberos-chromium", "", func(b *bench) {
+			b.ticketed("SSLProtocol TLSv1.2", "GssapiConnectionBound On")
+			b.write("www/private/index.html", script(`for (const u of ["page.txt", "more.txt", "last.txt", "page.txt?4"]) {
+				const x = new XMLHttpRequest(); x.open("GET", u, false); x.send() }`))
+			b.captureFor(func() { b.chromium(b.url("/private/index.html"), b.trusted()) })
+		}},
+		{"healthy/sign-in-kerberos-each-request", "", func(b *bench) { // a ticket with each request, before it is asked for
+			b.ticketed("SSLProtocol TLSv1.3")
+			b.captureFor(func() { b.askFor(negotiates, private, more, last) })
+		}},
+		{"healthy/sign-in-ntlm", "", func(b *bench) {
+			b.ntlmApache("")
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
+		{"healthy/sign-in-ntlm-curl", "", func(b *bench) {
+			b.iis(testnet.NTLMOrigin{}, tls.VersionTLS12)
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--ntlm", "-u", `TEST\anna:secret`}, "/a", "/b", "/c") })
+		}},
+		{"healthy/sign-in-ntlm-chromium", "", func(b *bench) { // bound to the certificate of the origin
+			b.iis(testnet.NTLMOrigin{}, tls.VersionTLS13)
+			b.captureFor(func() { b.chromium(withPassword(b.url("/mail"))) })
+		}},
+		{"healthy/sign-in-ntlm-through-haproxy", "", func(b *bench) { // it shares connections, but not those
+			back := b.second()
+			back.plainNTLM()
+			b.env = back.env
+			b.haproxy(haproxyTo(back) + " http-reuse always\n")
+			b.captureFor(func() {
+				b.askFor(from("8", negotiates...), private, more)
+				b.as("berta", "other").askFor(from("9", negotiates...), private)
+			})
+		}},
+		{"healthy/sign-in-basic-chromium", "", func(b *bench) {
+			b.basic("")
+			b.captureFor(func() { b.chromium(withPassword(b.url(private))) })
+		}},
+		{"healthy/sign-in-digest", "", func(b *bench) {
+			b.digest()
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--digest", "-u", "anna:secret"}, private, more) })
+		}},
+		{"healthy/sign-in-post-kerberos", "", func(b *bench) {
+			b.ticketed("")
+			b.captureFor(func() { b.askFor(post(negotiates...), private) })
+		}},
+		{"healthy/sign-in-post-ntlm", "", func(b *bench) {
+			b.iis(testnet.NTLMOrigin{}, tls.VersionTLS13)
+			b.captureFor(func() { b.askFor(post("--http1.1", "--ntlm", "-u", `TEST\anna:secret`), "/form") })
+		}},
+		{"healthy/sign-in-wrong-password-first", "", func(b *bench) {
+			b.ntlmApache("")
+			b.captureFor(func() {
+				b.as("anna", "wrong").askFor(negotiates, private)
+				b.askFor(negotiates, private)
+			})
+		}},
+		{"healthy/sign-in-basic-wrong-password-first", "", func(b *bench) {
+			b.basic("ssl_protocols TLSv1.2;")
+			b.captureFor(func() {
+				b.askFor([]string{"--http1.1", "-u", "anna:wrong"}, private)
+				b.askFor([]string{"--http1.1", "-u", "anna:secret"}, private)
+			})
+		}},
+		{"healthy/sign-in-each-run", "", func(b *bench) { // a program that ends after a page
+			b.ntlmApache("")
+			b.captureFor(func() {
+				for _, page := range []string{private, more, last} {
+					b.askFor(negotiates, page)
+				}
+			})
+		}},
+		{"healthy/sign-in-not-wanted", "", func(b *bench) { // one look, and away
+			b.ticketed("")
+			b.captureFor(func() { b.askFor([]string{"--http1.1"}, private) })
+		}},
+		{"healthy/preflight-answered", "", func(b *bench) {
+			page := b.second()
+			b.ticketed("SSLProtocol TLSv1.3\n"+`Header always set Access-Control-Allow-Origin `+page.url("")+`
+Header always set Access-Control-Allow-Methods POST
+Header always set Access-Control-Allow-Headers content-type
+Header always set Access-Control-Allow-Credentials true`, "<LimitExcept OPTIONS>", "Require valid-user", "</LimitExcept>")
+			page.preflights(b, "POST", b.trusted())
+		}},
+	}
+}
