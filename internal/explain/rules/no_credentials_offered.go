@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -14,15 +15,15 @@ var noCredentialsOffered = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "The server answered 401 and offered Negotiate or NTLM. The client took note, went on asking, and never showed a token: it does not sign in to that site by itself, or is not able to.",
-		Looks: "401 after 401 with `WWW-Authenticate: Negotiate` or `NTLM`, and no Authorization header in any request. A browser shows a password prompt or the 401 page at once; another name of the same server may work without a word. Chrome: ERR_UNSUPPORTED_AUTH_SCHEME or ERR_MISSING_AUTH_CREDENTIALS.",
-		Why:   "Browsers sign in by themselves only to sites they were told to trust. A fetch of a script across origins sends no credentials unless asked to. A program was started without the option for it. Or there is no ticket, and NTLM is not allowed.",
+		Looks: "401 after 401 with `WWW-Authenticate: Negotiate` or `NTLM`, and no Authorization header in any request. A browser shows a password prompt or the 401 page at once; another name of the same server may work without a word. Chrome: ERR_UNSUPPORTED_AUTH_SCHEME or ERR_MISSING_AUTH_CREDENTIALS. A Chromium that is allowed to sign in and gets no ticket asks twice for the same page within milliseconds (seen with 156).",
+		Why:   "Browsers sign in by themselves only to sites they were told to trust. A fetch of a script across origins sends no credentials unless asked to. A program was started without the option for it. Or there is no ticket, and NTLM is not allowed. Chromium on Linux loads the Kerberos library only from its next start on, after it has met the first site that offers Negotiate (seen with 156).",
 		Fixes: []explain.Fix{
-			fix(explain.Client, "Chrome and Edge", "Policy, on Windows and Linux:", `AuthServerAllowlist = "*.app.example"`),
+			fix(explain.Client, "", "Look for a ticket; without one, get it:", "klist", "kinit USER"),
+			fix(explain.Client, "Chrome and Edge", "Policy, on Windows and Linux. Then end the browser and start it anew:", `AuthServerAllowlist = "*.app.example"`),
 			fix(explain.Client, "Windows", "Or put the site into the zone \"Local intranet\":", `reg add "HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings\ZoneMap\Domains\app.example" /v https /t REG_DWORD /d 1`),
 			fix(explain.Client, "Firefox", "In about:config:", "network.negotiate-auth.trusted-uris = https://app.example"),
 			fix(explain.Client, "curl", "Ask for it:", "curl --negotiate -u : https://app.example/", "curl --ntlm -u USER https://app.example/"),
 			fix(explain.Client, "a page's script", "Let fetch send credentials across origins:", `fetch(url, {credentials: "include"})`),
-			fix(explain.Client, "", "Look for a ticket:", "klist"),
 			fix(explain.Gateway, "", "Pass every WWW-Authenticate line on as it came, each on a line of its own."),
 		},
 		Confirm: "On the same computer: `curl -v --negotiate -u : https://SITE/`. If that signs in, the browser is not allowed to.",
@@ -64,9 +65,20 @@ func checkNoCredentials(p *explain.Pass) {
 		}
 		for i := range refused {
 			p.Blame(&f, c, refused[i].x)
+			if i > 0 && atOnce(refused[i-1].x, refused[i].x) {
+				f.Evidence = append(f.Evidence, explain.At(c, findOf(c, refused[i].x, flow.Request),
+					"the same page asked for again at once: Chromium does so where it trusts the site and gets no ticket"))
+				break
+			}
 		}
 		p.Report(f)
 	}
+}
+
+// atOnce tells that b asks again for what a was refused, sooner than a user can.
+func atOnce(a, b *flow.Exchange) bool {
+	d := b.Started.Sub(a.ResponseDone)
+	return a.Method == b.Method && a.Target == b.Target && !a.ResponseDone.IsZero() && d >= 0 && d < 300*time.Millisecond
 }
 
 // keepsAsking are the requests on c that were refused, if none of all showed
