@@ -34,6 +34,12 @@ func refusals() []corpusCase {
 			b.ticketed("SSLProtocol TLSv1.2")
 			b.captureFor(func() { b.askFor([]string{"--http1.1"}, private, more, last) })
 		}},
+		{"sick/no-credentials-offered-no-ticket", label("Apache offers Negotiate; Chromium trusts the site, but its user has no ticket; TLS 1.3",
+			"find no-credentials-offered"), func(b *bench) {
+			b.ticketed("SSLProtocol TLSv1.3")
+			b.client(program(b.t, "kdestroy"), nil)
+			b.captureFor(func() { b.chromium(b.url(private), b.trusted()) })
+		}},
 		{"sick/preflight-challenged-apache", label("a page of another origin sends JSON to Apache, which wants Negotiate for OPTIONS as well; Chromium, TLS 1.3",
 			"find preflight-challenged"), func(b *bench) {
 			page := b.second()

@@ -130,7 +130,8 @@ func signInHealth() []corpusCase {
 Header always set Access-Control-Allow-Methods POST
 Header always set Access-Control-Allow-Headers content-type
 Header always set Access-Control-Allow-Credentials true`, "<LimitExcept OPTIONS>", "Require valid-user", "</LimitExcept>")
-			page.preflights(b, "POST", b.trusted())
+			page.env = b.env
+			page.preflights(b, "POST", page.trusted())
 		}},
 	}
 }
