@@ -65,20 +65,26 @@ func checkNoCredentials(p *explain.Pass) {
 		}
 		for i := range refused {
 			p.Blame(&f, c, refused[i].x)
-			if i > 0 && atOnce(refused[i-1].x, refused[i].x) {
-				f.Evidence = append(f.Evidence, explain.At(c, findOf(c, refused[i].x, flow.Request),
-					"the same page asked for again at once: Chromium does so where it trusts the site and gets no ticket"))
-				break
-			}
+		}
+		if i := askedTwice(refused); i > 0 {
+			f.Evidence = append(f.Evidence, explain.At(c, findOf(c, refused[i].x, flow.Request),
+				"the same page asked for again at once: Chromium does so where it trusts the site and gets no ticket"))
 		}
 		p.Report(f)
 	}
 }
 
-// atOnce tells that b asks again for what a was refused, sooner than a user can.
-func atOnce(a, b *flow.Exchange) bool {
-	d := b.Started.Sub(a.ResponseDone)
-	return a.Method == b.Method && a.Target == b.Target && !a.ResponseDone.IsZero() && d >= 0 && d < 300*time.Millisecond
+// askedTwice is the first of the refused requests that asks again for what the
+// one before it was refused, sooner than a user can; 0 if there is none.
+func askedTwice(refused []login) int {
+	for i := 1; i < len(refused); i++ {
+		a, b := refused[i-1].x, refused[i].x
+		d := b.Started.Sub(a.ResponseDone)
+		if a.Method == b.Method && a.Target == b.Target && !a.ResponseDone.IsZero() && d >= 0 && d < 300*time.Millisecond {
+			return i
+		}
+	}
+	return 0
 }
 
 // keepsAsking are the requests on c that were refused, if none of all showed
