@@ -23,7 +23,7 @@ type layer struct {
 }
 
 const (
-	decoders = "packet pcap reassembly tlswire quicwire httpwire authwire"
+	decoders = "packet pcap reassembly tlswire quicwire dnswire httpwire authwire"
 	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/score explain/compare report machine cert"
 	// door is what serves traffic: it must not know of its observers.
 	door = "httpconn bind cert files site origin filter waf signin script gateway intercept probe"
@@ -42,6 +42,7 @@ func layers() []layer {
 		{rank: 1, path: "reassembly", may: list("packet")},
 		{rank: 1, path: "tlswire"},
 		{rank: 1, path: "quicwire"},
+		{rank: 1, path: "dnswire"},
 		{rank: 1, path: "httpwire"},
 		{rank: 1, path: "authwire"},
 
