@@ -188,6 +188,18 @@ func alerts(s subject, yield func(value) bool) {
 	})
 }
 
+func lookedUp(s subject, yield func(value) bool) {
+	eachEvent(s, func(e *flow.Event) bool {
+		return e.Kind != flow.LookedUp && e.Kind != flow.Query || yield(value{text: e.Text})
+	})
+}
+
+func lookupTime(s subject, yield func(value) bool) {
+	if l := s.conn.Lookup; l != nil && l.Timed {
+		yield(value{number: int64(l.Took)})
+	}
+}
+
 func packets(s subject, yield func(value) bool) {
 	eachEvent(s, func(e *flow.Event) bool {
 		return e.Packet == 0 || yield(value{number: int64(e.Packet)})

@@ -84,6 +84,9 @@ func networkFields() []field {
 		{name: "tcp.dstport", kind: Number, doc: "port of the server", each: ports(server)},
 		{name: "tcp.stream", kind: Number, doc: "number of the connection, the same as conn.id", each: connID},
 		{name: "frame.number", kind: Number, doc: "number of a packet that showed an event", each: packets},
+		{name: "dns.name", kind: Name, doc: "name looked up for the connection, or asked for on it", each: lookedUp},
+		{name: "dns.qry.name", kind: Name, doc: "the same as dns.name", each: lookedUp},
+		{name: "dns.time", kind: Duration, doc: "how long the lookup for the connection took", each: lookupTime},
 	}
 }
 

@@ -364,3 +364,33 @@ func TestSQL(t *testing.T) {
 		}
 	}
 }
+
+// A name is that of the lookup behind a connection, and what a name server was
+// asked for.
+func TestMatchNames(t *testing.T) {
+	tr, err := flow.Parse(`
+conn 1  10.0.0.1:41258 -> 10.0.0.2:53  scheme dns
+  +0.000 > query App.test type=A   +5.001 < answer app.test type=A rcode=NOERROR addresses=10.0.0.5
+conn 2  10.0.0.1:51000 -> 10.0.0.5:80
+  +-0.001 looked-up app.test result=found addresses=10.0.0.5 took_ms=5001 dns=c1   +0.000 > syn
+conn 3  10.0.0.1:51001 -> 10.0.0.6:80
+  +0.000 > syn
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ expr, want string }{
+		{`dns.name == app.test`, "c1 c2"},
+		{`dns.qry.name contains "app"`, "c1 c2"},
+		{`dns.time > 1s`, "c2"},
+		{`dns.time < 1s`, ""},
+	} {
+		f, err := Parse(test.expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := matched(f, tr); got != test.want {
+			t.Errorf("%s matched %q, want %q", test.expr, got, test.want)
+		}
+	}
+}
