@@ -1,12 +1,22 @@
 package report
 
-import "fanlight/internal/flow"
+import (
+	"slices"
+	"strings"
+
+	"fanlight/internal/flow"
+)
 
 // Conn writes the line of a connection, as it is wanted for one without
 // exchanges: what was seen of it, why there is no more, and how it ended.
 func (l *Lines) Conn(c *flow.Conn) {
 	l.lead(c, c.Started)
 	l.column()
+	if c.Scheme == flow.SchemeDNS {
+		l.lookups(c)
+		l.write()
+		return
+	}
 	l.handshake(c)
 	switch {
 	case c.WhyNot != "":
@@ -59,6 +69,11 @@ func (l *Lines) failures(c *flow.Conn) {
 		e := &c.Events[i]
 		word := ""
 		switch e.Kind {
+		case flow.LookedUp:
+			if r := e.Attr(flow.KeyResult); r == flow.ResultFound || r == "" {
+				continue
+			}
+			word = "name not resolved"
 		case flow.ConnectFailed:
 			word = "connect failed"
 		case flow.TLSFailed:
@@ -90,4 +105,50 @@ func (l *Lines) traffic(c *flow.Conn) {
 	l.b = appendSize(l.b, c.ClientBytes)
 	l.b = append(l.b, " received "...)
 	l.b = appendSize(l.b, c.ServerBytes)
+}
+
+// namesShown bounds the names on the line of a connection with a name server.
+const namesShown = 3
+
+// lookups writes which names were asked for, and what the answers were.
+func (l *Lines) lookups(c *flow.Conn) {
+	l.note("", c.Scheme)
+	var names []string
+	told := map[string][]string{}
+	for i := range c.Events {
+		e := &c.Events[i]
+		if e.Kind != flow.Query && e.Kind != flow.Answer {
+			continue
+		}
+		if _, known := told[e.Text]; !known {
+			names = append(names, e.Text)
+			told[e.Text] = nil
+		}
+		if e.Kind == flow.Answer && !slices.Contains(told[e.Text], answerWords(e)) {
+			told[e.Text] = append(told[e.Text], answerWords(e))
+		}
+	}
+	for i, name := range names {
+		if i == namesShown {
+			l.note("and more names", "")
+			return
+		}
+		words := "no answer"
+		if len(told[name]) > 0 {
+			words = strings.Join(told[name], " ")
+		}
+		l.note(visible(name, l.o.ASCII)+" ", words)
+	}
+}
+
+// answerWords are the addresses of an answer, or the code that says why there
+// are none.
+func answerWords(e *flow.Event) string {
+	if a := e.Attr(flow.KeyAddresses); a != "" {
+		return strings.ReplaceAll(a, ",", " ")
+	}
+	if code := e.Attr(flow.KeyRcode); code != "NOERROR" {
+		return code
+	}
+	return "no " + e.Attr(flow.KeyType)
 }

@@ -57,7 +57,7 @@ func (l *ladder) draw(steps []step) {
 		last = s
 	}
 	for _, g := range l.f.legs {
-		if !g.conn.Close.Ended {
+		if !g.conn.Close.Ended && g.conn.Scheme != flow.SchemeDNS { // UDP has no end
 			fmt.Fprintf(l.out, "%*s (%s: its end was not seen)\n", timeColumn, "", g.conn.ID)
 		}
 	}

@@ -108,7 +108,7 @@ func sender(e *flow.Event) flow.Side {
 	switch e.Kind {
 	case flow.Established, flow.ConnectFailed, flow.TLSDone, flow.TLSFailed, flow.Renegotiated, flow.MidStream,
 		flow.ExchangeDone, flow.Closed, flow.Chosen, flow.Decision, flow.Timeout, flow.Retry, flow.Pinned,
-		flow.Incident, flow.Hanging, flow.Tunnel, flow.TunnelDone, flow.Irregular:
+		flow.Incident, flow.Hanging, flow.Tunnel, flow.TunnelDone, flow.Irregular, flow.LookedUp:
 		return flow.Unknown
 	case flow.SYN, flow.ClientHello, flow.Renegotiating, flow.EarlyData, flow.Request, flow.RequestDone:
 		return flow.Client
@@ -138,8 +138,11 @@ func describe(e *flow.Event) string {
 // fact writes an attribute; some speak for themselves.
 func fact(key, value string) string {
 	switch {
-	case key == flow.KeyCipher, key == flow.KeyALPN, key == flow.KeyHost, key == flow.KeyCause:
+	case key == flow.KeyCipher, key == flow.KeyALPN, key == flow.KeyHost, key == flow.KeyCause,
+		key == flow.KeyType, key == flow.KeyRcode, key == flow.KeyAddresses:
 		return value
+	case key == flow.KeyTook:
+		return "in " + value + " ms"
 	case key == flow.KeyResumed && value == "yes":
 		return "resumed"
 	}
@@ -204,6 +207,12 @@ func name(e *flow.Event) string {
 // facts are the attributes shown with an event.
 func facts(k flow.Kind) []string {
 	switch k {
+	case flow.LookedUp:
+		return []string{flow.KeyAddresses, flow.KeyReason, flow.KeyTook}
+	case flow.Query:
+		return []string{flow.KeyType}
+	case flow.Answer:
+		return []string{flow.KeyType, flow.KeyRcode, flow.KeyAddresses}
 	case flow.ClientHello:
 		return []string{flow.KeySNI, flow.KeyVersions, flow.KeyALPN}
 	case flow.ServerHello:
