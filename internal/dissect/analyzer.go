@@ -64,7 +64,7 @@ type Body struct {
 type Counts struct {
 	Packets int
 	Bytes   int64          // on the wire
-	Other   int            // packets that are neither TCP nor QUIC
+	Other   int            // packets that are neither TCP nor QUIC nor DNS
 	Skipped map[string]int // packets that could not be read, by why
 	Evicted int            // connections whose records ended for want of room
 	Bared   int            // exchanges given without header fields for want of room
@@ -101,6 +101,7 @@ type Analyzer struct {
 	ended   int64 // time of the last packet; the reader's until the workers flush
 
 	places       map[flow.ExchangeID]Place // the collector's, like the rest
+	lookups      *lookups
 	nextConn     flow.ConnID
 	nextExchange flow.ExchangeID
 }
@@ -113,7 +114,7 @@ func New(opts Options) *Analyzer {
 	if opts.Keys == nil {
 		opts.Keys = &tlswire.Keys{}
 	}
-	a := &Analyzer{opts: opts, backlog: newBacklog(), budget: reassembly.NewBudget(reassembly.Limits{}), places: map[flow.ExchangeID]Place{}}
+	a := &Analyzer{opts: opts, backlog: newBacklog(), budget: reassembly.NewBudget(reassembly.Limits{}), places: map[flow.ExchangeID]Place{}, lookups: newLookups()}
 	for range opts.Workers {
 		a.workers = append(a.workers, newWorker(a))
 	}
@@ -323,7 +324,15 @@ func (a *Analyzer) collect(ordered <-chan *batch, free chan<- *batch) {
 		})
 		for i := range all {
 			o := all[i]
+			if o.led != nil {
+				o.ids.lookups = a.lookups.leading(*o.led)
+				continue
+			}
 			a.name(&o)
+			if o.asking != nil {
+				a.lookups.note(o.asking, o.ids.conn)
+				continue
+			}
 			j.add(&o)
 		}
 		clear(all)
@@ -349,7 +358,9 @@ func (a *Analyzer) name(o *output) {
 		a.nextConn++
 		o.ids.conn = a.nextConn
 	}
-	o.conn.ID = o.ids.conn
+	if o.conn != nil {
+		o.conn.ID = o.ids.conn
+	}
 	if x := o.exchange; x != nil {
 		x.Conn, x.ID = o.ids.conn, a.newExchangeID(o.ids, o.number)
 		if a.opts.Places {
@@ -380,6 +391,7 @@ func (a *Analyzer) emit(o *output) {
 		return
 	}
 	a.rename(o.conn, o.ids)
+	tellLookup(o.conn, o.ids.lookups)
 	if a.opts.Conn != nil {
 		a.opts.Conn(o.conn)
 	}

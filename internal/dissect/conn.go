@@ -53,6 +53,7 @@ type identity struct {
 	started   int         // exchanges the connection has begun; the worker's
 	parent    flow.ConnID // that it was made for, as far as joining told
 	joined    []joined
+	lookups   []*lookup // that may have led to it, oldest first
 }
 
 // named is the name of an exchange by its number on the connection.
@@ -100,6 +101,9 @@ func (c *conn) protocol(name string) speaker {
 		}
 		if c.session == nil && !c.whole() {
 			return nil // it may begin inside of a message
+		}
+		if c.session == nil && c.opening.Server.Port() == portDNS {
+			return newDNSStream(c)
 		}
 	case protocolHTTP1, protocolHTTP2:
 		if c.rec.Scheme == "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -206,7 +207,7 @@ func TestEarlySegmentsAreBounded(t *testing.T) {
 		if (most > 50_000) != test.holds || a.budget.Held() != 0 {
 			t.Errorf("%s: %d bytes are held at most, %d at the end", name, most, a.budget.Held())
 		}
-		if x := w.out[0].exchange; x == nil || x.ResponseBodyBytes != 50_000 {
+		if x := givenOut(w.out)[0].exchange; x == nil || x.ResponseBodyBytes != 50_000 {
 			t.Errorf("%s: the answer was not read: %+v", name, x)
 		}
 	}
@@ -295,7 +296,12 @@ func TestTrailingPackets(t *testing.T) {
 			w.packet(&b.Packets[i])
 		}
 	}
-	if len(w.out) != 1 || len(w.ending) != 0 {
-		t.Errorf("%d records, %d connections are ending", len(w.out), len(w.ending))
+	if given := givenOut(w.out); len(given) != 1 || len(w.ending) != 0 {
+		t.Errorf("%d records, %d connections are ending", len(given), len(w.ending))
 	}
+}
+
+// givenOut leaves out what a worker asks and tells the collector.
+func givenOut(all []output) []output {
+	return slices.DeleteFunc(slices.Clone(all), func(o output) bool { return o.conn == nil })
 }

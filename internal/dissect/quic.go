@@ -62,6 +62,7 @@ func (w *worker) datagram(m reassembly.Mark) bool {
 		}
 		w.quic[key] = c
 		c.add(m, flow.Event{Kind: flow.Open, Open: c.opening})
+		w.began(c.ids, in.Src, in.Dst)
 	}
 	dir := fromClient
 	if swapped != c.flipped {

@@ -24,7 +24,8 @@ type worker struct {
 	info     packet.Info
 	flows    map[flowKey]*conn
 	quic     map[flowKey]*quicConn
-	heldQUIC int   // as held
+	heldQUIC int // as held
+	dns      dnsConns
 	oldest   *conn // of a list in the order of their last packets
 	newest   *conn
 	awake    *conn   // of it, the first whose record is not packed
@@ -62,7 +63,7 @@ const (
 )
 
 func newWorker(a *Analyzer) *worker {
-	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}, quic: map[flowKey]*quicConn{}, sleepAfter: sleepAfter}
+	return &worker{a: a, source: a.opts.Source, flows: map[flowKey]*conn{}, quic: map[flowKey]*quicConn{}, dns: dnsConns{by: map[flowKey]*dnsConn{}}, sleepAfter: sleepAfter}
 }
 
 // awaitOthers returns when the other workers have read what came before the
@@ -90,7 +91,7 @@ func (w *worker) packet(p *pcap.Packet) {
 	case packet.TCP:
 		w.segment(m)
 	case packet.UDP:
-		if !w.datagram(m) {
+		if !w.datagramDNS(m) && !w.datagram(m) {
 			w.counts.Other++
 		}
 	default:
@@ -168,6 +169,9 @@ func (w *worker) begin(key flowKey, swapped bool, m reassembly.Mark) *conn {
 	}
 	c := w.open(key, swapped, client, server, m)
 	c.guessed = in.TCP.Flags&packet.SYN == 0
+	if !c.guessed {
+		w.began(c.ids, client, server)
+	}
 	w.flows[key] = c
 	w.append(c)
 	return c
@@ -201,6 +205,7 @@ func (w *worker) tidy() {
 		w.swept = w.now
 		w.dropQUIC(w.now - quicIdle)
 	}
+	w.dropDNS()
 	w.sleepers()
 	for len(w.ending) > 0 && w.now-w.ending[0].at > linger {
 		w.ending[0].conn.wake()
@@ -236,6 +241,7 @@ func (w *worker) flush() {
 	}
 	w.ending = nil
 	w.dropQUIC(math.MaxInt64)
+	w.dropDNS()
 }
 
 func (w *worker) append(c *conn) {
@@ -285,6 +291,8 @@ type output struct {
 	exchange *flow.Exchange
 	number   int        // of the exchange on its connection
 	conn     *flow.Conn // with an exchange: its facts so far
+	asking   *asking    // a message instead of a record
+	led      *lead      // a connection begins between these addresses; instead of a record
 }
 
 // exchange hands over a copy: the connection's own may still change.
@@ -308,6 +316,11 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 
 func (w *worker) connection(c *conn) {
 	w.emit(output{size: c.memory.size(), ids: c.ids, conn: c.rec})
+}
+
+// began asks the collector what was looked up for a connection.
+func (w *worker) began(ids *identity, client, server netip.AddrPort) {
+	w.emit(output{ids: ids, size: outputCost, led: &lead{client.Addr(), server.Addr()}})
 }
 
 func (w *worker) emit(o output) {
