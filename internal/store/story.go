@@ -10,7 +10,8 @@ import (
 // Focus bounds a Story.
 type Focus struct {
 	Conns    []flow.ConnID
-	Exchange flow.ExchangeID // look at what led to this one; 0: at what is newest
+	Beside   []flow.ConnID   // further ones to compare with, of which the newest few batches are enough
+	Exchange flow.ExchangeID // look at what led to this one on Conns; 0: at what is newest
 	Batches  int             // kept of each connection, beside its beginning
 	Scan     int64           // bytes of the store to look through; 0: all
 	// Pause is called between pieces of the work of less than a millisecond,
@@ -30,6 +31,9 @@ func (s *Store) Story(f Focus) *flow.Trace {
 	if len(f.Conns) > 0 {
 		s.newest(f, c.own)
 		s.newest(f, c.others)
+		if c.unfinished {
+			s.newest(f, c.rest)
+		}
 		c.addEnds()
 	}
 	entries := append(s.beginnings(c), c.kept...)
@@ -62,18 +66,24 @@ func (e entry) events(yield func(flow.Event) bool) {
 // collector gathers a story, going back in time.
 type collector struct {
 	focus  Focus
-	wanted map[flow.ConnID]bool
+	wanted map[flow.ConnID]bool // also those beside
+	beside map[flow.ConnID]bool
 	links  links
 	count  map[flow.ConnID]int
-	seen   bool // the exchange in focus was met
-	kept   []entry
-	ends   map[flow.ConnID]entry // last batches of other connections
+	seen   bool                     // the exchange in focus was met
+	legs   map[flow.ExchangeID]bool // those of other connections that were kept
+	// unfinished: one of them was published while it hung, so that its end is in
+	// a batch of its own.
+	unfinished bool
+	kept       []entry
+	ends       map[flow.ConnID]entry // last batches of other connections
 }
 
 func newCollector(f Focus) *collector {
+	wanted := set(slices.Concat(f.Conns, f.Beside))
 	return &collector{
-		focus: f, wanted: set(f.Conns), count: map[flow.ConnID]int{}, ends: map[flow.ConnID]entry{},
-		links: links{conns: set(f.Conns), exchanges: map[flow.ExchangeID]bool{}, made: map[flow.ExchangeID]bool{}},
+		focus: f, wanted: wanted, beside: set(f.Beside), count: map[flow.ConnID]int{}, ends: map[flow.ConnID]entry{}, legs: map[flow.ExchangeID]bool{},
+		links: links{conns: wanted, exchanges: map[flow.ExchangeID]bool{}, made: map[flow.ExchangeID]bool{}},
 	}
 }
 
@@ -108,13 +118,14 @@ func (c *collector) own(h header, b flow.Batch) {
 	if !c.wanted[h.conn] {
 		return
 	}
-	if c.focus.Exchange != 0 && !c.seen {
+	beside := c.beside[h.conn]
+	if c.focus.Exchange != 0 && !c.seen && !beside {
 		c.seen = mentions(b, c.focus.Exchange)
 		if !c.seen && !closes(b) {
 			return
 		}
 	}
-	if c.count[h.conn] >= c.focus.Batches {
+	if n := c.count[h.conn]; n >= c.focus.Batches || beside && n >= besideBatches {
 		return
 	}
 	c.keep(h, b)
@@ -135,14 +146,43 @@ func (c *collector) others(h header, b flow.Batch) {
 	case c.links.touches(b):
 		if c.count[h.conn] < c.focus.Batches {
 			c.keep(h, b)
+			c.leg(b)
 		}
 	case len(c.ends) < maxStory && closes(b):
 		c.ends[h.conn] = entry{seq: h.seq, batch: slices.Clone(b)}
 	}
 }
 
-// maxStory bounds the batches of a story.
-const maxStory = 4096
+// leg notes which exchanges a batch of another connection began.
+func (c *collector) leg(b flow.Batch) {
+	for e := range b.Events {
+		switch {
+		case e.Kind == flow.Request && c.links.exchanges[e.Parent]:
+			c.legs[e.Exchange] = true
+		case e.Kind == flow.Hanging && c.legs[e.Exchange]:
+			c.unfinished = true
+		}
+	}
+}
+
+// rest keeps what came of exchanges that hung, in later batches: those do not
+// say again what they were made for.
+func (c *collector) rest(h header, b flow.Batch) {
+	if c.wanted[h.conn] || c.count[h.conn] == 0 || len(c.kept) >= maxStory || c.links.touches(b) || c.ends[h.conn].seq == h.seq && closes(b) {
+		return
+	}
+	for e := range b.Events {
+		if c.legs[e.Exchange] {
+			c.keep(h, b)
+			return
+		}
+	}
+}
+
+const (
+	maxStory      = 4096 // batches in a story
+	besideBatches = 8    // kept of each connection that is there to compare with
+)
 
 func (c *collector) keep(h header, b flow.Batch) {
 	c.count[h.conn]++
