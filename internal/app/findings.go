@@ -44,6 +44,7 @@ const (
 	settle       = 200 * time.Millisecond
 	storyBatches = 24      // looked at of each connection
 	storyScan    = 8 << 20 // bytes of the store looked through
+	beside       = 40      // further connections, to compare with
 	share        = 20      // explaining takes at most one part in so many of a core
 )
 
@@ -163,16 +164,27 @@ func gather(recent []flow.ConnID, entries []store.Entry) []flow.ConnID {
 }
 
 func (f *findings) look(ids []flow.ConnID, rest func()) {
-	t := f.store.Story(store.Focus{Conns: ids, Batches: storyBatches, Scan: storyScan, Pause: rest})
+	var near []flow.ConnID
+	if len(ids) > 0 {
+		near = f.store.Near(ids, beside)
+		rest()
+	}
+	t := f.store.Story(store.Focus{Conns: ids, Beside: near, Batches: storyBatches, Scan: storyScan, Pause: rest})
 	rest()
 	for i, c := range t.Conns {
 		t.Conns[i] = f.mask.Conn(c)
 	}
 	for _, found := range f.Of(t) {
-		if !found.Undecided {
+		if !found.Undecided && concerns(found, ids) {
 			f.keep(found)
 		}
 	}
+}
+
+// concerns tells that a finding is about one of the notable connections, not
+// only about those they were compared with, or about none.
+func concerns(found explain.Finding, ids []flow.ConnID) bool {
+	return len(found.Conns) == 0 || slices.ContainsFunc(found.Conns, func(id flow.ConnID) bool { return slices.Contains(ids, id) })
 }
 
 // keep adds a finding that is new; one that was known is replaced by what is

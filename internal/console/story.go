@@ -35,6 +35,8 @@ type incidentStory struct {
 const (
 	maxExchanges = 200 // shown of a connection
 	maxEvents    = 500 // shown of a connection, besides those of its exchanges
+	maxNear      = 40  // connections to compare with
+	maxWitnesses = 4   // of those, shown because a finding points at them
 )
 
 func (a *api) connection(w http.ResponseWriter, r *http.Request) {
@@ -92,17 +94,28 @@ func (a *api) story(ctx context.Context, id flow.ConnID, x flow.ExchangeID) *sto
 	if whole.Parent != 0 {
 		focus.Conns = append(focus.Conns, whole.Parent)
 	}
+	for _, c := range a.Store.Story(focus).Conns {
+		if c.ID != id && c.ID != whole.Parent {
+			focus.Beside = append(focus.Beside, c.ID)
+		}
+	}
+	focus.Beside = a.Store.Near(slices.Concat(focus.Conns, focus.Beside), maxNear)
 	return a.compose(whole, a.Store.Story(focus), x)
 }
 
-// compose tells of a connection from a trace of it and of what belongs to it.
+// compose tells of a connection from a trace of it, of what belongs to it, and
+// of others to compare it with.
 func (a *api) compose(whole *flow.Conn, trace *flow.Trace, x flow.ExchangeID) *story {
 	id := whole.ID
 	trace = a.masked(trace)
-	findings := a.Findings.Of(trace)
 	own, omitted := around(a.Mask.Conn(whole), x)
 	linked := links(own)
-	out := &story{Related: []chapter{}}
+	focus := linked
+	if x != 0 {
+		focus = links(&flow.Conn{Exchanges: []*flow.Exchange{{ID: x}}})
+	}
+	out := &story{Related: []chapter{}, Findings: relevant(a.Findings.Of(trace), id, trace, focus)}
+	seen := witnesses(out.Findings)
 	shown := &flow.Trace{Conns: []*flow.Conn{own}}
 	out.chapter = tell(own, omitted)
 	for _, other := range trace.Sorted().Conns {
@@ -110,21 +123,33 @@ func (a *api) compose(whole *flow.Conn, trace *flow.Trace, x flow.ExchangeID) *s
 			continue
 		}
 		part, omitted := only(other, linked)
-		if other.ID == whole.Parent && len(own.Exchanges) == 0 {
+		if len(part.Exchanges) == 0 && other.Parent != id {
+			if other.ID != whole.Parent && !seen[other.ID] {
+				continue
+			}
 			part, omitted = around(other, 0) // own was made for it and failed before it carried anything
 		}
 		out.Related = append(out.Related, tell(part, omitted))
 		shown.Conns = append(shown.Conns, part)
 	}
-	if x != 0 {
-		linked = links(&flow.Conn{Exchanges: []*flow.Exchange{{ID: x}}})
-	}
-	out.Findings = relevant(findings, id, trace, linked)
 	var b strings.Builder
 	for _, c := range shown.Conns {
 		b.WriteString(c.String())
 	}
 	out.Notation = b.String()
+	return out
+}
+
+// witnesses are connections that the evidence of findings is on.
+func witnesses(findings []explain.Finding) map[flow.ConnID]bool {
+	out := map[flow.ConnID]bool{}
+	for _, f := range findings {
+		for _, e := range f.Evidence {
+			if len(out) < maxWitnesses && e.Ref.Conn != 0 {
+				out[e.Ref.Conn] = true
+			}
+		}
+	}
 	return out
 }
 
@@ -219,7 +244,7 @@ func relevant(findings []explain.Finding, id flow.ConnID, t *flow.Trace, l linkS
 	out := []explain.Finding{}
 	for _, f := range findings {
 		named := len(f.Exchanges) == 0 && (len(f.Conns) == 0 || slices.ContainsFunc(f.Conns, func(c flow.ConnID) bool {
-			return c == id || t.Conn(c) != nil && t.Conn(c).Parent == id
+			return c == id || t.Conn(c) != nil && (t.Conn(c).Parent == id || slices.ContainsFunc(t.Conn(c).Exchanges, l.has))
 		}))
 		for _, x := range f.Exchanges {
 			found := t.Exchange(x)
