@@ -112,12 +112,17 @@ func (o *Origin) handshake(ctx context.Context, c *Conn) error {
 }
 
 func (o *Origin) recordPeer(t *tap.Conn, s tls.ConnectionState) {
-	if t.Log() == nil || len(s.PeerCertificates) == 0 {
+	recordChain(t, s.PeerCertificates)
+}
+
+// recordChain records what the origin showed, leaf first.
+func recordChain(t *tap.Conn, chain []*x509.Certificate) {
+	if t.Log() == nil || len(chain) == 0 {
 		return
 	}
-	leaf := s.PeerCertificates[0]
+	leaf := chain[0]
 	t.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Server, Text: leaf.Subject.String(),
-		Attrs: append(cert.Describe(leaf), flow.Attr{Key: flow.KeyChain, Value: strconv.Itoa(len(s.PeerCertificates))})})
+		Attrs: append(cert.Describe(leaf), flow.Attr{Key: flow.KeyChain, Value: strconv.Itoa(len(chain))})})
 }
 
 func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
@@ -132,6 +137,10 @@ func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
 		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.TLSFailed, Text: "timeout", Attrs: flow.Attrs(flow.KeyFault, f.Fault)})
 		return f
 	}
+	var unverified *tls.CertificateVerificationError
+	if errors.As(err, &unverified) {
+		recordChain(c.tap, unverified.UnverifiedCertificates)
+	}
 	f.judge(c.tap.Log(), err)
 	return f
 }
@@ -145,17 +154,29 @@ func (o *Origin) tlsConfig(c *Conn) *tls.Config {
 	}
 	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.CertificateRequest, From: flow.Server,
-			Attrs: flow.Attrs("cas", authorities(info.AcceptableCAs))})
-		answer, subject := o.Certificate, "none"
-		if answer == nil {
-			answer = &tls.Certificate{}
-		} else if answer.Leaf != nil {
-			subject = answer.Leaf.Subject.String()
+			Attrs: flow.Attrs(flow.KeyCAs, authorities(info.AcceptableCAs), flow.KeyCAsBytes, authoritiesLength(info.AcceptableCAs))})
+		if o.Certificate == nil {
+			c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Client, Text: "none"})
+			return &tls.Certificate{}, nil
 		}
-		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Client, Text: subject})
-		return answer, nil
+		shown := flow.Event{At: time.Now(), Kind: flow.Certificate, From: flow.Client}
+		if leaf := o.Certificate.Leaf; leaf != nil {
+			shown.Text, shown.Attrs = leaf.Subject.String(), cert.Describe(leaf)
+		}
+		c.tap.Log().Add(shown)
+		return o.Certificate, nil
 	}
 	return config
+}
+
+// authoritiesLength is what the list of authorities takes in a
+// CertificateRequest, each with its length before it (RFC 5246 section 7.4.4).
+func authoritiesLength(raw [][]byte) string {
+	n := 0
+	for _, der := range raw {
+		n += 2 + len(der)
+	}
+	return strconv.Itoa(n)
 }
 
 func (o *Origin) base(name string) *tls.Config {
