@@ -73,6 +73,9 @@ func (c *Client) fill() error {
 	return err
 }
 
+// headTooLarge is the irregularity of a response head beyond our limits.
+const headTooLarge = "head-too-large"
+
 // toleratedResponse are irregularities of a response that cannot be read in
 // two ways.
 func toleratedResponse(name string) bool {
@@ -115,8 +118,11 @@ func (c *Client) headRead() error {
 // unreadable records what allows no reading of the response.
 func (c *Client) unreadable(err error) error {
 	var syntax *httpwire.SyntaxError
-	if errors.As(err, &syntax) {
+	switch {
+	case errors.As(err, &syntax):
 		c.irregular(syntax.Irregularity)
+	case errors.Is(err, httpwire.ErrHeadTooLarge), errors.Is(err, httpwire.ErrTooManyFields):
+		c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: flow.Irregular, From: flow.Server, Text: headTooLarge})
 	}
 	return fmt.Errorf("%w: %w", ErrBadResponse, err)
 }
