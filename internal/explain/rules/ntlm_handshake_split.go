@@ -47,10 +47,8 @@ func checkHandshakeSplit(p *explain.Pass) {
 			if !l.refused() || !l.ntlm() {
 				continue
 			}
-			if !innermost(p, l.x) {
-				if i > 0 {
-					found = splitBehind(p, &steps[i-1], l, found)
-				}
+			if i > 0 && !innermost(p, l.x) {
+				found = splitBehind(p, &steps[i-1], l, found)
 			} else if front, _ := p.Front(c, l.x); front == nil && i == 0 && whole(c) {
 				checkSplitHere(p, l)
 			}

@@ -91,6 +91,21 @@ func addChain(p *explain.Pass, f *explain.Finding, x *flow.Exchange) {
 	for _, y := range p.Behind(x.ID) {
 		addChain(p, f, y)
 	}
+	if y := otherEnd(p, c, x); y != nil {
+		addChain(p, f, y)
+	}
+}
+
+// otherEnd is x once more, as the other end of its connection recorded it, where
+// both ends are ours; or nil.
+func otherEnd(p *explain.Pass, c *flow.Conn, x *flow.Exchange) *flow.Exchange {
+	n := slices.Index(c.Exchanges, x)
+	for _, d := range p.Trace.Conns {
+		if d != c && d.Self == c.Self.Other() && d.Self != flow.Unknown && d.Client == c.Client && d.Server == c.Server && n < len(d.Exchanges) {
+			return d.Exchanges[n]
+		}
+	}
+	return nil
 }
 
 // loopedTo is the evidence that x was passed on to the very address it had

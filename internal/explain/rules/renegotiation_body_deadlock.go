@@ -26,7 +26,7 @@ var renegotiationBodyDeadlock = explain.Rule{
 		},
 		References: []string{"Microsoft TechNet cc737382 (413 on renegotiation)", "Apache mod_ssl, SSLRenegBufferSize", "curl/curl#6785"},
 	},
-	Hides:   []string{"renegotiation-refused", "gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "receiver-stalls", "renegotiation-unfinished"},
+	Hides:   []string{"renegotiation-refused", "gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "receiver-stalls", "renegotiation-unfinished", "slow-sender-cut"},
 	Silence: true,
 	Check:   checkBodyDeadlock,
 }
