@@ -167,6 +167,9 @@ func appendNTLMField(b []byte, size, at int) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(at))
 }
 
+// NTLMChallenge is a second token, of the server, in base64.
+func NTLMChallenge() string { return base64.StdEncoding.EncodeToString(challengeToken()) }
+
 // NTLMNegotiate is a first token for an Authorization field, in base64.
 func NTLMNegotiate() string {
 	b := binary.LittleEndian.AppendUint32(bytes.Clone(ntlmSignature), ntlmNegotiate)
@@ -176,13 +179,25 @@ func NTLMNegotiate() string {
 }
 
 // NTLMAuthenticate is a last token for a user, in base64, with empty proofs.
-func NTLMAuthenticate(user string) string {
+func NTLMAuthenticate(user string) string { return ntlmAuthenticateWith(user, nil) }
+
+// NTLMBound is a last token for a user that says which channel binding
+// (RFC 5929, 16 bytes hashed) the client's TLS connection has.
+func NTLMBound(user string, binding [16]byte) string {
+	pairs := append([]byte{10, 0, 16, 0}, binding[:]...)                  // MsvAvChannelBindings
+	response := append(make([]byte, 16+28), append(pairs, 0, 0, 0, 0)...) // NTLMv2_RESPONSE: proof, client challenge, pairs
+	return ntlmAuthenticateWith(user, response)
+}
+
+func ntlmAuthenticateWith(user string, response []byte) string {
 	const fixed = 64
 	name := utf16le(user)
 	b := binary.LittleEndian.AppendUint32(bytes.Clone(ntlmSignature), ntlmAuthenticate)
-	for _, size := range []int{0, 0, 0, len(name), 0, 0} { // UserName is the fourth field
+	b = appendNTLMField(b, 0, fixed)
+	b = appendNTLMField(b, len(response), fixed+len(name)) // NtChallengeResponse
+	for _, size := range []int{0, len(name), 0, 0} {       // UserName is the fourth field
 		b = appendNTLMField(b, size, fixed)
 	}
 	b = binary.LittleEndian.AppendUint32(b, ntlmUnicode|ntlmProtocol|ntlmExtended)
-	return base64.StdEncoding.EncodeToString(append(b, name...))
+	return base64.StdEncoding.EncodeToString(append(append(b, name...), response...))
 }

@@ -1,0 +1,39 @@
+package app_test
+
+// notLive are the rules for which a door's own record cannot have what they
+// need, each with the reason.
+func notLive() map[string]string {
+	const (
+		packets = "it rests on packets sent again or probes, which only a capture shows"
+		http2   = "the door does not speak HTTP/2 yet"
+	)
+	return map[string]string{
+		"capture-incomplete":     "it is about packet captures",
+		"accept-queue-overflow":  packets,
+		"v6-blackhole-fallback":  "a client's first attempt goes elsewhere; the door's own shows as syn-unanswered",
+		"injected-reset":         "it rests on the TTL of packets",
+		"mtu-black-hole":         packets,
+		"idle-mapping-dropped":   packets,
+		"half-open-peer":         packets,
+		"loss-limited-transfer":  packets,
+		"early-response-lost":    "who takes part knows whether the answer arrived",
+		"quic-udp-blocked":       "the door speaks no QUIC, and sees no UDP",
+		"round-trip-bound-setup": "the door sees it towards far origins; no round trip is long on the loopback interface",
+
+		"resumed-under-wrong-name":     "the door keeps sessions apart by name, towards clients and origins",
+		"revocation-check-stall":       "the look-up is another program's connection",
+		"early-data-rejected":          "the door gives out no tickets that allow early data, and sends none",
+		"legacy-renegotiation-refused": "the door knows secure renegotiation, and does not insist on it",
+		"handshake-waits-for-user":     "the door asks clients for no certificate yet",
+		"renegotiation-unanswered":     "the door answers every HelloRequest or refuses it, and sends none",
+		"expect-100-stall":             "the door answers Expect itself, and sends none to origins",
+
+		"alpn-promise-broken":             http2,
+		"h2-coalesced-misdirected":        http2,
+		"h2-goaway-race":                  http2,
+		"h2-http11-required":              http2,
+		"h2-refused-or-throttled-streams": http2,
+		"h2-enhance-your-calm":            http2,
+		"h2-inadequate-security":          http2,
+	}
+}

@@ -1,0 +1,136 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"fanlight/internal/testnet"
+)
+
+// addressFaults are those of addresses, of the door's own and of origins'.
+func addressFaults() []liveFault {
+	return []liveFault{
+		{rule: "port-closed", fault: "the origin stops listening", inject: func(l *live) {
+			o := testnet.Echo{At: testnet.At{Plain: true}}.Start(l.t)
+			l.before(o)
+			o.Close()
+			l.get("/")
+		}},
+		{rule: "syn-unanswered", fault: "the origin's queue is full", inject: func(l *live) {
+			l.serve(l.to("/", "http://"+testnet.BlackHole(l.t)))
+			l.get("/")
+		}},
+		{rule: "address-unreachable", fault: "no route to the origin", inject: func(l *live) {
+			l.serve(l.to("/", "http://127.255.255.255:80"))
+			l.get("/")
+		}},
+		{rule: "wildcard-listener-shadows", fault: "a program takes the port on 0.0.0.0", inject: func(l *live) {
+			l.takenBy("0.0.0.0:%s")
+		}},
+		{rule: "address-in-use", fault: "a program takes the site's address", inject: func(l *live) {
+			l.takenBy("127.0.0.2:%s")
+		}},
+		{rule: "port-not-permitted", fault: "the right to open port 443 is gone", alone: true, inject: func(l *live) {
+			dropBindRight(testingT(l))
+			l.refused("127.0.0.2:443")
+		}},
+		{rule: "loopback-alias-missing", fault: "the address is on no interface", inject: func(l *live) {
+			l.refused("192.0.2.77:" + freePort(l.t))
+		}},
+		{rule: "one-bad-address-of-many", fault: "one address of the origin's name is dead", inject: func(l *live) {
+			o := testnet.Raw{At: testnet.At{Plain: true}, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"}}.Start(l.t)
+			_, port, _ := net.SplitHostPort(o.Addr)
+			l.serve(l.to("/", "http://"+twoAddressName+":"+port))
+			l.several(4, request("GET", "/"))
+		}},
+		{rule: "loopback-family-mismatch", fault: "the origin listens on ::1 alone", inject: func(l *live) {
+			other, err := net.Listen("tcp6", "[::1]:0")
+			if err != nil {
+				l.t.Skip("there is no IPv6 here")
+			}
+			_, port, _ := net.SplitHostPort(other.Addr().String())
+			other.Close()
+			o := testnet.Echo{At: testnet.At{Plain: true, Addr: "[::1]:" + port}}.Start(l.t)
+			l.serve(l.to("/six/", o.URL("")) + l.to("/", "http://127.0.0.1:"+port))
+			l.get("/six/")
+			l.get("/")
+		}},
+	}
+}
+
+// twoAddressName is a name with two addresses, of which nobody uses the first.
+const twoAddressName = "pool.internal"
+
+// answerNames has every name that is looked up lead to 127.0.0.4 and 127.0.0.1.
+func answerNames(t *testing.T) {
+	t.Helper()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	go func() {
+		query := make([]byte, 512)
+		for {
+			n, from, err := server.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			_, _ = server.WriteTo(nameAnswer(query[:n]), from)
+		}
+	}()
+	before := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "udp", server.LocalAddr().String())
+	}}
+	t.Cleanup(func() {
+		net.DefaultResolver = before
+		server.Close()
+	})
+}
+
+// nameAnswer is the answer to a query of one name (RFC 1035, section 4.1).
+func nameAnswer(query []byte) []byte {
+	end := 12
+	for query[end] != 0 {
+		end += 1 + int(query[end])
+	}
+	end += 1 + 4
+	addresses := [][]byte{{127, 0, 0, 4}, {127, 0, 0, 1}}
+	if query[end-3] != 1 { // it does not ask for A
+		addresses = nil
+	}
+	out := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1, 0, byte(len(addresses)), 0, 0, 0, 0}, query[12:end]...)
+	for _, a := range addresses {
+		out = append(append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4), a...)
+	}
+	return out
+}
+
+// takenBy stops a site, has another program take the port, and starts the site
+// again.
+func (l *live) takenBy(format string) {
+	l.t.Helper()
+	l.serve("")
+	l.order("app", "stop")
+	other, err := net.Listen("tcp4", fmt.Sprintf(format, l.port))
+	must(l.t, err)
+	l.t.Cleanup(func() { other.Close() })
+	if err := l.call("POST", "/api/sites/app/start", nil, nil); err == nil {
+		l.t.Fatal("the site started")
+	}
+	l.ask = ""
+	l.findings()
+	until(l.t, "a finding", func() bool { return len(l.findings()) > 0 })
+}
+
+// refused starts a door that cannot have its address.
+func (l *live) refused(addr string) {
+	l.t.Helper()
+	var err error
+	if l.door, err = open(l.t, strings.ReplaceAll(bindConfig, "$ADDR", addr)); err == nil {
+		l.t.Fatal("the site started")
+	}
+	until(l.t, "a finding", func() bool { return len(l.findings()) > 0 })
+}

@@ -1,0 +1,194 @@
+package app_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"fanlight/internal/testnet"
+)
+
+// answers is an origin without TLS that gives these responses, one for each
+// request of a connection, and then keeps silent.
+func (l *live) answers(responses ...string) *testnet.Origin {
+	return testnet.Raw{At: testnet.At{Plain: true}, Open: true, Responses: responses}.Start(l.t)
+}
+
+// always answers every request with the same response.
+func (l *live) always(response string) *testnet.Origin {
+	return l.answers(strings.Split(strings.Repeat(response+"\x00", 40), "\x00")...)
+}
+
+// originHTTPFaults are those of what origins answer.
+func originHTTPFaults() []liveFault {
+	plain := testnet.At{Plain: true}
+	return []liveFault{
+		{rule: "stopped-site-still-handshakes", fault: "HTTP.sys answers in the place of a stopped site", inject: func(l *live) {
+			l.before(testnet.Raw{Open: true, Responses: []string{"HTTP/1.1 404 Not Found\r\nServer: Microsoft-HTTPAPI/2.0\r\nContent-Length: 315\r\n\r\n" + strings.Repeat("x", 315)}}.Start(l.t))
+			l.get("/")
+		}},
+		{rule: "keepalive-race", fault: "the origin closes as the next request comes", inject: func(l *live) {
+			l.before(testnet.CloseOnRequest{At: plain}.Start(l.t))
+			l.get("/")
+			l.send(request("POST", "/", "Content-Length: 2") + "ok")
+		}},
+		{rule: "origin-closed-without-answer", fault: "the origin closes on the request", inject: func(l *live) {
+			l.before(testnet.Raw{At: plain, Responses: []string{""}}.Start(l.t))
+			l.get("/")
+		}},
+		{rule: "origin-closed-without-answer", fault: "the origin resets on the request", inject: func(l *live) {
+			l.before(testnet.Raw{At: plain, Responses: []string{""}, End: testnet.RST}.Start(l.t))
+			l.get("/")
+		}},
+		{rule: "body-truncated", fault: "the origin resets inside its response", inject: func(l *live) {
+			l.before(testnet.ResetMidBody{At: plain, Length: 10}.Start(l.t))
+			l.get("/")
+		}},
+		{rule: "body-truncated", fault: "the origin stops inside its response", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
+			l.get("/")
+		}},
+		{rule: "close-without-notify", fault: "the origin ends by FIN without close_notify", inject: func(l *live) {
+			l.before(testnet.Raw{Responses: []string{"HTTP/1.1 200 OK\r\n\r\nwhole or not"}, End: testnet.FIN}.Start(l.t))
+			l.get("/")
+		}},
+		{rule: "response-framing-conflict", fault: "the origin sends two lengths", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+			l.get("/")
+		}},
+		{rule: "response-header-too-large", fault: "the origin sends a header of 300 KB", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 200 OK\r\nSet-Cookie: a=" + strings.Repeat("x", 300<<10) + "\r\nContent-Length: 0\r\n\r\n"))
+			l.get("/")
+		}},
+		{rule: "https-redirect-loop", fault: "the origin redirects to https each time", inject: func(l *live) {
+			l.before(l.always("HTTP/1.1 301 Moved Permanently\r\nLocation: https://app.test/\r\nContent-Length: 0\r\n\r\n"))
+			l.several(4, request("GET", "/"))
+		}},
+		{rule: "redirect-leaks-backend", fault: "the origin redirects to its own address", inject: func(l *live) {
+			addr := listener(testingT(l), func(c net.Conn) {
+				if _, err := readHead(c); err == nil {
+					_, _ = fmt.Fprintf(c, "HTTP/1.1 302 Found\r\nLocation: http://%s/login\r\nContent-Length: 0\r\n\r\n", c.LocalAddr())
+				}
+				_, _ = io.Copy(io.Discard, c)
+			})
+			l.serve(l.to("/", "http://"+addr))
+			l.get("/")
+		}},
+		{rule: "connection-closed-each-request", fault: "the origin says Connection: close each time", inject: func(l *live) {
+			l.before(testnet.Raw{At: plain, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"}}.Start(l.t))
+			l.several(8, request("GET", "/"))
+		}},
+		{rule: "connection-closed-each-request", fault: "a client says Connection: close each time", inject: func(l *live) {
+			l.before(testnet.Echo{At: plain}.Start(l.t))
+			for range 8 {
+				l.get("/", "Connection: close")
+			}
+		}},
+		{rule: "connection-churn", fault: "the origin closes after each response", inject: func(l *live) {
+			l.before(testnet.Raw{At: plain, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}}.Start(l.t))
+			before := len(clientConns(l.Trace()))
+			c := l.dial()
+			for range 25 {
+				l.on(c, request("GET", "/"))
+				time.Sleep(10 * time.Millisecond) // the origin's end is seen
+			}
+			c.Close()
+			l.askAbout("", before)
+		}},
+		{rule: "nagle-delayed-ack", fault: "the origin's bodies come 41 ms behind their headers", inject: func(l *live) {
+			addr := listener(testingT(l), func(c net.Conn) {
+				r := bufio.NewReader(c)
+				for {
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+					time.Sleep(41 * time.Millisecond)
+					_, _ = io.WriteString(c, "ok")
+				}
+			})
+			l.serve(l.to("/", "http://"+addr))
+			l.several(8, request("GET", "/"))
+		}},
+		{rule: "content-encoding-mismatch", fault: "a header rule removes Content-Encoding", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"), "response_headers: {remove: [Content-Encoding]}")
+			l.get("/")
+		}},
+		{rule: "host-rejected", fault: "the origin does not know the Host", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 400 Bad Request\r\nServer: Microsoft-HTTPAPI/2.0\r\nConnection: close\r\nContent-Length: 334\r\n\r\n"+strings.Repeat("x", 334)), "host: origin")
+			l.get("/")
+		}},
+		{rule: "request-filter-rejected", fault: "the origin's request filter refuses", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 404 Not Found\r\nServer: Microsoft-IIS/10.0\r\nContent-Length: 0\r\n\r\n"))
+			l.get("/bin/app.dll")
+		}},
+		{rule: "ws-idle-cut", fault: "nothing is said on a WebSocket", inject: func(l *live) {
+			l.before(testnet.Echo{At: plain}.Start(l.t))
+			before := len(clientConns(l.Trace()))
+			c := l.dial()
+			_, err := io.WriteString(c, request("GET", "/", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="))
+			must(l.t, err)
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+			l.askAbout("", before)
+		}},
+		{rule: "cookie-dropped", fault: "the origin's cookie has SameSite=None without Secure", inject: func(l *live) {
+			l.before(l.always("HTTP/1.1 200 OK\r\nSet-Cookie: id=1; SameSite=None\r\nContent-Length: 0\r\n\r\n"))
+			l.several(2, request("GET", "/", "User-Agent: Mozilla/5.0"))
+		}},
+		{rule: "proxy-loop", fault: "the route leads back to the door", inject: func(l *live) {
+			l.serve(strings.Replace(l.to("/", "http://127.0.0.3:$PORT"), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.get("/")
+		}},
+		{rule: "no-usable-origin", fault: "the gateway behind has no server", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.0 503 Service Unavailable\r\nCache-Control: no-cache\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 107\r\n\r\n" + strings.Repeat("x", 107)))
+			l.get("/")
+		}},
+		{rule: "gateway-timeout", fault: "the origin does not answer", inject: func(l *live) {
+			l.before(testnet.SilentAfterTLS{}.Start(l.t))
+			l.get("/")
+		}},
+		{rule: "slow-origin", fault: "the origin needs six seconds", inject: func(l *live) {
+			o := testnet.SlowBody{At: plain, Head: 5200 * time.Millisecond, Length: 1}.Start(l.t)
+			l.serve(strings.Replace(l.to("/", o.URL("")), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.get("/")
+		}},
+		{rule: "receiver-stalls", fault: "a client does not read the response", inject: func(l *live) {
+			l.before(testnet.SlowBody{At: plain, Length: 40 << 20, Piece: 1 << 20, Every: time.Millisecond}.Start(l.t))
+			before := len(clientConns(l.Trace()))
+			c := l.dial()
+			_, err := io.WriteString(c, request("GET", "/"))
+			must(l.t, err)
+			until(l.t, "the door to give up", func() bool { return l.Open() == 0 })
+			c.Close()
+			l.askAbout("", before)
+		}},
+	}
+}
+
+// dial is a connection of a client of the site.
+func (l *live) dial() *tls.Conn {
+	l.t.Helper()
+	c, err := tls.Dial("tcp", "127.0.0.2:"+l.port, &tls.Config{ServerName: "app.test", RootCAs: l.roots()})
+	must(l.t, err)
+	_ = c.SetDeadline(time.Now().Add(wait))
+	return c
+}
+
+// on makes a request on a connection and reads the whole response.
+func (l *live) on(c net.Conn, request string) *http.Response {
+	l.t.Helper()
+	_, err := io.WriteString(c, request)
+	must(l.t, err)
+	method, _, _ := strings.Cut(request, " ")
+	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	must(l.t, err)
+	_, err = io.Copy(io.Discard, res.Body)
+	must(l.t, err)
+	return res
+}
