@@ -50,7 +50,8 @@ type message struct {
 	HTTP       string  `json:"httpVersion"`
 	Headers    []field `json:"headers"`
 	BodySize   *int64  `json:"bodySize"`
-	Error      string  `json:"_error"` // of Chromium and Firefox
+	Error      string  `json:"_error"`       // of Chromium and Firefox
+	Failure    string  `json:"_failureText"` // of Playwright
 }
 
 type field struct {
@@ -194,7 +195,9 @@ func (e *entry) unanswered(u *url.URL, began time.Time) []flow.Event {
 	if e.Time != nil {
 		end = later(began, *e.Time)
 	}
-	return []flow.Event{e.request(u, began), {At: end, Kind: flow.ExchangeDone, Text: flow.NoResponse}}
+	out := []flow.Event{e.request(u, began)}
+	out = append(out, e.unconnected(u, end)...)
+	return append(out, flow.Event{At: end, Kind: flow.ExchangeDone, Text: flow.NoResponse})
 }
 
 // maxMS bounds a time; it keeps sums inside what a duration holds.

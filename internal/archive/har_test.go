@@ -70,3 +70,24 @@ func FuzzReadHAR(f *testing.F) {
 		}
 	})
 }
+
+// TestNetErrors: what Chromium says of a request without an answer is the
+// connection's, where it means one thing.
+func TestNetErrors(t *testing.T) {
+	for name, want := range map[string]string{
+		`"_error": "net::ERR_NAME_NOT_RESOLVED"`:        `looked-up a.test result=not-found reason=ERR_NAME_NOT_RESOLVED`,
+		`"_failureText": "net::ERR_CONNECTION_REFUSED"`: "connect-failed refused",
+		`"_error": "net::ERR_CERT_AUTHORITY_INVALID"`:   "fault=unknown-issuer",
+		`"_error": "net::ERR_ABORTED"`:                  "",
+	} {
+		tr, err := ReadHAR(strings.NewReader(`{"log":{"entries":[{"startedDateTime":"2026-11-21T10:00:00Z","time":5,
+			"request":{"method":"GET","url":"https://a.test/"},"response":{"status":0,`+name+`}}]}}`), "x.har")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := tr.String()
+		if want == "" && strings.Contains(got, "failed") || !strings.Contains(got, want) || !strings.Contains(got, "exchange-done no-response") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"fanlight/internal/flow"
 	"fanlight/internal/tap"
 )
 
@@ -17,18 +17,20 @@ import (
 // it.
 func (w *way) addresses(ctx context.Context, t *Target) []netip.AddrPort {
 	began := time.Now()
-	addrs, source, err := w.lookup(ctx, t)
-	s := Step{Name: "name", Key: "resolved"}
+	found, err := w.lookup(ctx, t)
+	addrs := found.addrs
+	s := Step{Name: "name", Key: "resolved", Conn: found.conn}
 	switch {
 	case err != nil:
 		s.State, s.Key, s.Result = Failed, "not resolved", fmt.Sprintf("%s has no address: %s", t.Host, plain(err))
 	default:
-		s.Result = fmt.Sprintf("%s is %s (%s)", t.Host, list(addrs), source)
+		s.Result = fmt.Sprintf("%s is %s (%s)", t.Host, list(addrs), found.source)
 	}
 	w.step(s, began)
 	if len(addrs) > maxAddresses {
 		addrs = addrs[:maxAddresses]
 	}
+	w.found = found.lookup
 	out := make([]netip.AddrPort, len(addrs))
 	for i, addr := range addrs {
 		out[i] = w.portOf(t, addr)
@@ -62,54 +64,68 @@ func (w *way) gatewayFor(t *Target) bool {
 	return w.name == Through && t.Authority() == w.URL.Authority() && t.Secure == w.URL.Secure
 }
 
-// lookup gives the addresses of a target, and says where they are from.
-func (w *way) lookup(ctx context.Context, t *Target) (addrs []netip.Addr, source string, err error) {
-	if w.gatewayFor(t) {
-		return []netip.Addr{w.Via.Addr()}, "the gateway given by --via", nil
-	}
-	for _, pin := range w.Pins {
-		if strings.EqualFold(pin.Host, t.Host) && pin.Port == t.Port {
-			addrs = append(addrs, pin.Addr)
-		}
-	}
-	if addrs != nil {
-		return addrs, "given by --resolve", nil
-	}
-	if addr, err := netip.ParseAddr(t.Host); err == nil {
-		return []netip.Addr{addr.Unmap()}, "the address itself", nil
-	}
-	return w.resolve(ctx, t.Host)
+// place is where a target is.
+type place struct {
+	addrs  []netip.Addr
+	source string       // where the addresses are from
+	lookup *flow.Lookup // nil: nobody was asked
+	conn   flow.ConnID  // the record of a lookup that gave none; 0: it gave some
 }
 
-func (w *way) resolve(ctx context.Context, host string) (addrs []netip.Addr, source string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, w.Timeout)
+// lookup finds a target. The place beside an error tells of a failed lookup.
+func (w *way) lookup(ctx context.Context, t *Target) (place, error) {
+	if w.gatewayFor(t) {
+		return place{addrs: []netip.Addr{w.Via.Addr()}, source: "the gateway given by --via"}, nil
+	}
+	var pinned []netip.Addr
+	for _, pin := range w.Pins {
+		if strings.EqualFold(pin.Host, t.Host) && pin.Port == t.Port {
+			pinned = append(pinned, pin.Addr)
+		}
+	}
+	if pinned != nil {
+		return place{addrs: pinned, source: "given by --resolve"}, nil
+	}
+	if addr, err := netip.ParseAddr(t.Host); err == nil {
+		return place{addrs: []netip.Addr{addr.Unmap()}, source: "the address itself"}, nil
+	}
+	return w.resolve(ctx, t)
+}
+
+// resolve asks the system's resolver. That it gives nothing is recorded, unless
+// nobody waits for it any more.
+func (w *way) resolve(ctx context.Context, t *Target) (place, error) {
+	limited, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
-	addrs, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	l, err := tap.LookUp(limited, w.Resolver, t.Host)
 	if err != nil {
-		return nil, "", err
+		p := place{lookup: l}
+		if ctx.Err() == nil {
+			p.conn = tap.NotResolved(w.rec, tap.Call{Secure: t.Secure, Origin: t.Origin(), Lookup: l})
+		}
+		return p, err
 	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	return slices.Compact(addrs), w.sourceOf(host, addrs), nil
+	var source string
+	source, l.By = w.sourceOf(t.Host, l.Addresses)
+	return place{addrs: l.Addresses, source: source, lookup: l}, nil
 }
 
 // sourceOf says where the system's resolver has addresses from. It does not
-// tell; the hosts file does.
-func (w *way) sourceOf(host string, addrs []netip.Addr) string {
+// tell; the hosts file does. by is that for a record, empty if it is not certain.
+func (w *way) sourceOf(host string, addrs []netip.Addr) (text, by string) {
 	const resolver = "the system's resolver"
 	if w.Hosts == nil {
-		return resolver
+		return resolver, ""
 	}
 	listed := w.Hosts(host)
 	in := func(a netip.Addr) bool { return slices.Contains(listed, a) }
 	switch {
 	case !slices.ContainsFunc(addrs, in):
-		return resolver + ", not the hosts file"
+		return resolver + ", not the hosts file", ""
 	case slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !in(a) }):
-		return "some from the hosts file"
+		return "some from the hosts file", ""
 	}
-	return "the hosts file"
+	return "the hosts file", "hosts"
 }
 
 // connectAll tries every address and gives the first that takes connections,
@@ -130,7 +146,7 @@ func (w *way) connect(ctx context.Context, addr netip.AddrPort) bool {
 	}
 	limited, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
-	conn, err := tap.Dial(limited, w.rec, tap.Call{Addr: addr, Secure: w.URL.Secure, Origin: w.URL.Origin()})
+	conn, err := tap.Dial(limited, w.rec, tap.Call{Addr: addr, Secure: w.URL.Secure, Origin: w.URL.Origin(), Lookup: w.found})
 	s := Step{Name: "connect", Key: "connected"}
 	if err != nil {
 		s.State, s.Conn, s.Key = Failed, w.into.newest(), "not connected"

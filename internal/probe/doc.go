@@ -8,6 +8,7 @@ package probe
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/netip"
 	"time"
 
@@ -23,6 +24,7 @@ type Options struct {
 	Certificate *tls.Certificate
 	MaxVersion  uint16        // TLS version; 0: 1.3
 	Timeout     time.Duration // of each step; 0: ten seconds
+	Resolver    *net.Resolver // nil: the system's
 	// Hosts gives the addresses a hosts file has for a name; nil: there is none
 	// to look at. It tells where an address is from, and is not asked for it.
 	Hosts func(name string) []netip.Addr

@@ -42,7 +42,8 @@ type way struct {
 	rec     *flow.Recorder
 	out     *Result
 	buffers *httpconn.Buffers
-	conns   int // opened
+	conns   int          // opened
+	found   *flow.Lookup // of the URL's name; nil: it was not looked up
 
 	distrusted map[string]error // why certificates are not accepted, by URL without path
 }

@@ -159,14 +159,6 @@ func TestNoAnswer(t *testing.T) {
 	})
 }
 
-func TestNameThatDoesNotResolve(t *testing.T) {
-	r := tried(t, "https://nowhere.invalid/", nil, nil)
-	wants(t, r, "direct name failed nowhere.invalid has no address: ", "!direct connect")
-	if len(r.Trace.Conns) != 0 {
-		t.Errorf("%d connections", len(r.Trace.Conns))
-	}
-}
-
 func TestHostsFileIsNamed(t *testing.T) {
 	w := &way{Options: Options{Hosts: func(string) []netip.Addr { return []netip.Addr{netip.MustParseAddr("127.0.0.2")} }}}
 	for _, test := range []struct {
@@ -181,7 +173,7 @@ func TestHostsFileIsNamed(t *testing.T) {
 		for _, a := range test.addrs {
 			addrs = append(addrs, netip.MustParseAddr(a))
 		}
-		if got := w.sourceOf("shop.test", addrs); got != test.want {
+		if got, _ := w.sourceOf("shop.test", addrs); got != test.want {
 			t.Errorf("%v: %s, want %s", test.addrs, got, test.want)
 		}
 	}
@@ -240,6 +232,32 @@ func TestThroughGateway(t *testing.T) {
 	}
 	if hosts == 0 {
 		t.Error("the gateway was not asked")
+	}
+}
+
+// TestNameDoesNotResolve: a lookup that gives no address is on record, of the URL
+// and of where a redirect leads.
+func TestNameDoesNotResolve(t *testing.T) {
+	names := testnet.Resolver(t, map[string][]netip.Addr{"here.test": {netip.MustParseAddr("127.0.0.1")}})
+	ask := func(o *Options) { o.Pins, o.Resolver = nil, names }
+	r := tried(t, "https://nowhere.test/", nil, ask)
+	wants(t, r, "direct name failed nowhere.test has no address: no such host", "!direct connect")
+	lost := r.Expected().Conn(r.Steps[0].Conn)
+	if lost == nil || lost.Lookup == nil || lost.Lookup.Result != flow.ResultNotFound || lost.Lookup.Name != "nowhere.test" || !lost.Lookup.Timed {
+		t.Errorf("the failed lookup is not on record: %v", lost)
+	}
+	hop := testnet.Raw{At: testnet.At{Plain: true}, Responses: []string{"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: https://nowhere.test/\r\n\r\n"}}.Start(t)
+	_, port, err := net.SplitHostPort(hop.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = tried(t, "http://here.test:"+port+"/", nil, ask)
+	wants(t, r, "direct name ok here.test is 127.0.0.1 (", "direct redirect 1 failed to https://nowhere.test/: nowhere.test has no address")
+	if l := r.Trace.Conns[0].Lookup; l == nil || l.Result != flow.ResultFound || len(l.Addresses) != 1 {
+		t.Errorf("the lookup that gave the address is not on record: %+v", l)
+	}
+	if last := r.Steps[len(r.Steps)-1]; r.Expected().Conn(last.Conn) == nil {
+		t.Errorf("the failed lookup of a redirect is not on record: %+v", last)
 	}
 }
 

@@ -42,13 +42,13 @@ func (w *way) follow(ctx context.Context, t *Target, a *answer) {
 func (w *way) hop(ctx context.Context, t *Target, name string) *answer {
 	began := time.Now()
 	s := Step{Name: name, State: Failed}
-	addrs, _, err := w.lookup(ctx, t)
+	found, err := w.lookup(ctx, t)
 	if err != nil {
-		s.Result = fmt.Sprintf("to %s: %s has no address: %s", t, t.Host, plain(err))
+		s.Conn, s.Result = found.conn, fmt.Sprintf("to %s: %s has no address: %s", t, t.Host, plain(err))
 		w.step(s, began)
 		return nil
 	}
-	for i, addr := range addrs {
+	for i, addr := range found.addrs {
 		if i == maxAddresses {
 			break
 		}

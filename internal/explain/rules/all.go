@@ -8,6 +8,7 @@ func All() []explain.Rule {
 	return []explain.Rule{
 		captureIncomplete,
 
+		nameDoesNotResolve,
 		portClosed,
 		synUnanswered,
 		addressUnreachable,
