@@ -50,6 +50,20 @@ func TestConn(t *testing.T) {
 			>6 "abc"
 			>6 retransmission 3
 			>4 "def"`},
+		{name: "hole behind another filled by a retransmission",
+			script: opened + `
+			> A 103 300 "def" t=10
+			> A 109 300 "jkl" t=11
+			< A 300 100 t=12
+			> A 106 300 "ghi" t=40
+			> A 100 300 "abc" t=60`,
+			want: openedNotes + `
+			>7 retransmission 3
+			>8 "abc"
+			>8 retransmission 3
+			>4 "def"
+			>7 "ghi"
+			>5 "jkl"`},
 		{name: "retransmissions whole, partial, and of SYN and FIN",
 			script: opened + `
 			> S 99 -
@@ -74,6 +88,7 @@ func TestConn(t *testing.T) {
 			> A 101 300 "BCDE"
 			> A 100 300 "abcdef"`,
 			want: openedNotes + `
+			>5 out of order 1
 			>5 retransmission 2
 			>5 overlap 2
 			>6 "a"

@@ -100,8 +100,7 @@ func (c *Conn) addDisordered(dir int, seq uint32, b []byte, n int, m Mark, h Han
 			c.give(dir, b, n, m, h)
 		case off == 0 && p.pieces[0].seq != seq:
 			k = min(n, int(p.pieces[0].seq-seq))
-			found.late = c.lateness(dir, m)
-			found.filled += k
+			found.fill(c.lateness(&p.pieces[0], m), k)
 			c.give(dir, b[:min(k, len(b))], k, m, h)
 		default:
 			k = c.hold(dir, seq, b, n, m, &found)
@@ -118,6 +117,14 @@ func (c *Conn) addDisordered(dir int, seq uint32, b []byte, n int, m Mark, h Han
 	if p.hasAck && before(p.next, p.acked) {
 		c.checkHole(dir, m, h)
 	}
+}
+
+// fill counts n bytes that filled a hole.
+func (t *tally) fill(late NoteKind, n int) {
+	if t.filled == 0 || late == Retransmission {
+		t.late = late
+	}
+	t.filled += n
 }
 
 func (t tally) note(dir int, m Mark, h Handler) {
@@ -139,13 +146,13 @@ func (t tally) note(dir int, m Mark, h Handler) {
 // and repeat in less than a round trip.
 const swappedWithin = 3e6
 
-// lateness tells bytes that were overtaken from those sent again.
-func (c *Conn) lateness(dir int, m Mark) NoteKind {
+// lateness tells bytes that were overtaken by those of next from those sent again.
+func (c *Conn) lateness(next *piece, m Mark) NoteKind {
 	limit := int64(swappedWithin)
 	if c.rtt > 0 {
 		limit = c.rtt
 	}
-	if m.Time-c.half[dir].pieces[0].mark.Time < limit {
+	if m.Time-next.mark.Time < limit {
 		return OutOfOrder
 	}
 	return Retransmission
@@ -172,6 +179,9 @@ func (c *Conn) hold(dir int, seq uint32, b []byte, n int, m Mark, found *tally) 
 	}
 	if len(p.pieces) >= maxPieces || !c.reserve(cost(b)) {
 		return 0
+	}
+	if at < len(p.pieces) { // a hole behind the first
+		found.fill(c.lateness(&p.pieces[at], m), n)
 	}
 	p.pieces = slices.Insert(p.pieces, at, piece{mark: m, data: slices.Clone(b), seq: seq, length: n})
 	return n
