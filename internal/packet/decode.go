@@ -71,6 +71,8 @@ func (d *Decoder) transport(proto uint8, b []byte, wire int, out *Info) bool {
 		return tcp(b, wire, out)
 	case UDP:
 		return d.udp(b, wire, out)
+	case protoICMP, protoICMPv6:
+		return d.icmp(proto, b, out)
 	}
 	if out.Tunnel != "" {
 		return out.skip(SkipProtocol)

@@ -298,3 +298,51 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestUndelivered: a message of ICMP gives the segment that it quotes, for the
+// same worker as that segment.
+func TestUndelivered(t *testing.T) {
+	syn := segment(40000, 443, 100, 0, SYN, nil)
+	four, six := ipv4(hostA, hostB, TCP, syn), ipv6(six1, six2, TCP, syn)
+	about := func(kind, code, mtu int, quoted []byte) []byte {
+		return join([]byte{byte(kind), byte(code), 0, 0}, be16(0), be16(mtu), quoted)
+	}
+	for _, c := range []struct {
+		name         string
+		frame, about []byte
+		why          string
+		mtu          uint32
+	}{
+		{"host", ipv4("192.0.2.1", hostA, protoICMP, about(3, 1, 0, four)), four, NoHost, 0},
+		{"eight bytes of tcp", ipv4("192.0.2.1", hostA, protoICMP, about(3, 13, 0, four[:28])), four, Prohibited, 0},
+		{"too big", ipv4("192.0.2.1", hostA, protoICMP, about(3, 4, 1400, four)), four, TooBig, 1400},
+		{"hops", ipv4("192.0.2.1", hostA, protoICMP, about(11, 0, 0, four)), four, Expired, 0},
+		{"port, version 6", ipv6(six1, six1, protoICMPv6, about(1, 4, 0, six)), six, NoPort, 0},
+		{"too big, version 6", ipv6(six1, six1, protoICMPv6, about(2, 0, 1280, six)), six, TooBig, 1280},
+	} {
+		var d Decoder
+		var got Info
+		if !d.Decode(101, c.frame, len(c.frame), 1, &got) || got.Undelivered != c.why || got.MTU != c.mtu {
+			t.Errorf("%s: got %q, MTU %d (skip %q), want %q, %d", c.name, got.Undelivered, got.MTU, got.Skip, c.why, c.mtu)
+		}
+		if got.Proto != TCP || got.Src.Port() != 40000 || got.Dst.Port() != 443 || got.TCP.Seq != 100 || !got.By.IsValid() {
+			t.Errorf("%s: got %+v", c.name, got)
+		}
+		want, _ := QuickKey(101, c.about)
+		if key, ok := QuickKey(101, c.frame); !ok || key != want {
+			t.Errorf("%s: key %d (%v), that of the segment is %d", c.name, key, ok, want)
+		}
+	}
+	for _, frame := range [][]byte{
+		ipv4(hostB, hostA, protoICMP, about(8, 0, 0, four)),
+		ipv4(hostB, hostA, protoICMP, about(3, 1, 0, four[:27])),
+		ipv4(hostB, hostA, protoICMP, about(3, 1, 0, ipv4(hostA, hostB, UDP, syn))),
+		ipv4(hostB, hostA, protoICMP, about(3, 1, 0, ipv4(hostA, hostB, protoICMP, about(3, 1, 0, four)))),
+	} {
+		var d Decoder
+		var got Info
+		if d.Decode(101, frame, len(frame), 1, &got) || got.Skip != SkipProtocol {
+			t.Errorf("got %+v, want nothing", got)
+		}
+	}
+}

@@ -8,12 +8,14 @@ import (
 // Protocols of IP that lead on to others.
 const (
 	protoHop      = 0
+	protoICMP     = 1
 	protoIPIP     = 4
 	protoIPv6     = 41
 	protoRouting  = 43
 	protoFragment = 44
 	protoGRE      = 47
 	protoAH       = 51
+	protoICMPv6   = 58
 	protoDest     = 60
 )
 

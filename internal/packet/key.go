@@ -65,6 +65,8 @@ func keyPorts(proto uint8, b []byte, src, dst uint64) (uint32, bool) {
 	switch proto {
 	case protoGRE, protoIPIP, protoIPv6:
 		return 0, true
+	case protoICMP, protoICMPv6:
+		return keyQuoted(b)
 	case TCP, UDP:
 	default:
 		return 0, false

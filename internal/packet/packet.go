@@ -1,4 +1,5 @@
-// Package packet reads one captured frame down to its TCP segment or UDP datagram.
+// Package packet reads one captured frame down to its TCP segment or UDP datagram,
+// or to the segment that a message of ICMP says was not delivered.
 package packet
 
 import "net/netip"
@@ -47,15 +48,18 @@ type TCPHeader struct {
 
 // Info is one segment or datagram with its addresses.
 type Info struct {
-	Src, Dst   netip.AddrPort
-	Proto      uint8     // TCP, UDP or 0
-	TCP        TCPHeader // of a TCP segment
-	Payload    []byte    // what was captured of it; valid until the decoder's next call and as long as the frame
-	PayloadLen int       // bytes there were on the wire, more than len(Payload) when the capture cut them off
-	VLAN       uint16    // the innermost tag's identifier, 0 without one
-	TTL        uint8     // hop limit of IPv6
-	IPID       uint16    // 0 in IPv6
-	Fragment   bool      // put together from fragments, of which this frame was the last
-	Tunnel     string    // what the addresses were wrapped in: gre, erspan, vxlan, ipip; empty: nothing
-	Skip       string    // why there is no segment; empty when there is one
+	Src, Dst    netip.AddrPort
+	Proto       uint8      // TCP, UDP or 0
+	TCP         TCPHeader  // of a TCP segment
+	Payload     []byte     // what was captured of it; valid until the decoder's next call and as long as the frame
+	PayloadLen  int        // bytes there were on the wire, more than len(Payload) when the capture cut them off
+	VLAN        uint16     // the innermost tag's identifier, 0 without one
+	TTL         uint8      // hop limit of IPv6
+	IPID        uint16     // 0 in IPv6
+	By          netip.Addr // who says that the segment was not delivered
+	MTU         uint32     // of the hop that a packet was too big for, 0: it did not say
+	Fragment    bool       // put together from fragments, of which this frame was the last
+	Tunnel      string     // what the addresses were wrapped in: gre, erspan, vxlan, ipip; empty: nothing
+	Undelivered string     // why the segment was not delivered, of a message of ICMP that quotes one; empty: the segment itself
+	Skip        string     // why there is no segment; empty when there is one
 }
