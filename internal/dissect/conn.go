@@ -28,6 +28,7 @@ type conn struct {
 	early    early
 	quality  quality
 	hops     hops
+	refusal  []flow.Attr // of the SYN, by a router or host that is not its peer
 	top      speaker
 	session  *tlswire.Session
 	rec      *flow.Conn // nil while it is packed, like opening
@@ -265,12 +266,21 @@ func (c *conn) noteMany(kind flow.Kind, from flow.Side, n int64, m reassembly.Ma
 
 func (c *conn) reset(dir int, m reassembly.Mark) {
 	refused := c.syns > 0 && !c.answered && dir == fromServer
-	c.emit(m, flow.Event{Kind: flow.RST, From: side(dir), Attrs: c.hops.odd(dir)})
+	c.emit(m, flow.Event{Kind: flow.RST, From: side(dir), Attrs: append(c.hops.odd(dir), c.silence(dir, m)...)})
 	if refused {
 		c.emit(m, flow.Event{Kind: flow.ConnectFailed, Text: "refused"})
 	}
 	c.top.end(dir, flow.No, m)
 	c.top.end(1-dir, flow.No, m)
+}
+
+// silence is how long the peer of dir had not been heard.
+func (c *conn) silence(dir int, m reassembly.Mark) []flow.Attr {
+	heard := c.quality.last[1-dir].at
+	if heard == 0 || m.Time-heard < int64(time.Second) {
+		return nil
+	}
+	return flow.Attrs(flow.KeySilent, strconv.FormatInt((m.Time-heard)/int64(time.Millisecond), 10))
 }
 
 // settle hands over the record. A connection that has not ended stays open in
@@ -285,7 +295,11 @@ func (c *conn) settle() {
 	c.top.over(c.mark)
 	c.hanging()
 	c.flaws()
-	if c.syns > 2 && !c.answered && !c.early.seen[fromServer] && !c.done {
+	switch {
+	case c.answered || c.early.seen[fromServer] || c.done:
+	case c.refusal != nil:
+		c.emit(c.mark, flow.Event{Kind: flow.ConnectFailed, Text: "unreachable", Attrs: c.refusal})
+	case c.syns > 2:
 		c.emit(c.mark, flow.Event{Kind: flow.ConnectFailed, Text: "timeout"})
 	}
 	if c.session != nil {

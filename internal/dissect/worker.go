@@ -89,7 +89,12 @@ func (w *worker) packet(p *pcap.Packet) {
 	m := reassembly.Mark{Time: p.Time, Packet: p.Number}
 	switch w.info.Proto {
 	case packet.TCP:
-		w.segment(m)
+		if w.info.Undelivered != "" {
+			w.undelivered(m)
+			w.counts.Other++
+		} else {
+			w.segment(m)
+		}
 	case packet.UDP:
 		if !w.datagramDNS(m) && !w.datagram(m) {
 			w.counts.Other++

@@ -21,9 +21,9 @@ const (
 
 	SYN           // an attempt to connect began
 	Established   // the TCP handshake is complete
-	ConnectFailed // it failed; Text: refused, timeout, unreachable, or the system's words
+	ConnectFailed // it failed; Text: refused, timeout, unreachable, or the system's words; Attrs: reason, by
 	FIN           // From ended its sending direction
-	RST           // From reset the connection; Attrs: ttl, usual_ttl, if they differ
+	RST           // From reset the connection; Attrs: ttl, usual_ttl, if they differ; silent_ms, if it is a second or more
 	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes, packets
 
 	// TCP as only packets show it. From is the sender of the bytes.
@@ -39,6 +39,7 @@ const (
 	WindowOpen     // From takes bytes again; Bytes, how many
 	AckedUnseen    // the bytes of the gap that follows arrived: it was the capture that lost them; Bytes
 	Stray          // bytes passed that lie too far away to belong to the stream, and were left out; Bytes
+	Undelivered    // a router or host said that a packet of From was not delivered (ICMP); Text: why; Attrs: by, mtu
 	InvalidRST     // a reset passed that its receiver ignores, because it is outside of the window
 	CaptureFlaw    // the capture shows this connection otherwise than it was; Text: a Flaw constant; From: the side it shows, of one-sided; Attrs: packets, how many
 
@@ -100,7 +101,7 @@ var kindNames = [...]string{
 	LookedUp: "looked-up", Query: "query", Answer: "answer",
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
 	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
-	AckedUnseen: "acked-unseen", Stray: "stray", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
+	AckedUnseen: "acked-unseen", Stray: "stray", Undelivered: "undelivered", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
 	ProxyHeader: "proxy-header", HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
@@ -181,13 +182,15 @@ const (
 	KeyHost        = "host"               // authority of the request
 	KeyStream      = "stream"             // HTTP/2 stream
 	KeyStep        = "step"               // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
-	KeyBy          = "by"                 // part of the door that decided
+	KeyBy          = "by"                 // part of the door that decided; the address that says so, of what was not delivered
 	KeyWhat        = "what"               // site, origin
 	KeyCause       = "cause"              // one-line cause of an incident
 	KeyLimit       = "limit_ms"           // length of the deadline that fired
 	KeyOffset      = "offset"             // byte offset in the message
+	KeyMTU         = "mtu"                // of the hop that a packet was too big for
 	KeyTTL         = "ttl"                // TTL or hop limit a packet arrived with
 	KeyUsualTTL    = "usual_ttl"          // that of the sender's other packets
+	KeySilent      = "silent_ms"          // how long no packet of the other side had come
 	KeyClientBytes = "client_bytes"       // bytes the client sent on the wire
 	KeyServerBytes = "server_bytes"       // bytes the server sent on the wire
 	KeyPackets     = "packets"            // of the connection

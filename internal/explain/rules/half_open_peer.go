@@ -84,16 +84,23 @@ func checkProbes(p *explain.Pass, c *flow.Conn, side flow.Side) {
 	}
 	first, last := probes[0], probes[len(probes)-1]
 	spacing, known := between(c, first, last)
-	wait, timed := between(c, last, end)
+	lasted, timed := between(c, first, end)
 	spacing /= time.Duration(len(probes) - 1)
-	if !known || !timed || (wait-spacing).Abs() > spacing/4+200*time.Millisecond {
-		return // probes that are answered look the same, but end otherwise
+	if !known || !timed || silentBefore(c, end) < lasted-time.Millisecond {
+		return // a probe was answered
 	}
 	report(p, explain.Finding{
 		Confidence: explain.Likely,
-		Cause: fmt.Sprintf("The %s probed the quiet connection %d times, every %s, and reset it when the next probe was due: the %s did not answer.",
-			side, len(probes), explain.Span(spacing), side.Other()),
+		Cause: fmt.Sprintf("The %s probed the quiet connection %d times, every %s, then reset it: nothing had come from the %s for %s.",
+			side, len(probes), explain.Span(spacing), side.Other(), explain.Span(silentBefore(c, end))),
 		Evidence: []explain.Evidence{explain.At(c, first, "first probe"), explain.At(c, last, "last probe"), explain.At(c, end, "reset by the "+side.String())},
 		Missing:  []string{"what happened to the other machine or the network in the meantime"},
 	}, c, nil)
+}
+
+// silentBefore is how long the other side had not been heard when RST i was
+// sent; zero if that is not known, or less than a second.
+func silentBefore(c *flow.Conn, i int) time.Duration {
+	ms, _ := number(c.Events[i].Attr(flow.KeySilent))
+	return time.Duration(ms) * time.Millisecond
 }

@@ -37,13 +37,20 @@ func checkPortClosed(p *explain.Pass) {
 		if i < 0 {
 			continue
 		}
-		report(p, explain.Finding{
+		f := explain.Finding{
 			Confidence: explain.Proof,
 			Cause: fmt.Sprintf("%s tried to connect to %s and was refused: the machine answered, but no program listens on exactly that address and port.",
 				caller(c), peer(c)),
 			Evidence: []explain.Evidence{explain.At(c, i, "connection refused")},
 			Fixes:    forPort(p.Fixes(), c.Server),
-		}, c, nil)
+		}
+		if otherFamilyTaken(p, c) {
+			f.Cause += " The client then took the other IP version, and got through."
+			p.Blame(&f, c, nil)
+			p.ReportAs(explain.Note, f)
+			continue
+		}
+		report(p, f, c, nil)
 	}
 }
 
