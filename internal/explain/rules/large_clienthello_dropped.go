@@ -44,10 +44,13 @@ const onePacket = 1400
 func checkLargeHello(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		size, large := helloSize(c)
-		if !large || c.Self == flow.Server || greeted(c) || find(c, 0, flow.Client, flow.Retransmission, flow.Gap) >= 0 {
+		if !large || c.Self == flow.Server || greeted(c) {
 			continue
 		}
 		end := droppedHello(c)
+		if again := find(c, 0, flow.Client, flow.Retransmission, flow.Gap); again >= 0 && again < end {
+			continue // it may not have arrived
+		}
 		small := answeredSmall(p, c)
 		if end < 0 || small == nil {
 			continue

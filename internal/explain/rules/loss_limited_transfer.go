@@ -49,7 +49,24 @@ func checkLoss(p *explain.Pass) {
 	}
 }
 
+// lastRepeated is the event by which all of a message that was sent at event i
+// had been sent: what a sender's capture shows as complete goes on being
+// repeated until the other side speaks.
+func lastRepeated(c *flow.Conn, side flow.Side, i int) int {
+	last := i
+	for n := i + 1; i >= 0 && n < len(c.Events); n++ {
+		switch e := &c.Events[n]; {
+		case e.Kind == flow.Retransmission && e.From == side && e.Bytes > 0:
+			last = n
+		case e.From == side.Other(), e.Kind == flow.Response:
+			return last
+		}
+	}
+	return last
+}
+
 func checkLossIn(p *explain.Pass, c *flow.Conn, x *flow.Exchange, side flow.Side, from, to int, size int64) {
+	to = lastRepeated(c, side, to)
 	d, known := between(c, from, to)
 	if !known || d < longTransfer || float64(size)/d.Seconds() > slowRate {
 		return

@@ -33,7 +33,7 @@ var oneBadAddressOfMany = explain.Rule{
 		References: []string{"RFC 8305 (several addresses of a name)", "HAProxy configuration manual, health checks"},
 	},
 	Hides: []string{"port-closed", "syn-unanswered", "address-unreachable", "accepted-but-silent", "origin-closed-without-answer",
-		"origin-handshake-failed", "no-certificate-for-binding", "client-gave-up"},
+		"origin-handshake-failed", "no-certificate-for-binding", "client-gave-up", "no-usable-origin", "gateway-timeout"},
 	Check: checkOneBadAddress,
 }
 
