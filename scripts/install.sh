@@ -15,11 +15,12 @@ package() {
 	gnutls-serv) echo gnutls-bin ;;
 	krb5kdc) echo krb5-kdc krb5-admin-server krb5-user libapache2-mod-auth-gssapi gss-ntlmssp ;; # all that signs in
 	systemd-socket-activate) echo systemd ;;
-	ip) echo iproute2 ;;
+	ip | ss) echo iproute2 ;;
 	mod_security2) echo libapache2-mod-security2 ;;
 	node) echo nodejs ;;
 	nghttp | h2load) echo nghttp2-client ;;
 	nghttpd) echo nghttp2-server ;;
+	nft) echo nftables ;;
 	taskset | unshare) echo util-linux ;;
 	*) echo "$1" ;;
 	esac

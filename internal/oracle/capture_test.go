@@ -44,6 +44,7 @@ type bench struct {
 	keys   string           // the key log that clients (or the server) write
 	cert   *testnet.Cert    // what servers show in place of the one they are asked to; nil: that
 	udp    bool             // datagrams to the servers are captured as well
+	wire   *wire            // that leads to the servers; nil: the loopback interface
 
 	tcpdump *exec.Cmd
 	stderr  *buffer
@@ -66,6 +67,14 @@ func newBench(t testing.TB) *bench {
 		t: t, dir: dir, addr: netip.AddrPortFrom(ip, 8443),
 		file: dir + "/capture.pcap", keys: dir + "/keys.log",
 	}
+}
+
+// at is where clients find the server.
+func (b *bench) at() netip.AddrPort {
+	if b.wire != nil {
+		return netip.AddrPortFrom(b.wire.far, b.addr.Port())
+	}
+	return b.addr
 }
 
 func (b *bench) port() string { return strconv.Itoa(int(b.addr.Port())) }
@@ -97,11 +106,17 @@ func (b *bench) start() {
 		ports += fmt.Sprintf(" or %sport %d", proto, a.Port())
 	}
 	hosts := "host " + b.addr.Addr().String()
-	if b.beside != "" {
-		hosts = "(" + hosts + " or host " + b.beside + ")"
+	for _, a := range b.also {
+		hosts += " or host " + a.Addr().String()
 	}
-	filter := fmt.Sprintf("%s and (%s or udp port 9)", hosts, ports)
-	b.tcpdump = exec.Command(path, "-Z", "root", "-i", "lo", "-U", "-B", "16384", "-w", b.file, filter)
+	if b.beside != "" {
+		hosts += " or host " + b.beside
+	}
+	device, filter := "lo", fmt.Sprintf("(%s) and (%s or udp port 9)", hosts, ports)
+	if b.wire != nil {
+		device, filter = b.wire.name, b.wire.seen()
+	}
+	b.tcpdump = exec.Command(path, "-Z", "root", "-i", device, "-U", "-B", "16384", "-w", b.file, filter)
 	b.tcpdump.Stderr = b.stderr
 	must(b.t, b.tcpdump.Start())
 	b.t.Cleanup(func() {
@@ -123,7 +138,7 @@ func (b *bench) stop() {
 // end ends the capture when all is in the file.
 func (b *bench) end() {
 	b.t.Helper()
-	c, err := net.Dial("udp", netip.AddrPortFrom(b.addr.Addr(), 9).String())
+	c, err := net.Dial("udp", netip.AddrPortFrom(b.at().Addr(), 9).String())
 	must(b.t, err)
 	_, err = c.Write([]byte(sentinel))
 	must(b.t, err)

@@ -45,6 +45,8 @@ func corpusCases() (all []corpusCase) {
 		signInHealth(),
 		gateCorpus(),
 		http2Faults(),
+		pathFaults(),
+		pathOrderly(),
 	} {
 		all = append(all, part...)
 	}
@@ -118,6 +120,9 @@ func (b *bench) captureFor(happen func()) {
 	b.start()
 	happen()
 	time.Sleep(50 * time.Millisecond) // what is on its way
+	if b.wire != nil {
+		time.Sleep(b.wire.longest())
+	}
 	b.end()
 }
 

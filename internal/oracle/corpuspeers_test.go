@@ -28,7 +28,7 @@ type visitor struct {
 // visit connects and completes the handshake.
 func (b *bench) visit(config *tls.Config) *visitor {
 	b.t.Helper()
-	tcp, err := net.Dial("tcp", b.addr.String())
+	tcp, err := net.Dial("tcp", b.at().String())
 	must(b.t, err)
 	_ = tcp.SetDeadline(time.Now().Add(patience))
 	config = config.Clone()

@@ -90,7 +90,7 @@ func full(b *bench) {
 // tryGo makes a handshake with Go's client that need not succeed.
 func (b *bench) tryGo(config *tls.Config) {
 	b.t.Helper()
-	tcp, err := net.Dial("tcp", b.addr.String())
+	tcp, err := net.Dial("tcp", b.at().String())
 	must(b.t, err)
 	defer tcp.Close()
 	_ = tcp.SetDeadline(time.Now().Add(patience))

@@ -16,7 +16,7 @@ func discard() *log.Logger { return log.New(io.Discard, "", 0) }
 func toServer(b *bench) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, network, b.addr.String())
+		return d.DialContext(ctx, network, b.at().String())
 	}
 }
 

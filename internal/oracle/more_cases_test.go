@@ -62,7 +62,7 @@ func (b *bench) openssl(input []string, args ...string) {
 			_, _ = io.WriteString(w, text)
 		}
 	}()
-	b.client(program(b.t, "openssl"), r, append([]string{"s_client", "-connect", b.addr.String(), "-servername", host, "-keylogfile", b.keys}, args...)...)
+	b.client(program(b.t, "openssl"), r, append([]string{"s_client", "-connect", b.at().String(), "-servername", host, "-keylogfile", b.keys}, args...)...)
 }
 
 // manyCases have several connections, some of them of a proxy.

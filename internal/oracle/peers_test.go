@@ -227,7 +227,7 @@ func (b *bench) url(path string) string { return "https://" + host + ":" + b.por
 func (b *bench) curl(args ...string) string {
 	b.t.Helper()
 	all := append([]string{"-q", "-sS", "-k", "--noproxy", "*", "--max-time", "20",
-		"--resolve", host + ":" + b.port() + ":" + b.addr.Addr().String()}, args...)
+		"--resolve", host + ":" + b.port() + ":" + b.at().Addr().String()}, args...)
 	return b.client(program(b.t, "curl"), nil, all...)
 }
 
