@@ -405,7 +405,8 @@ func timeFaults() []corpusCase {
 			b.captureFor(func() { many(b, 30, "http://"+host+":"+b.port()) })
 		}},
 		{"sick/nagle-delayed-ack-node", label("Node with noDelay: false flushes the header before the body; curl asks 30 times on one connection; TLS 1.3", "find nagle-delayed-ack conn c1"), func(b *bench) {
-			b.nodeListens("const s=require('https').createServer({cert:fs.readFileSync('cert.pem'),key:fs.readFileSync('key.pem'),noDelay:false}, (q,r)=>{r.setHeader('Content-Length',5);r.flushHeaders();setImmediate(()=>r.end('body\\n'));})")
+			b.identity(rsaCert)
+			b.nodeServer("const fs=require('fs');const s=require('https').createServer({cert:fs.readFileSync('cert.pem'),key:fs.readFileSync('key.pem'),noDelay:false}, (q,r)=>{r.setHeader('Content-Length',5);r.flushHeaders();setImmediate(()=>r.end('body\\n'));});s.listen(PORT,'IP')")
 			b.captureFor(func() { many(b, 30, "https://"+host+":"+b.port()) })
 		}},
 		{"sick/round-trip-bound-setup-nginx", label("30 ms each way; curl makes six connections to nginx, TLS 1.2 without resumption", "find round-trip-bound-setup"), func(b *bench) {
@@ -479,12 +480,4 @@ func (b *bench) bothAddresses(other *bench, more ...string) {
 			s.curl(append([]string{"--http1.1", "--max-time", "2", b.url("/page.txt")}, more...)...)
 		}
 	}
-}
-
-// nodeListens starts a server in Node: lines that make s, which then listens.
-func (b *bench) nodeListens(lines string) {
-	b.t.Helper()
-	b.identity(rsaCert)
-	script := fmt.Sprintf("const fs=require('fs');%s;s.listen(%s,'%s')", lines, b.port(), b.addr.Addr())
-	b.launch(program(b.t, "node"), b.write("server.js", []byte(script)))
 }

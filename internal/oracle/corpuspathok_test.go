@@ -116,7 +116,8 @@ func pathOrderly() []corpusCase {
 			})
 		}},
 		{"healthy/small-responses", "", func(b *bench) { // TCP_NODELAY is set
-			b.nodeListens("const s=require('https').createServer({cert:fs.readFileSync('cert.pem'),key:fs.readFileSync('key.pem')}, (q,r)=>{r.setHeader('Content-Length',5);r.flushHeaders();setImmediate(()=>r.end('body.'));})")
+			b.identity(rsaCert)
+			b.nodeServer("const fs=require('fs');const s=require('https').createServer({cert:fs.readFileSync('cert.pem'),key:fs.readFileSync('key.pem')}, (q,r)=>{r.setHeader('Content-Length',5);r.flushHeaders();setImmediate(()=>r.end('body.'));});s.listen(PORT,'IP')")
 			b.captureFor(func() {
 				args := []string{"--http1.1"}
 				for i := range 20 {
