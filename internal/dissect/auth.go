@@ -68,5 +68,8 @@ func kerberosFacts(k *authwire.Kerberos) []flow.Attr {
 	if k.TicketEtype != 0 {
 		facts = append(facts, flow.Attr{Key: "etype", Value: authwire.EtypeName(k.TicketEtype)})
 	}
+	if k.KeyVersion != 0 {
+		facts = append(facts, flow.Attr{Key: "kvno", Value: strconv.Itoa(k.KeyVersion)})
+	}
 	return facts
 }

@@ -71,6 +71,9 @@ func (k *carriage) token(from flow.Side, t authwire.Token) {
 	e := flow.Event{At: time.Now(), Kind: flow.AuthToken, From: from, Text: t.Scheme, Attrs: flow.Attrs("mech", t.Mech, flow.KeyStep, step)}
 	if ticket := t.Kerberos; ticket != nil {
 		e.Attrs = append(e.Attrs, flow.Attrs("service", ticket.Service, "realm", ticket.Realm, "error", ticket.ErrorName)...)
+		if ticket.KeyVersion != 0 {
+			e.Attrs = append(e.Attrs, flow.Attr{Key: "kvno", Value: strconv.Itoa(ticket.KeyVersion)})
+		}
 	}
 	if t.NTLM != nil {
 		e.Attrs = append(e.Attrs, flow.Attrs(flow.KeyBinding, t.NTLM.Binding)...)

@@ -14,7 +14,7 @@ var authConnectionClosedMidway = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The server sent a challenge, and then closed the connection, or announced that it would. The answer to the challenge counts only on that connection. On a new one the client has to begin again, and the same happens.",
-		Looks: "401 with a long `NTLM` or `Negotiate` value and `Connection: close`, or a FIN right behind it. The next step comes on a new connection and gets 401 again. The password prompt returns. .NET says `Authentication failed because the connection could not be reused`.",
+		Looks: "401 with a long `NTLM` or `Negotiate` value and `Connection: close`, or a FIN right behind it. The next step comes on a new connection and gets 401 again. The password prompt returns; `curl --negotiate` begins again for ever (seen with 7.88). .NET says `Authentication failed because the connection could not be reused`.",
 		Why:   "Keep-alive is off on the server or for that client. Or a gateway or filter closes after 4xx answers. Or the server closes because it does not want to read a large request body together with a 401.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "IIS", "Allow kept-alive connections:", `%windir%\system32\inetsrv\appcmd set config "SITE" -section:system.webServer/httpProtocol /allowKeepAlive:"True"`),

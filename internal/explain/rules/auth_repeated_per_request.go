@@ -13,17 +13,18 @@ var authRepeatedPerRequest = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "The client signed in, and the connection stays open. Yet the next request, sent without credentials, is answered 401 again, and so are most after it. Each page costs one or two round trips more than it has to.",
-		Looks: "On one connection: 401, 200, 401, 200. Nothing fails. In the server's log there are about as many 401 as 200. curl -v prints `Server auth using Negotiate` for each URL.",
+		Looks: "On one connection: 401, 200, 401, 200. Nothing fails. In the server's log there are about as many 401 as 200. Chromium asks without credentials first, each time (seen with 156); curl with `--negotiate` sends a ticket with each request unasked, and sees nothing of it.",
 		Why:   "Negotiate with Kerberos signs in one request, unless the server ties it to the connection. NTLM always signs in the connection, unless the server is told not to. Basic and Digest sign in requests: a client that waits for the 401 each time is asked each time.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "IIS", "For Kerberos, let the sign-in last as long as the connection:", `%windir%\system32\inetsrv\appcmd set config "SITE" -section:system.webServer/security/authentication/windowsAuthentication /authPersistNonNTLM:"True" /commit:apphost`),
 			fix(explain.Origin, "IIS", "Make sure that this is off:", `%windir%\system32\inetsrv\appcmd set config "SITE" -section:system.webServer/security/authentication/windowsAuthentication /authPersistSingleRequest:"False" /commit:apphost`),
-			fix(explain.Origin, "Apache", "mod_auth_gssapi, only if no gateway shares connections in front of it. Or remember the user in a cookie:", "GssapiConnectionBound On", "GssapiUseSessions On"),
+			fix(explain.Origin, "Apache", "With mod_auth_gssapi, only if no gateway shares connections in front of it:", "GssapiConnectionBound On"),
+			fix(explain.Origin, "Apache", "Or remember the user in a cookie (`a2enmod session session_cookie`):", "GssapiUseSessions On", "Session On", "SessionCookieName gssapi_session path=/;httponly;secure"),
 			fix(explain.Gateway, "", "Check first that the gateway does not share signed-in connections between clients (ntlm-identity-leak): with that, a lasting sign-in is a hole."),
 			fix(explain.Client, ".NET", "Send credentials without being asked, after the first time:", "handler.PreAuthenticate = true;"),
 			fix(explain.Client, "curl", "For Basic, send credentials at once instead of trying what the server offers:", "curl --basic -u USER ..."),
 		},
-		Confirm: "Two requests on one connection: `curl -v --negotiate -u : https://SITE/a https://SITE/b`. With a lasting sign-in, /b has no 401.",
+		Confirm: "Two requests on one connection, asked without credentials first: `curl -v --anyauth -u : https://SITE/a https://SITE/b`. With a lasting sign-in, /b has no 401.",
 		LookAlikes: []explain.Alike{
 			{ID: "via-header-breaks-persistence", Difference: "only where requests carry a Via header, and the server is IIS"},
 			{ID: "server-header-stripped-reauth", Difference: "the client closes the connection after each 200"},

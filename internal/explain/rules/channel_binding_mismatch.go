@@ -14,12 +14,12 @@ var channelBindingMismatch = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The client put into its NTLM token which certificate it was shown (channel binding, Extended Protection). The server has another certificate, because TLS ends in between. A server that insists on it refuses every sign-in, with the right password too.",
-		Looks: "401 again after a complete NTLM exchange on one connection, for every user, and only through the gateway; direct access works. The browser asks for the password over and over. Windows writes event 4625 with status 0xC000035B.",
+		Looks: "401 again after a complete NTLM exchange on one connection, for every user, and only through the gateway; direct access works. The browser asks for the password over and over. Windows writes event 4625 with status 0xC000035B. Windows and Chromium put the binding into NTLM; curl 7.88 puts none, and is let in where the server wants one only of those that have it (`tokenChecking` Allow). In a Kerberos ticket the binding is encrypted and cannot be seen here.",
 		Why:   "Extended Protection is set to Require at the server (the default of some products, Exchange since 2019 CU14), and a gateway, inspecting proxy or virus scanner ends the client's TLS connection with a certificate of its own.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "", "Show the client the very certificate the origin has, with its key: then both sides compute the same value. Or pass the TLS connection of that host through unopened."),
-			fix(explain.Gateway, "HAProxy", "Pass TLS through for that host:", "mode tcp", "use_backend exchange if { req.ssl_sni -i mail.example }"),
-			fix(explain.Gateway, "nginx", "Pass TLS through, in the stream block:", "server { listen 192.0.2.10:443; proxy_pass 192.0.2.20:443; }"),
+			fix(explain.Gateway, "HAProxy", "Pass TLS through for that host, in a frontend of its own:", "mode tcp", "tcp-request inspect-delay 5s", "tcp-request content accept if { req.ssl_hello_type 1 }", "use_backend exchange if { req.ssl_sni -i mail.example }"),
+			fix(explain.Gateway, "nginx", "Pass TLS through, in the stream block (Debian: package libnginx-mod-stream):", "server { listen 192.0.2.10:443; proxy_pass 192.0.2.20:443; }"),
 			fix(explain.Gateway, "Fanlight", "Use the origin's certificate for the site:", "certificate: {pfx: origin.pfx, password_file: pw}"),
 			fix(explain.Origin, "IIS", "Accept sign-ins without a fitting binding; this gives up the protection against relayed sign-ins:", `%windir%\system32\inetsrv\appcmd set config "SITE" -section:system.webServer/security/authentication/windowsAuthentication /extendedProtection.tokenChecking:"None" /commit:apphost`),
 			fix(explain.Client, "", "Take the host out of the inspection by virus scanner or debugging proxy."),

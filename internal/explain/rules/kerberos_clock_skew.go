@@ -15,7 +15,7 @@ var kerberosClockSkew = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "A Kerberos ticket comes with the time at which the client used it. If that is more than five minutes away from the server's own clock, the server refuses it.",
-		Looks: "`Authorization: Negotiate YII...`, answered 401, with KRB_AP_ERR_SKEW (37), KRB_AP_ERR_TKT_NYV (33) or KRB_AP_ERR_TKT_EXPIRED (32) in the token. Or a bare 401 each time, while the Date header of the answers is minutes away from the client's clock. Apache logs `Clock skew too great`.",
+		Looks: "`Authorization: Negotiate YII...`, answered 401, with KRB_AP_ERR_SKEW (37), KRB_AP_ERR_TKT_NYV (33) or KRB_AP_ERR_TKT_EXPIRED (32) in the token. Or a bare 401 each time, while the Date header of the answers is minutes away from the client's clock. Apache logs `Clock skew too great` where its clock is ahead, `Ticket not yet valid` where it is behind.",
 		Why:   "The time service does not run on one of the machines, a virtual machine came back from sleep, or somebody set the clock.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "Linux", "See how far the clock is off, then correct it:", "timedatectl status", "chronyc -a makestep"),
@@ -34,7 +34,11 @@ var kerberosClockSkew = explain.Rule{
 }
 
 func checkClockSkew(p *explain.Pass) {
-	checkKerberosError(p, "their clocks differ, or the ticket is out of date", "KRB_AP_ERR_SKEW", "KRB_AP_ERR_TKT_NYV", "KRB_AP_ERR_TKT_EXPIRED")
+	checkKerberosError(p, map[string]string{
+		"KRB_AP_ERR_SKEW":        "the clocks of client and server differ too much",
+		"KRB_AP_ERR_TKT_NYV":     "by the server's clock, which is behind, or the KDC's is ahead, the ticket is not valid yet",
+		"KRB_AP_ERR_TKT_EXPIRED": "by the server's clock the ticket has expired; it is old, or the clock is ahead",
+	})
 	for _, c := range p.Conns() {
 		steps := logins(c)
 		for i := range steps {
@@ -56,6 +60,14 @@ func checkClockSkew(p *explain.Pass) {
 			break
 		}
 	}
+}
+
+// ahead words the sign of a difference.
+func ahead(off time.Duration) string {
+	if off < 0 {
+		return "behind"
+	}
+	return "ahead of"
 }
 
 // maxSkew is what servers allow by default (RFC 4120, section 3.2.3).

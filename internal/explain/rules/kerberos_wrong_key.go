@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"fanlight/internal/explain"
 )
@@ -12,13 +13,14 @@ var kerberosWrongKey = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The client sent a ticket for the service. The key with which it was encrypted is not the one that the server has. So the ticket was made for another account, or with an older or newer password, or the server lacks a key of that type.",
-		Looks: "`Authorization: Negotiate YII...`, answered 401; the token in the answer holds a KRB-ERROR: KRB_AP_ERR_MODIFIED (41, what Windows says), KRB_AP_ERR_BAD_INTEGRITY (31, what MIT Kerberos says), KRB_AP_ERR_BADKEYVER (44), KRB_AP_ERR_NOKEY (45) or KRB_AP_ERR_NOT_US (35). Windows clients log Security-Kerberos event 4. Apache logs `Request ticket server HTTP/... kvno 3 not found in keytab; keytab is likely out of date`, `found in keytab but cannot decrypt ticket` or `Wrong principal in request`.",
+		Looks: "`Authorization: Negotiate YII...`, answered 401; the token in the answer holds a KRB-ERROR: KRB_AP_ERR_MODIFIED (41, what Windows says), KRB_AP_ERR_BAD_INTEGRITY (31, what MIT Kerberos says), KRB_AP_ERR_BADKEYVER (44), KRB_AP_ERR_NOKEY (45) or KRB_AP_ERR_NOT_US (35). Windows clients log Security-Kerberos event 4. Apache's error log says which it is: `Request ticket server HTTP/... kvno 3 not found in keytab; keytab is likely out of date` (another version), `found in keytab but cannot decrypt ticket` (another password), `found in keytab but not with enctype` (another type), `not found in keytab` (another name).",
 		Why:   "The service name is registered for one account, and the site runs under another. Or it is registered twice. Or the keytab is older than the last change of the password. Or DNS leads to another server than the one the ticket is for, as happens behind a balancer.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "Windows", "Who has the name? It must be the account that runs the site, and only that one:", "setspn -Q HTTP/app.example", "setspn -X"),
 			fix(explain.Origin, "Windows", "Move it:", `setspn -D HTTP/app.example OLDACCOUNT`, `setspn -S HTTP/app.example DOMAIN\ACCOUNT`),
 			fix(explain.Origin, "IIS", "If the pool runs under a domain account, decrypt with its key instead of the computer's:", `%windir%\system32\inetsrv\appcmd set config "SITE" -section:system.webServer/security/authentication/windowsAuthentication /useAppPoolCredentials:"True" /commit:apphost`),
-			fix(explain.Origin, "Apache", "Compare the key version in the keytab with that of the ticket; if they differ, write a new keytab:", "klist -ket /etc/apache2/http.keytab", "kvno HTTP/app.example"),
+			fix(explain.Origin, "Apache", "Compare the key versions (KVNO), types and names in the keytab with those of the ticket, which the evidence names:", "klist -ket /etc/apache2/http.keytab", "kvno HTTP/app.example"),
+			fix(explain.Origin, "Apache", "If they differ, write a new keytab (with MIT's KDC). That gives the service a new key: copies on other servers no longer work. Apache reads the file anew, without a restart:", "kadmin -q 'ktadd -k /etc/apache2/http.keytab HTTP/app.example'", "chown root:www-data /etc/apache2/http.keytab; chmod 640 /etc/apache2/http.keytab"),
 			fix(explain.Client, "", "After the change, throw old tickets away:", "klist purge", "kdestroy"),
 		},
 		Confirm: "`kvno -k /etc/apache2/http.keytab HTTP/app.example` fetches a ticket and decrypts it with the keytab.",
@@ -31,20 +33,29 @@ var kerberosWrongKey = explain.Rule{
 	},
 	Needs: needsHeaders(),
 	Check: func(p *explain.Pass) {
-		checkKerberosError(p, "the server's key does not fit the ticket", "KRB_AP_ERR_MODIFIED", "KRB_AP_ERR_BAD_INTEGRITY", "KRB_AP_ERR_BADKEYVER", "KRB_AP_ERR_NOKEY", "KRB_AP_ERR_NOT_US")
+		const other = "its key is not the one the ticket was made with"
+		checkKerberosError(p, map[string]string{
+			"KRB_AP_ERR_MODIFIED":      other,
+			"KRB_AP_ERR_BAD_INTEGRITY": other,
+			"KRB_AP_ERR_BADKEYVER":     "it has no key of the ticket's version and type",
+			"KRB_AP_ERR_NOKEY":         "it has no key that fits the ticket",
+			"KRB_AP_ERR_NOT_US":        "it has keys of other services only",
+		})
 	},
 }
 
 // checkKerberosError reports tickets that were refused with one of the errors,
-// one finding for each connection.
-func checkKerberosError(p *explain.Pass, meaning string, codes ...string) {
+// whose meanings are given by name (RFC 4120, section 7.5.9), one finding for
+// each connection.
+func checkKerberosError(p *explain.Pass, meanings map[string]string) {
 	for _, c := range p.Conns() {
 		var f *explain.Finding
 		steps := logins(c)
 		for i := range steps {
 			l := &steps[i]
-			code := kerberosError(l, codes)
-			if code == "" || !innermost(p, l.x) {
+			code := kerberosError(l)
+			meaning := meanings[code]
+			if meaning == "" || !innermost(p, l.x) {
 				continue
 			}
 			if f == nil {
@@ -70,24 +81,25 @@ func ticketEvidence(l *login, code string) []explain.Evidence {
 		if etype := l.token("etype"); etype != "" {
 			text += ", encrypted with " + etype
 		}
+		if version := l.token("kvno"); version != "" {
+			text += ", key version " + version
+		}
 		out = append(out, explain.At(c, l.shown, text))
 	}
-	return append(out, explain.At(c, l.asked, fmt.Sprintf("answered %d with %s", l.x.Status, code)))
+	text := fmt.Sprintf("answered %d with %s", l.x.Status, code)
+	if off, known := clockOff(l.x); known && off.Abs() > time.Minute {
+		text += fmt.Sprintf("; by its Date header its clock is %s %s the one that recorded this", explain.Span(off.Abs().Round(time.Second)), ahead(off))
+	}
+	return append(out, explain.At(c, l.asked, text))
 }
 
 // kerberosError is the error with which the server answered the ticket of l,
-// if it is one of codes.
-func kerberosError(l *login, codes []string) string {
+// empty if it told none.
+func kerberosError(l *login) string {
 	if l.asked < 0 {
 		return ""
 	}
-	got := l.conn.Events[l.asked].Attr("error")
-	for _, code := range codes {
-		if got == code {
-			return code
-		}
-	}
-	return ""
+	return l.conn.Events[l.asked].Attr("error")
 }
 
 // service names what the ticket is for.

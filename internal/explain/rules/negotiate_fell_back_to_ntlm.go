@@ -16,7 +16,7 @@ var negotiateFellBackToNTLM = explain.Rule{
 	Doc: explain.Page{
 		Means: "The server offers Negotiate, which prefers Kerberos. The client sent an NTLM message inside it: it could not get, or did not ask for, a Kerberos ticket for that name. The sign-in may work all the same, but takes more steps, needs one connection for all of them, and cannot be passed on to a second server.",
 		Looks: "`Authorization: Negotiate TlRMTVNTUAAB...` where `Negotiate YII...` is expected. Windows logs event 4624 with package NTLM. `klist` shows no ticket for HTTP/NAME.",
-		Why:   "The URL has an IP address, for which there are no tickets. No account, or two, have the service name HTTP/NAME. The name is an alias and the ticket was asked for its target, or the other way round. The site is not in the intranet zone. The client reaches no domain controller.",
+		Why:   "The URL has an IP address, for which there are no tickets. No account, or two, have the service name HTTP/NAME. The name is an alias and the ticket was asked for its target, or the other way round. With MIT Kerberos, no `[domain_realm]` line leads from the name to the realm. The site is not in the intranet zone. The client reaches no domain controller.",
 		Fixes: []explain.Fix{
 			fix(explain.Client, "", "Use the name for which the service is registered, not the address."),
 			fix(explain.Client, "Windows", "Ask for the ticket by hand; the error says what is missing:", "klist get HTTP/app.example"),

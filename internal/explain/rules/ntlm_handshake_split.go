@@ -15,10 +15,10 @@ var ntlmHandshakeSplit = explain.Rule{
 	Doc: explain.Page{
 		Means: "An NTLM sign-in has three steps, and all of them must reach the origin on one connection. A gateway sent them on different ones. The origin does not know the sign-in that the last step belongs to, and starts again.",
 		Looks: "The password prompt comes back however often the right password is typed. On the client's side: 401 with a challenge, the answer to it, then 401 with a bare `NTLM` or `Negotiate`. On the origin's side the answer arrives on a connection, or at a server, that never sent a challenge. IIS logs 401.1 or 401.2, Chrome shows ERR_INVALID_AUTH_CREDENTIALS or asks again.",
-		Why:   "The gateway takes any free connection for each request, opens a new one each time, or a balancer spreads requests over several servers. nginx does all three (seen with 1.22); HAProxy 2.6 keeps the connection once it saw the challenge.",
+		Why:   "The gateway takes any free connection for each request, opens a new one each time, or a balancer spreads requests over several servers. nginx does all three (seen with 1.22). HAProxy 2.6 keeps the connection once it saw the challenge, unless `option httpclose` or `option http-server-close` is set. Apache 2.4 does so with `proxy-nokeepalive`; without it a single client may have luck, and two share a connection (ntlm-identity-leak).",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Fanlight", "Nothing to set: from the first NTLM or Negotiate step on, a client keeps its connection to the origin. Put it in place of the gateway that splits."),
-			fix(explain.Gateway, "HAProxy", "Keep the connection, and the server, for a client (this is the default mode; remove what changes it):", "option http-keep-alive", "no option httpclose", "balance source"),
+			fix(explain.Gateway, "HAProxy", "Keep the connection, and the server, for a client (this is the default mode; remove what changes it):", "option http-keep-alive", "no option httpclose", "no option http-server-close", "balance source"),
 			fix(explain.Gateway, "nginx", "The open source version cannot tie connections. Pass TLS through to the origin (Debian: package libnginx-mod-stream):", "stream { server { listen 443; proxy_pass 192.0.2.20:443; } }"),
 			fix(explain.Gateway, "nginx (commercial)", "In the upstream block:", "ntlm;"),
 			fix(explain.Gateway, "", "If a balancer stands in front of several servers: let one client's connection stay with one server."),

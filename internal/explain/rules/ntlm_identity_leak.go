@@ -20,7 +20,7 @@ var ntlmIdentityLeak = explain.Rule{
 			fix(explain.Gateway, "", "Stop sharing at once: take the connection pool for that origin off, then restart the gateway, so that no signed-in connection is left."),
 			fix(explain.Gateway, "nginx", "No pool for that origin: remove `keepalive` from the upstream block and leave this as it is by default. NTLM then no longer works through nginx; let users sign in another way, or pass TLS through with `stream`:", "proxy_set_header Connection close;"),
 			fix(explain.Gateway, "HAProxy", "Never share connections to that origin:", "http-reuse never"),
-			fix(explain.Gateway, "Apache", "As a gateway, close the connection to the origin after each request; NTLM then no longer works through it:", "SetEnv proxy-nokeepalive 1"),
+			fix(explain.Gateway, "Apache", "As a gateway, close the connection to the origin after each request; NTLM then no longer works through it (seen; it ends as ntlm-handshake-split):", "SetEnv proxy-nokeepalive 1"),
 			fix(explain.Gateway, "Fanlight", "Nothing to set: a connection that carried NTLM or Negotiate belongs to one client and is closed with it."),
 			fix(explain.Origin, "IIS", "Until the gateway is changed, ask for the sign-in with each request. Users who cannot sign in then get 401 instead of a stranger's data:", `%windir%\system32\inetsrv\appcmd set config "SITE" -section:system.webServer/security/authentication/windowsAuthentication /authPersistSingleRequest:"True" /commit:apphost`),
 		},

@@ -17,8 +17,8 @@ var preflightChallenged = explain.Rule{
 		Why:   "The sign-in is demanded for all methods, OPTIONS included.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "IIS", "Install the IIS CORS module: it answers preflights before the sign-in. In web.config:", `<cors enabled="true"><add origin="https://PAGE.example" allowCredentials="true"/></cors>`),
-			fix(explain.Origin, "Apache", "Demand a user for all methods but OPTIONS, and answer that one with CORS headers:", `<LimitExcept OPTIONS>`, `  Require valid-user`, `</LimitExcept>`),
-			fix(explain.Origin, "nginx", "Answer the question before the sign-in; it also has to name origin, methods and headers:", `if ($request_method = OPTIONS) { return 204; }`),
+			fix(explain.Origin, "Apache", "Demand a user for all methods but OPTIONS, and answer with CORS headers (`a2enmod headers`):", `<LimitExcept OPTIONS>`, `  Require valid-user`, `</LimitExcept>`, `Header always set Access-Control-Allow-Origin https://PAGE.example`, `Header always set Access-Control-Allow-Methods "GET, POST, PUT, DELETE"`, `Header always set Access-Control-Allow-Headers content-type`, `Header always set Access-Control-Allow-Credentials true`),
+			fix(explain.Origin, "nginx", "Answer the question before the sign-in, in the location that wants it:", `add_header Access-Control-Allow-Origin https://PAGE.example always;`, `add_header Access-Control-Allow-Methods "GET, POST, PUT, DELETE" always;`, `add_header Access-Control-Allow-Headers content-type always;`, `add_header Access-Control-Allow-Credentials true always;`, `if ($request_method = OPTIONS) { return 204; }`),
 			fix(explain.Gateway, "HAProxy", "Answer at the gateway:", `http-request return status 204 hdr Access-Control-Allow-Origin https://PAGE.example hdr Access-Control-Allow-Methods "GET, POST, PUT, DELETE" hdr Access-Control-Allow-Headers content-type hdr Access-Control-Allow-Credentials true if METH_OPTIONS { req.hdr(access-control-request-method) -m found }`),
 			fix(explain.Client, "", "Avoid the question: ask your own origin and let it pass the request on."),
 		},

@@ -26,7 +26,7 @@ var serverHeaderStrippedReauth = explain.Rule{
 			fix(explain.Gateway, "Apache", "As a gateway Apache passes the origin's header on or sets its own; do not unset it."),
 			fix(explain.Client, "", "Update the client."),
 		},
-		Confirm: "Add the header on the way (the rule above): the client keeps its connection and the 401s disappear.",
+		Confirm: "Add the header on the way (as under \"What to change\"): the client keeps its connection and the 401s disappear.",
 		LookAlikes: []explain.Alike{
 			{ID: "connection-closed-each-request", Difference: "the server closes, or says Connection: close"},
 			{ID: "auth-repeated-per-request", Difference: "challenged again on the same connection"},
