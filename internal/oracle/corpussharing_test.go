@@ -86,6 +86,22 @@ func splitFaults() []corpusCase {
 			b.haproxy(haproxyTo(back) + " option httpclose\n")
 			b.captureFor(func() { b.askFor(append(negotiates, "--tls-max", "1.2"), private) })
 		}},
+		{"sick/ntlm-handshake-split-apache", label("Apache as a gateway, proxy-nokeepalive, in front of Apache with mod_auth_gssapi; curl with gss-ntlmssp, TLS 1.2",
+			"find ntlm-handshake-split confidence proof", "not auth-connection-closed-midway"), func(b *bench) {
+			back := b.second()
+			back.plainNTLM()
+			b.env = back.env
+			b.apacheProxy(back, "http", "LoadModule env_module /usr/lib/apache2/modules/mod_env.so\nSetEnv proxy-nokeepalive 1\nSSLProtocol TLSv1.2")
+			b.captureFor(func() { b.askFor(negotiates, private) })
+		}},
+		{"sick/ntlm-handshake-split-server-close", label("HAProxy, option http-server-close, in front of Apache with mod_auth_gssapi; curl with gss-ntlmssp, TLS 1.3",
+			"find ntlm-handshake-split confidence proof"), func(b *bench) {
+			back := b.second()
+			back.plainNTLM()
+			b.env = back.env
+			b.haproxy(haproxyTo(back) + " option http-server-close\n")
+			b.captureFor(func() { b.askFor(negotiates, private) })
+		}},
 		{"sick/ntlm-handshake-split-balancer", label("nginx keeps connections to two Apaches and takes them in turn; Chromium with gss-ntlmssp, TLS 1.3",
 			"find ntlm-handshake-split confidence proof"), func(b *bench) {
 			one, two := b.second(), b.another("third")

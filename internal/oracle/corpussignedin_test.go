@@ -8,13 +8,13 @@ import (
 	"fanlight/internal/testnet"
 )
 
-// basic is nginx that signs in by Basic.
-func (b *bench) basic(directives string) {
+// basic is nginx that signs in by Basic; location are more directives of what is private.
+func (b *bench) basic(directives string, location ...string) {
 	b.t.Helper()
 	b.write("users", []byte("anna:{PLAIN}secret\n"))
 	page := text(300)
 	b.nginx(map[string][]byte{"private/page.txt": page, "private/more.txt": page, "private/last.txt": page}, "ssl",
-		directives+` location /private { auth_basic corpus; auth_basic_user_file `+b.dir+`/users; }`)
+		directives+` location /private { auth_basic corpus; auth_basic_user_file `+b.dir+`/users; `+strings.Join(location, " ")+`}`)
 }
 
 // digest is Apache that signs in by Digest.
@@ -40,6 +40,11 @@ Require valid-user
 // shows when it is asked.
 func withPassword(url string) string {
 	return strings.Replace(url, "https://", "https://anna:secret@", 1)
+}
+
+// preflight makes curl ask as a browser does before it puts something.
+func preflight(url string) []string {
+	return []string{"--http1.1", "-X", "OPTIONS", "-H", "Origin: https://page.test", "-H", "Access-Control-Request-Method: PUT", url}
 }
 
 // signInHealth are sign-ins that went well.
@@ -123,6 +128,59 @@ func signInHealth() []corpusCase {
 		{"healthy/sign-in-not-wanted", "", func(b *bench) { // one look, and away
 			b.ticketed("")
 			b.captureFor(func() { b.askFor([]string{"--http1.1"}, private) })
+		}},
+		{"healthy/sign-in-kerberos-anyauth", "", func(b *bench) { // asked once, for the connection
+			b.ticketed("SSLProtocol TLSv1.2", "GssapiConnectionBound On")
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, private, more, last) })
+		}},
+		{"healthy/sign-in-kerberos-cookie", "", func(b *bench) { // remembered by a session of Apache
+			const modules = "/usr/lib/apache2/modules"
+			b.ticketed("LoadModule session_module "+modules+"/mod_session.so\nLoadModule session_cookie_module "+modules+"/mod_session_cookie.so",
+				"GssapiUseSessions On", "Session On", "SessionCookieName gssapi_session path=/;httponly;secure")
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":", "-b", ""}, private, more, last) })
+		}},
+		{"healthy/sign-in-ntlm-passed-through", "", func(b *bench) { // a gateway that opens no TLS
+			back := b.second()
+			back.ntlmApache("")
+			b.env = back.env
+			b.haproxy("defaults\n mode tcp\n timeout connect 2s\n timeout client 10s\n timeout server 10s\nfrontend f\n bind ADDR\n tcp-request inspect-delay 5s\n" +
+				" tcp-request content accept if { req.ssl_hello_type 1 }\n use_backend a if { req.ssl_sni -i " + host + " }\nbackend a\n source " + b.addr.Addr().String() + "\n server a " + back.addr.String() + "\n")
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
+		{"healthy/sign-in-server-header", "", func(b *bench) { // as Internet Explorer 7 did where there was one
+			b.iis(testnet.NTLMOrigin{}, tls.VersionTLS12)
+			b.captureFor(func() {
+				e := &explorer{b: b, scheme: "NTLM", tls: &tls.Config{}}
+				for i := range 4 {
+					e.get(fmt.Sprintf("/page%d", i))
+				}
+				e.v.Close()
+			})
+		}},
+		{"healthy/sign-in-via-kept", "", func(b *bench) { // an origin that does not mind
+			back := b.second()
+			back.iis(testnet.NTLMOrigin{}, 0)
+			b.apacheProxy(back, "http", "ProxyVia On")
+			b.captureFor(func() {
+				b.askFor([]string{"--http1.1", "--ntlm", "-u", `TEST\anna:secret`}, "/a", "/b", "/c", "/d")
+			})
+		}},
+		{"healthy/sign-in-ntlm-wrong-password-chromium", "", func(b *bench) { // bound to the certificate of the origin
+			b.iis(testnet.NTLMOrigin{Server: "Kestrel", Admits: func(string) bool { return false }}, tls.VersionTLS13)
+			b.captureFor(func() { b.chromium(withPassword(b.url("/mail"))) })
+		}},
+		{"healthy/preflight-answered-nginx", "", func(b *bench) {
+			b.basic("", `add_header Access-Control-Allow-Origin https://page.test always; add_header Access-Control-Allow-Methods "GET, PUT" always;
+				add_header Access-Control-Allow-Headers content-type always; add_header Access-Control-Allow-Credentials true always;
+				if ($request_method = OPTIONS) { return 204; }`)
+			b.captureFor(func() { b.curl(preflight(b.url(private))...) })
+		}},
+		{"healthy/preflight-answered-haproxy", "", func(b *bench) {
+			back := b.second()
+			back.iis(testnet.NTLMOrigin{}, 0)
+			b.haproxy(strings.Replace(haproxyTo(back), "default_backend", `http-request return status 204 hdr Access-Control-Allow-Origin https://page.test hdr Access-Control-Allow-Methods "GET, PUT" hdr Access-Control-Allow-Headers content-type hdr Access-Control-Allow-Credentials true if METH_OPTIONS { req.hdr(access-control-request-method) -m found }
+ default_backend`, 1))
+			b.captureFor(func() { b.curl(preflight(b.url(private))...) })
 		}},
 		{"healthy/preflight-answered", "", func(b *bench) {
 			page := b.second()

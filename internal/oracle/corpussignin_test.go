@@ -70,6 +70,20 @@ func kerberosFaults() []corpusCase {
 printf 'addent -password -p `+service+`@`+realmName+` -k %s -e aes256-cts-hmac-sha1-96\nwrong\nwkt http.keytab\nq\n' $v | ktutil; chmod 644 http.keytab`)
 			b.captureFor(func() { b.askFor(negotiates, private, more) })
 		}},
+		{"sick/kerberos-wrong-key-type", label("Apache's keytab has no key of the type that the ticket is made with; curl --negotiate, TLS 1.3",
+			"find kerberos-wrong-key conn c1", "not kerberos-clock-skew"), func(b *bench) {
+			r := b.ticketed("SSLProtocol TLSv1.3")
+			r.admin("ktadd -norandkey -k all.keytab " + service)
+			b.client("/bin/sh", nil, "-c", `rm http.keytab; printf 'rkt all.keytab\ndelent 1\nwkt http.keytab\nl -e\nq\n' | ktutil; chmod 644 http.keytab`)
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
+		{"sick/kerberos-wrong-key-account", label("Apache's keytab is of another service; curl --negotiate, TLS 1.2",
+			"find kerberos-wrong-key conn c1", "not kerberos-clock-skew"), func(b *bench) {
+			r := b.ticketed("SSLProtocol TLSv1.2")
+			r.admin("addprinc -randkey HTTP/other.test", "ktadd -k other.keytab HTTP/other.test")
+			b.client("/bin/sh", nil, "-c", "mv other.keytab http.keytab; chmod 644 http.keytab")
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
 		{"sick/negotiate-fell-back-to-ntlm-address", label("a user with a ticket asks for an IP address; Apache takes Kerberos and NTLM, curl --negotiate with gss-ntlmssp; TLS 1.3",
 			"find negotiate-fell-back-to-ntlm conn c1"), func(b *bench) {
 			b.ntlmUsers()
@@ -108,6 +122,11 @@ func persistenceFaults() []corpusCase {
 			b.write("www/private/index.html", script(`for (const u of ["page.txt", "more.txt", "last.txt", "page.txt?4", "page.txt?5"]) {
 				const x = new XMLHttpRequest(); x.open("GET", u, false); x.send() }`))
 			b.captureFor(func() { b.chromium(b.url("/private/index.html"), b.trusted()) })
+		}},
+		{"sick/auth-repeated-per-request-anyauth", label("Apache, GssapiConnectionBound off; curl --anyauth asks without a ticket first, for each of five URLs; TLS 1.2",
+			"find auth-repeated-per-request conn c1"), func(b *bench) {
+			b.ticketed("SSLProtocol TLSv1.2")
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, four...) })
 		}},
 		{"sick/auth-repeated-per-request-basic", label("nginx, auth_basic; curl --anyauth asks without a password first, for each of five URLs; TLS 1.2",
 			"find auth-repeated-per-request conn c1"), func(b *bench) {
