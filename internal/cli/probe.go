@@ -48,7 +48,8 @@ HTTP/1.1 and HTTP/2, ask again on the same connection, see whether the server
 wants a renegotiation, and follow redirects. Each step is timed and recorded;
 then what went wrong is explained.
 
-With --via the same is done through a gateway, and what differs is told.
+With --via the same is done through a gateway, what differs is told, and if one of
+the ways fails, the first difference that matters.
 
 A certificate that is not accepted is told of, and does not end the probe. Only
 GET requests are sent, to the URL and where it redirects to, without a password.
@@ -97,7 +98,7 @@ func (f *probeFlags) probe(ctx context.Context, s streams, url string) error {
 	}
 	result := probe.Run(ctx, o)
 	found := mergeAlike(explain.Run(rules.All(), result.Expected()))
-	print.result(result, found, summaryOf(result.Trace, found, began, ctx.Err() != nil))
+	print.result(result, compareWays(result, f.via), found, summaryOf(result.Trace, found, began, ctx.Err() != nil))
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}

@@ -14,7 +14,8 @@ import (
 // probePrinter is one form of output.
 type probePrinter interface {
 	step(s probe.Step)
-	result(r *probe.Result, found []explain.Finding, sum flow.SummaryRecord)
+	// result prints what came of it all; compared may be nil.
+	result(r *probe.Result, compared *wayComparison, found []explain.Finding, sum flow.SummaryRecord)
 }
 
 // stepItem is one thing that was tried.
@@ -55,7 +56,7 @@ func (p *probeJSON) step(s probe.Step) {
 	p.write(item)
 }
 
-func (p *probeJSON) result(r *probe.Result, found []explain.Finding, sum flow.SummaryRecord) {
+func (p *probeJSON) result(r *probe.Result, compared *wayComparison, found []explain.Finding, sum flow.SummaryRecord) {
 	for _, c := range r.Trace.Conns {
 		for _, x := range c.Exchanges {
 			p.exchange(c, x)
@@ -64,6 +65,9 @@ func (p *probeJSON) result(r *probe.Result, found []explain.Finding, sum flow.Su
 	}
 	for _, d := range r.Differences {
 		p.write(wayDifferenceItem{"way-difference", d.Step, d.Direct, d.Through})
+	}
+	for _, item := range compared.items() {
+		p.write(item)
 	}
 	p.findings(found, r.Trace)
 	p.summary(sum)
@@ -98,9 +102,10 @@ func (p *probeText) heading(way string) {
 	}
 }
 
-func (p *probeText) result(r *probe.Result, found []explain.Finding, sum flow.SummaryRecord) {
+func (p *probeText) result(r *probe.Result, compared *wayComparison, found []explain.Finding, sum flow.SummaryRecord) {
 	if p.gateway != "" && p.way == probe.Through {
 		p.differences(r.Differences)
+		compared.text(p.out)
 	}
 	if len(found) > 0 {
 		fmt.Fprintln(p.out)

@@ -72,16 +72,30 @@ type Result struct {
 	Differences []Difference // between the two ways, if there were two
 	Trace       *flow.Trace
 
-	trials map[flow.ConnID]bool
+	trials  map[flow.ConnID]bool
+	through flow.ConnID // the first made through the gateway; 0: none
 }
 
 // Expected is the part of the trace that an ordinary client would have made.
 // The rest was tried to learn whether a server accepts it, where a refusal is
 // an answer and not a fault.
 func (r *Result) Expected() *flow.Trace {
+	return r.expected(func(flow.ConnID) bool { return true })
+}
+
+// Ways are the parts of the expected trace that were made directly and through
+// the gateway; nil if there was no gateway.
+func (r *Result) Ways() (direct, through *flow.Trace) {
+	if r.through == 0 {
+		return nil, nil
+	}
+	return r.expected(func(id flow.ConnID) bool { return id < r.through }), r.expected(func(id flow.ConnID) bool { return id >= r.through })
+}
+
+func (r *Result) expected(wanted func(flow.ConnID) bool) *flow.Trace {
 	t := &flow.Trace{Facts: r.Trace.Facts}
 	for _, c := range r.Trace.Conns {
-		if !r.trials[c.ID] {
+		if !r.trials[c.ID] && wanted(c.ID) {
 			t.Conns = append(t.Conns, c)
 		}
 	}

@@ -27,6 +27,7 @@ func Run(ctx context.Context, o Options) *Result {
 	if o.Via.IsValid() {
 		through := shared
 		through.name = Through
+		out.through = into.newest() + 1
 		through.run(ctx)
 		out.Differences = differences(out.Steps)
 	}

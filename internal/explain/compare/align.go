@@ -129,6 +129,9 @@ func connName(u *unit) string {
 	if len(u.conn.Exchanges) > 0 {
 		return name(u.conn.Exchanges[0].Host)
 	}
+	if l := u.conn.Lookup; l != nil {
+		return name(l.Name)
+	}
 	return ""
 }
 

@@ -32,6 +32,20 @@ func (r *Result) Text(w io.Writer) {
 	r.rest(w)
 }
 
+// TextFirst writes the first difference that matters with what both sides show,
+// without what to do. The arguments name the sides.
+func (r *Result) TextFirst(w io.Writer, good, bad string) {
+	first := r.First()
+	if first == nil {
+		return
+	}
+	fmt.Fprintf(w, "The first difference that matters (bad: %s; good: %s):\n", bad, good)
+	first.text(w, 1, len(first.Bad.Evidence))
+	if len(first.Findings) > 0 {
+		fmt.Fprintf(w, "    known as %s\n", strings.Join(first.Findings, ", "))
+	}
+}
+
 // rest prints the differences behind the first in short, and only names what the
 // failed responses have otherwise.
 func (r *Result) rest(w io.Writer) {
