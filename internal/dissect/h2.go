@@ -212,7 +212,9 @@ func (h *http2) response(e *httpwire.H2Event, s *stream) {
 	h.emit(s, flow.Event{Kind: kind, From: flow.Server, Status: status, Header: fieldLines(e.Fields), Attrs: flow.Attrs(flow.KeyHTTP, "2")})
 	h.unsure(e, s)
 	h.tokens(e, s)
-	s.headDone = !interim
+	if s.headDone = !interim; s.headDone {
+		s.bodies[fromServer].pauses.note(h.mark.Time)
+	}
 	if s.method == "CONNECT" && status/100 == 2 {
 		h.tunnel(s)
 	}

@@ -26,6 +26,7 @@ type streamBody struct {
 	seen      bool // DATA was
 	uncounted bool // nobody knows how much of it was lost
 	bytes     int64
+	pauses    pauses
 	sum       hash.Hash
 }
 
@@ -89,6 +90,7 @@ func (h *http2) data(e *httpwire.H2Event) {
 		_, _ = to.Write(e.Data) // the one who asked keeps the error
 	}
 	b.seen = true
+	b.pauses.note(h.mark.Time)
 	if e.EndStream {
 		h.ends(s, e.Dir)
 	}
@@ -109,8 +111,11 @@ func (h *http2) ends(s *stream, dir int) {
 	*done = true
 	if !s.tunneled && !b.uncounted {
 		e := flow.Event{Kind: kind, From: side(dir), Bytes: b.bytes}
+		if dir == fromServer {
+			e.Attrs = b.pauses.facts()
+		}
 		if b.sum != nil && !s.damaged {
-			e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(b.sum.Sum(nil)))
+			e.Attrs = append(e.Attrs, flow.Attr{Key: flow.KeySHA256, Value: hex.EncodeToString(b.sum.Sum(nil))})
 		}
 		h.emit(s, e)
 	}

@@ -52,7 +52,8 @@ type body struct {
 	left    int64
 	chunks  httpwire.ChunkReader
 	size    int64 // so far
-	short   bool  // bytes of the body are missing, nobody knows how many
+	pauses  pauses
+	short   bool // bytes of the body are missing, nobody knows how many
 	sum     hash.Hash
 	to      io.Writer // nil: nobody wants the body
 }
@@ -267,7 +268,7 @@ func (h *http1) requestHead(d *half, m reassembly.Mark) {
 	h.irregular(fromClient, x, m)
 	h.tokens(fromClient, x, m)
 	h.wait(x, m)
-	h.start(d, x, head.RequestFraming())
+	h.start(d, x, head.RequestFraming(), m)
 	d.to = h.rec.bodyTo(x.id, fromClient)
 	if d.framing.Kind == httpwire.UntilClose { // what follows must not be read as a request
 		d.state = lost
@@ -354,7 +355,7 @@ func (h *http1) responseHead(d *half, m reassembly.Mark) {
 		h.upgrade(x, m)
 		return
 	}
-	h.start(d, x, head.ResponseFraming(x.method))
+	h.start(d, x, head.ResponseFraming(x.method), m)
 	d.to = h.rec.bodyTo(x.id, fromServer)
 	h.ends(fromServer, d, m)
 }
@@ -423,11 +424,12 @@ func (h *http1) upgrade(x *message, m reassembly.Mark) {
 	}
 }
 
-func (h *http1) start(d *half, x *message, f httpwire.Framing) {
+func (h *http1) start(d *half, x *message, f httpwire.Framing, m reassembly.Mark) {
 	if d.body == nil {
 		d.body = h.shared.take()
 	}
 	*d.body = body{m: x, framing: f, left: f.Length}
+	d.pauses.note(m.Time)
 	d.state = inBody
 	if h.rec.hashing() {
 		d.sum = sha256.New()
@@ -462,13 +464,13 @@ func (h *http1) readBody(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 	switch d.framing.Kind {
 	case httpwire.ContentLength:
 		n := int(min(d.left, int64(len(p))))
-		d.take(p[:n])
+		d.take(p[:n], m)
 		d.left -= int64(n)
 		h.ends(dir, d, m)
 		return p[n:]
 	case httpwire.Chunked:
 		data, n, done, err := d.chunks.Next(p)
-		d.take(data)
+		d.take(data, m)
 		if err != nil {
 			h.unreadable(dir, err, m)
 			return nil
@@ -478,11 +480,14 @@ func (h *http1) readBody(dir int, d *half, p []byte, m reassembly.Mark) (rest []
 		}
 		return p[n:]
 	}
-	d.take(p)
+	d.take(p, m)
 	return nil
 }
 
-func (b *body) take(data []byte) {
+func (b *body) take(data []byte, m reassembly.Mark) {
+	if len(data) > 0 {
+		b.pauses.note(m.Time)
+	}
 	b.size += int64(len(data))
 	if b.sum != nil {
 		b.sum.Write(data)
@@ -496,10 +501,10 @@ func (h *http1) bodyEnds(dir int, d *half, m reassembly.Mark) {
 	x := d.m
 	e := flow.Event{Kind: flow.RequestDone, From: side(dir), Exchange: x.id, Bytes: d.size}
 	if dir == fromServer {
-		e.Kind = flow.ResponseDone
+		e.Kind, e.Attrs = flow.ResponseDone, d.pauses.facts()
 	}
 	if d.sum != nil && !x.damaged && (d.size > 0 || d.framing.Kind != httpwire.NoBody) {
-		e.Attrs = flow.Attrs(flow.KeySHA256, hex.EncodeToString(d.sum.Sum(nil)))
+		e.Attrs = append(e.Attrs, flow.Attr{Key: flow.KeySHA256, Value: hex.EncodeToString(d.sum.Sum(nil))})
 	}
 	if !d.short && !x.over { // the end of a body of unknown length is not told
 		h.rec.emit(m, e)

@@ -70,7 +70,7 @@ const (
 	RequestDone  // the request body ended; Bytes
 	Interim      // an interim response; Status, Header
 	Response     // Status, Text: reason phrase; Header; Attrs: http
-	ResponseDone // the response body ended; Bytes; Attrs: sha256
+	ResponseDone // the response body ended; Bytes; Attrs: sha256, pause_ms
 	ExchangeDone // Text: complete, truncated, no-response or refused; none: what became of it was not observed
 	Tunnel       // the exchange became a tunnel; Text: protocol
 	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes, idle_ms before the end (of frames)
@@ -206,6 +206,7 @@ const (
 	KeyCanonical   = "canonical"          // name at the end of a chain of CNAMEs
 	KeyTTLSeconds  = "ttl_s"              // how long an answer may be kept, in seconds
 	KeyCut         = "cut"                // yes: the answer did not fit, or was not captured to its end
+	KeyPause       = "pause_ms"           // longest time without a byte of a response body, from its head on; given if it is worth a word
 	KeySite        = "site"
 	KeyState       = "state"
 	KeyReason      = "reason"
