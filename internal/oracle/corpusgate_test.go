@@ -12,7 +12,9 @@ import (
 )
 
 // gateCorpus are the cases about HTTP, gateways and the machine.
-func gateCorpus() []corpusCase { return slices.Concat(habits(), gates(), families()) }
+func gateCorpus() []corpusCase {
+	return slices.Concat(habits(), gates(), families(), streams(), timerFaults(), queues(), cached(), clientAddresses())
+}
 
 // habits are clients and servers that fail by their ways: connections, cookies, uploads.
 func habits() []corpusCase {

@@ -120,6 +120,8 @@ func All() []explain.Rule {
 		proxyProtocolMismatch,
 		gatewayTimeout,
 		slowOrigin,
+		streamingBuffered,
+		slowTransfer,
 		receiverStalls,
 		clientGaveUp,
 	}

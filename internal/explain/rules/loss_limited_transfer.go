@@ -28,6 +28,7 @@ var lossLimitedTransfer = explain.Rule{
 		},
 		References: []string{"RFC 5681 (congestion control)", "RFC 6675 (loss recovery)", "seen with Linux 6, 40 ms each way and 12 % loss: 1.4 MB/s where the line has far more"},
 	},
+	Hides: []string{"slow-transfer"},
 	Check: checkLoss,
 }
 
