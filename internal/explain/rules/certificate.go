@@ -39,6 +39,27 @@ func rejectedCertificates(p *explain.Pass, faults, alerts []string) []rejected {
 	return out
 }
 
+// leftUnasked finds the connections on which the handshake was completed and the
+// client then left at once without a request, with a certificate that does not
+// cover the name it wanted: curl, and other programs that look at the name only
+// then, say so with no alert.
+func leftUnasked(p *explain.Pass) []rejected {
+	var out []rejected
+	for _, c := range p.Conns() {
+		if c.TLS == nil || c.TLS.Done != flow.Yes || c.Keys == flow.No || requestOn(c) || c.Self != flow.Unknown || find(c, 0, flow.Unknown, flow.Gap) >= 0 {
+			continue
+		}
+		if covered, known := namesCover(fact(c, flow.Server, flow.Certificate, flow.KeyNames), c.TLS.SNI); !known || covered {
+			continue
+		}
+		side, end := leaver(c)
+		if d, known := between(c, find(c, 0, flow.Unknown, flow.TLSDone), end); side == flow.Client && known && d < 100*time.Millisecond {
+			out = append(out, rejected{c, end, false})
+		}
+	}
+	return out
+}
+
 // shown is the index of the Certificate event of the server, or -1.
 func shown(c *flow.Conn) int { return find(c, 0, flow.Server, flow.Certificate) }
 
@@ -81,7 +102,10 @@ func (r rejected) expired() bool {
 // words are what the failing side said about it.
 func (r rejected) words() string {
 	e := &r.conn.Events[r.event]
-	if e.Kind == flow.Alert {
+	switch {
+	case r.conn.TLS.Done == flow.Yes:
+		return "the client leaves after the handshake, without a request"
+	case e.Kind == flow.Alert:
 		return "alert " + e.Text
 	}
 	return e.Text

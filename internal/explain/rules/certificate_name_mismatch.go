@@ -13,7 +13,7 @@ var certificateNameMismatch = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The server showed a certificate for other names. A wildcard covers one label only; an address needs an entry of its own; the common name does not count where there are alternative names.",
-		Looks: "curl 60, Chrome ERR_CERT_COMMON_NAME_INVALID, Go `certificate is valid for ..., not ...`, nginx `upstream SSL certificate does not match`. A gateway answers 502.",
+		Looks: "curl 60, Chrome ERR_CERT_COMMON_NAME_INVALID, Go `certificate is valid for ..., not ...`, nginx `upstream SSL certificate does not match`. A gateway answers 502. curl sends no alert: it completes the handshake, looks at the name and leaves without a request.",
 		Why:   "Renewed without one of its names; asked by address or short name; a gateway verifies the origin under the address it dials; or another site's certificate was sent because nobody claims the name.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Fanlight", "Say which name the origin's certificate has; it is sent as SNI and verified:", "tls: {name: app.internal}"),
@@ -29,7 +29,7 @@ var certificateNameMismatch = explain.Rule{
 			{ID: "wildcard-listener-shadows", Difference: "another program answers on that address"},
 			{ID: "tls-intercepted", Difference: "the names fit, the issuer is a surprise"},
 		},
-		References: []string{"RFC 9525 (service identity in TLS)", "RFC 6066 section 3"},
+		References: []string{"RFC 9525 (service identity in TLS)", "RFC 6066 section 3", "seen: curl 7.88 leaves with close_notify, Go and openssl with bad_certificate"},
 	},
 	Hides: []string{"origin-handshake-failed", "private-ca-not-trusted-here"},
 	Check: checkCertificateName,
@@ -37,7 +37,7 @@ var certificateNameMismatch = explain.Rule{
 
 func checkCertificateName(p *explain.Pass) {
 	alerts := []string{"bad_certificate", "certificate_unknown"}
-	for _, r := range rejectedCertificates(p, []string{flow.FaultWrongName}, alerts) {
+	for _, r := range append(rejectedCertificates(p, []string{flow.FaultWrongName}, alerts), leftUnasked(p)...) {
 		confidence := explain.Proof
 		if !r.own {
 			covered, known := namesCover(r.fact(flow.KeyNames), r.conn.TLS.SNI)

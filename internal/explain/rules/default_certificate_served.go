@@ -37,7 +37,7 @@ var defaultCertificateServed = explain.Rule{
 
 func checkDefaultCertificate(p *explain.Pass) {
 	faults := []string{flow.FaultWrongName}
-	for _, r := range rejectedCertificates(p, faults, []string{"bad_certificate", "certificate_unknown", "unknown_ca"}) {
+	for _, r := range append(rejectedCertificates(p, faults, []string{"bad_certificate", "certificate_unknown", "unknown_ca"}), leftUnasked(p)...) {
 		c := r.conn
 		covered, known := namesCover(r.fact(flow.KeyNames), c.TLS.SNI)
 		if !known || covered {

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -13,7 +15,7 @@ var sniMissingToOrigin = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The ClientHello named no host (no SNI), so the server could not know which of its sites was meant. It took its default one, or refused.",
-		Looks: "No server name in the ClientHello, and then one of these: alert unrecognized_name (112), a close without a word, the certificate of another site, or 421 Misdirected Request. nginx as a gateway logs `SSL_do_handshake() failed ... alert number 112` and answers 502. Apache since 2.4.64 answers 421 and logs AH02032.",
+		Looks: "No server name in the ClientHello, and then one of these: alert unrecognized_name (112), a close without a word, the certificate of another site, or 421 Misdirected Request. nginx as a gateway logs `SSL_do_handshake() failed ... alert number 112` and answers 502. Apache since 2.4.64 answers 421 and logs AH02032; with `SSLStrictSNIVHostCheck on` it answers 403.",
 		Why:   "nginx as a gateway sends no server name unless told to (`proxy_ssl_server_name` is off by default), and HAProxy none without `sni`. A client that connects by address has none to send. Health checks often connect by address.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "nginx", "Send the name the client asked for:", "proxy_ssl_server_name on;", "proxy_ssl_name $host;", "proxy_ssl_session_reuse off;"),
@@ -29,7 +31,7 @@ var sniMissingToOrigin = explain.Rule{
 			{ID: "no-certificate-for-binding", Difference: "the server closes in the same way when a name is sent"},
 			{ID: "sni-host-mismatch", Difference: "a name was sent, and the request asks for another one"},
 		},
-		References: []string{"RFC 6066 section 3 (server name indication)", "RFC 9110 section 15.5.20 (421)", "nginx: ngx_http_proxy_module, proxy_ssl_server_name", "hestiacp#5058, caddy#7134 (421 since Apache 2.4.64)"},
+		References: []string{"RFC 6066 section 3 (server name indication)", "RFC 9110 section 15.5.20 (421)", "nginx: ngx_http_proxy_module, proxy_ssl_server_name", "hestiacp#5058, caddy#7134 (421 since Apache 2.4.64)", "seen with nginx 1.22 and HAProxy 2.6 as gateways (alert 112), Apache 2.4.71 (421 and 403)"},
 	},
 	Hides: []string{"sni-unknown-alert", "no-certificate-for-binding", "certificate-name-mismatch", "cipher-or-group-mismatch",
 		"private-ca-not-trusted-here", "origin-handshake-failed", "default-certificate-served"},
@@ -49,20 +51,45 @@ func checkSNIMissing(p *explain.Pass) {
 	}
 }
 
-// reportNamelessRequest explains a 421 for a name on a connection that was made
-// for none.
+// reportNamelessRequest explains a refusal of a request for a name on a
+// connection that was made for none: 421, or 403 where the same was answered
+// otherwise when the handshake named it (SSLStrictSNIVHostCheck of Apache).
 func reportNamelessRequest(p *explain.Pass, c *flow.Conn) {
 	for _, x := range c.Exchanges {
-		if x.Status != 421 || !isName(hostOf(x.Host)) {
+		if x.Status != 421 && x.Status != 403 || !isName(hostOf(x.Host)) {
 			continue
 		}
-		reportRefusal(p, explain.Finding{
+		f := explain.Finding{
 			Confidence: explain.Likely,
-			Cause: fmt.Sprintf("%s sent %s no server name in the TLS handshake and then asked for %s; the server refused with 421.",
-				caller(c), peer(c), hostOf(x.Host)),
+			Cause: fmt.Sprintf("%s sent %s no server name in the TLS handshake and then asked for %s; the server refused with %d.",
+				caller(c), peer(c), hostOf(x.Host), x.Status),
 			Evidence: append([]explain.Evidence{explain.At(c, hello(c), "ClientHello without a server name")}, responseEvidence(c, x)...),
-		}, c, x)
+		}
+		if x.Status == 403 {
+			with, served := servedByName(p, c, x)
+			if with == nil {
+				continue
+			}
+			f.Evidence = append(f.Evidence, explain.At(with, findOf(with, served, flow.Response), "on a connection for "+with.TLS.SNI+" the same request is answered "+strconv.Itoa(served.Status)))
+		}
+		reportRefusal(p, f, c, x)
 	}
+}
+
+// servedByName is an exchange like x that the same server did not refuse on a
+// connection whose handshake named its host; nil if the trace has none.
+func servedByName(p *explain.Pass, c *flow.Conn, x *flow.Exchange) (*flow.Conn, *flow.Exchange) {
+	for _, other := range p.Trace.Conns {
+		if other.Server != c.Server || other.TLS == nil || !strings.EqualFold(other.TLS.SNI, hostOf(x.Host)) {
+			continue
+		}
+		for _, y := range other.Exchanges {
+			if y.Method == x.Method && y.Target == x.Target && y.Status > 0 && y.Status < 400 {
+				return other, y
+			}
+		}
+	}
+	return nil, nil
 }
 
 func reportNamelessHandshake(p *explain.Pass, c *flow.Conn) {
