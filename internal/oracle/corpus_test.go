@@ -47,6 +47,8 @@ func corpusCases() (all []corpusCase) {
 		http2Faults(),
 		pathFaults(),
 		pathOrderly(),
+		nameFaults(),
+		sessionFaults(),
 	} {
 		all = append(all, part...)
 	}
