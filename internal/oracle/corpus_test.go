@@ -49,6 +49,7 @@ func corpusCases() (all []corpusCase) {
 		pathOrderly(),
 		nameFaults(),
 		sessionFaults(),
+		clientCertificateFaults(),
 	} {
 		all = append(all, part...)
 	}

@@ -57,16 +57,20 @@ func (b *bench) paperWith(key crypto.Signer, name string, issuer *paper, change 
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	must(b.t, err)
 	b.write(name+".pem", pemOf(p))
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	keyPEM := pemBlock("PRIVATE KEY", secret)
 	b.write(name+".key", keyPEM)
 	b.write(name+".both", append(pemOf(p), keyPEM...))
 	return p
 }
 
+func pemBlock(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
 // pemOf is a chain as servers want it.
 func pemOf(chain ...*paper) (out []byte) {
 	for _, p := range chain {
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Raw})...)
+		out = append(out, pemBlock("CERTIFICATE", p.Raw)...)
 	}
 	return out
 }

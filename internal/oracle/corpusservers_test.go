@@ -1,8 +1,11 @@
 package oracle
 
 import (
+	"bufio"
+	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -27,6 +30,21 @@ http {
   ` + block + `
 }`
 	b.launch(path, "-p", b.dir, "-c", b.write("nginx.conf", []byte(b.inDir(conf))), "-e", b.dir+"/error.log")
+}
+
+// attempt is visit where the handshake may fail.
+func (b *bench) attempt(config *tls.Config) *visitor {
+	b.t.Helper()
+	tcp, err := net.DialTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, net.TCPAddrFromAddrPort(b.addr))
+	must(b.t, err)
+	_ = tcp.SetDeadline(time.Now().Add(patience))
+	config = config.Clone()
+	config.ServerName, config.InsecureSkipVerify, config.KeyLogWriter = host, true, b.keyLog()
+	c := tls.Client(tcp, config)
+	if err := c.Handshake(); err != nil {
+		b.t.Log(err)
+	}
+	return &visitor{c, b, bufio.NewReader(c), tcp}
 }
 
 // trusting is what Go's client knows of authorities.

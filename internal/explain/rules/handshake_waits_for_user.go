@@ -28,7 +28,7 @@ var handshakeWaitsForUser = explain.Rule{
 			{ID: "revocation-check-stall", Difference: "the server waits, after the client's certificate came"},
 			{ID: "client-certificate-not-sent", Difference: "the client answers at once with none"},
 		},
-		References: []string{"Chromium policy AutoSelectCertificateForUrls", "Apache: mod_reqtimeout"},
+		References: []string{"Chromium policy AutoSelectCertificateForUrls", "Apache: mod_reqtimeout", "seen with nginx 1.22 (client_header_timeout), Apache 2.4 (RequestReadTimeout) and HAProxy 2.6 (timeout client): each ends with a plain FIN"},
 	},
 	Hides: []string{"origin-handshake-failed", "no-certificate-for-binding", "client-gave-up"},
 	Check: checkHandshakeWait,
@@ -47,16 +47,29 @@ func checkHandshakeWait(p *explain.Pass) {
 		if c.TLS == nil || asking < 0 || c.Self == flow.Client || find(c, 0, flow.Server, flow.HelloRequest) >= 0 {
 			continue
 		}
-		next := find(c, asking+1, flow.Client, flow.Certificate)
+		next := answerOrClose(c, asking)
 		if next < 0 {
-			if next = closing(c); next < asking || c.Close.By != flow.Server || c.TLS.Done == flow.Yes {
-				continue
-			}
+			continue
 		}
 		if d, known := between(c, asking, next); known && d >= humanPause && find(c, asking, flow.Unknown, flow.Retransmission, flow.Gap, flow.ZeroWindow) < 0 {
 			reportWait(p, c, asking, next, d)
 		}
 	}
+}
+
+// answerOrClose is the client's certificate, or the close by which the server
+// ended the wait for it, whichever came first; -1 if neither did. A person who
+// chooses when the server has left completes the handshake with nobody.
+func answerOrClose(c *flow.Conn, asking int) int {
+	sent := find(c, asking+1, flow.Client, flow.Certificate)
+	end := closing(c)
+	if end < asking || sent >= 0 && sent < end {
+		return sent
+	}
+	if done := find(c, 0, flow.Unknown, flow.TLSDone); c.Close.By != flow.Server || done >= 0 && done < end {
+		return -1
+	}
+	return end
 }
 
 func reportWait(p *explain.Pass, c *flow.Conn, asking, next int, d time.Duration) {
@@ -75,5 +88,8 @@ func reportWait(p *explain.Pass, c *flow.Conn, asking, next int, d time.Duration
 	}
 	f.Cause = fmt.Sprintf("%s was asked for a certificate by %s and had not answered after %s; the server ended the handshake.", caller(c), peer(c), explain.Span(d))
 	f.Evidence[1] = explain.At(c, next, "closed by the server")
+	if late := find(c, next, flow.Client, flow.Certificate); late >= 0 {
+		f.Evidence = append(f.Evidence, explain.At(c, late, "the certificate came when the server had left"))
+	}
 	p.Report(f)
 }
