@@ -30,7 +30,7 @@ var plaintextToTLSPort = explain.Rule{
 		},
 		References: []string{"nginx: ngx_http_ssl_module, error 497", "seen with nginx 1.22, Apache 2.4 (400) and HAProxy 2.6 (closes)"},
 	},
-	Hides: []string{"origin-closed-without-answer", "request-malformed", "keepalive-race"},
+	Hides: []string{"origin-closed-without-answer", "request-malformed", "keepalive-race", "host-rejected"},
 	Check: checkPlainToTLS,
 }
 
