@@ -50,6 +50,9 @@ func corpusCases() (all []corpusCase) {
 		nameFaults(),
 		sessionFaults(),
 		clientCertificateFaults(),
+		lateFaults(),
+		oldAndPlainFaults(),
+		middleboxFaults(),
 	} {
 		all = append(all, part...)
 	}

@@ -104,7 +104,7 @@ func clientCertificateFaults() []corpusCase {
 			b.haproxy("defaults\n mode http\n timeout connect 2s\n timeout client 3s\n timeout server 2s\n timeout http-request 3s\nfrontend f\n bind ADDR ssl crt DIR/both.pem ca-file DIR/ca.pem verify required\n http-request return status 200\n")
 			b.captureFor(func() { waits(6*time.Second, tls.VersionTLS13)(b) })
 		}},
-		{"healthy/handshake-waited-and-went-on", "", nginx(nothing, "ssl_verify_client on; ssl_client_certificate DIR/ca.pem;", waits(4*time.Second, tls.VersionTLS13))},
+		{"healthy/handshake-waited-and-went-on", "", nginx(nothing, both13+"ssl_verify_client on; ssl_client_certificate DIR/ca.pem;", waits(4*time.Second, tls.VersionTLS13))},
 	}
 }
 

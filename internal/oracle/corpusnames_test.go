@@ -141,7 +141,7 @@ func sessionFaults() []corpusCase {
 			two.dir += "2"
 			b.also = nil
 			for _, back := range []*bench{one, two} {
-				back.nginx(map[string][]byte{"page.txt": text(300)}, "ssl", "")
+				back.nginx(map[string][]byte{"page.txt": text(300)}, "ssl", both13)
 			}
 			b.haproxy("defaults\n mode tcp\n timeout connect 2s\n timeout client 5s\n timeout server 5s\nfrontend f\n bind ADDR\n default_backend a\nbackend a\n balance roundrobin\n server one " + one.addr.String() + "\n server two " + two.addr.String() + "\n")
 			b.captureFor(func() {

@@ -25,7 +25,7 @@ func (b *bench) nginxHTTP(block string, args ...string) {
 	conf := user + ` daemon off; worker_processes 1; pid DIR/pid; error_log DIR/error.log;
 events {}
 http {
-  access_log off; default_type text/plain;
+  access_log off; default_type text/plain; ssl_protocols TLSv1.2 TLSv1.3;
   client_body_temp_path DIR/tb; proxy_temp_path DIR/tp; fastcgi_temp_path DIR/tf; uwsgi_temp_path DIR/tu; scgi_temp_path DIR/ts;
   ` + block + `
 }`
