@@ -12,15 +12,17 @@ package() {
 	certutil) echo libnss3-tools ;;
 	update-ca-certificates) echo ca-certificates ;;
 	gcc) echo gcc libc6-dev ;;
-	gnutls-serv) echo gnutls-bin ;;
+	gnutls-cli | gnutls-serv) echo gnutls-bin ;;
 	krb5kdc) echo krb5-kdc krb5-admin-server krb5-user libapache2-mod-auth-gssapi gss-ntlmssp ;; # all that signs in
 	systemd-socket-activate) echo systemd ;;
 	ip | ss) echo iproute2 ;;
+	mitmdump) echo mitmproxy ;;
 	mod_security2) echo libapache2-mod-security2 ;;
 	node) echo nodejs ;;
 	nghttp | h2load) echo nghttp2-client ;;
 	nghttpd) echo nghttp2-server ;;
 	nft) echo nftables ;;
+	squid) echo squid-openssl ;; # the one that opens TLS
 	taskset | unshare) echo util-linux ;;
 	*) echo "$1" ;;
 	esac
@@ -56,8 +58,8 @@ export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 apt-get -qq update >&2
 # shellcheck disable=SC2086 # a list
 apt-get -qq install -y --no-install-recommends $packages >&2
-for service in nginx haproxy krb5-kdc krb5-admin-server; do
+for service in nginx haproxy krb5-kdc krb5-admin-server squid; do
 	case "$packages " in
-	*" $service "*) update-rc.d "$service" disable >&2 || true ;;
+	*" $service "* | *" $service-openssl "*) update-rc.d "$service" disable >&2 || true ;;
 	esac
 done
