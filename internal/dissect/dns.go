@@ -57,7 +57,7 @@ func (q *questions) message(dir int, p []byte, m reassembly.Mark) bool {
 	this := question{d.ID, d.Name, d.Type}
 	i := slices.Index(q.open, this)
 	if !d.Response {
-		q.emit(m, flow.Event{Kind: flow.Query, From: flow.Client, Text: d.Name, Attrs: flow.Attrs(flow.KeyType, d.Type)})
+		q.emit(m, queryEvent(&d))
 		if i < 0 {
 			q.open = append(q.open[max(len(q.open)-openQuestions, 0):], this)
 		}
@@ -71,6 +71,14 @@ func (q *questions) message(dir int, p []byte, m reassembly.Mark) bool {
 		q.w.emit(output{ids: q.ids, size: outputCost, asking: &asking{client: q.client, m: m, message: d}})
 	}
 	return true
+}
+
+func queryEvent(d *dnswire.Message) flow.Event {
+	recursive := ""
+	if !d.Recursive {
+		recursive = flow.No.String()
+	}
+	return flow.Event{Kind: flow.Query, From: flow.Client, Text: d.Name, Attrs: flow.Attrs(flow.KeyType, d.Type, flow.KeyRecursive, recursive)}
 }
 
 func answerEvent(d *dnswire.Message) flow.Event {

@@ -85,7 +85,7 @@ func dnsMessage(t testing.TB, response bool, words []string) []byte {
 	}
 	types := map[string]dnsmessage.Type{"A": dnsmessage.TypeA, "AAAA": dnsmessage.TypeAAAA, "TXT": dnsmessage.TypeTXT}
 	q := dnsmessage.Question{Name: dnsmessage.MustNewName(words[1] + "."), Type: types[words[2]], Class: dnsmessage.ClassINET}
-	m := dnsmessage.Message{Header: dnsmessage.Header{ID: id, Response: response}, Questions: []dnsmessage.Question{q}}
+	m := dnsmessage.Message{Header: dnsmessage.Header{ID: id, Response: response, RecursionDesired: true}, Questions: []dnsmessage.Question{q}}
 	for _, word := range words[3:] {
 		if word == "NXDOMAIN" {
 			m.RCode = dnsmessage.RCodeNameError
@@ -149,6 +149,15 @@ func TestLookupBehindConnection(t *testing.T) {
 			+3600.0 10.0.0.1:40001 > 10.0.0.2:53 2 app.test A
 			+3600.002 10.0.0.1:40001 < 10.0.0.2:53 2 app.test A 10.0.0.5
 			+3600.003 10.0.0.1:51000 > 10.0.0.5:80 tcp`, "10.0.0.5:80 app.test 2ms by c2"},
+		{"another visit, at once", `
+			+0.000 10.0.0.1:40000 > 10.0.0.2:53 1 app.test A
+			+1.000 10.0.0.1:40001 > 10.0.0.3:53 1 app.test A
+			+1.001 10.0.0.1:40001 < 10.0.0.3:53 1 app.test A 10.0.0.5
+			+1.002 10.0.0.1:51000 > 10.0.0.5:80 tcp
+			+1.010 10.0.0.1:40002 > 10.0.0.2:53 2 app.test A
+			+2.010 10.0.0.1:40003 > 10.0.0.3:53 2 app.test A
+			+2.011 10.0.0.1:40003 < 10.0.0.3:53 2 app.test A 10.0.0.5
+			+2.012 10.0.0.1:51001 > 10.0.0.5:80 tcp`, "10.0.0.5:80 app.test 1.001s by c1, 10.0.0.5:80 app.test 1.001s by c3"},
 		{"another client's, another address, an answer that came too late", `
 			+0.000 10.0.0.1:40000 > 10.0.0.2:53 1 app.test A
 			+0.001 10.0.0.1:40000 < 10.0.0.2:53 1 app.test A 10.0.0.5

@@ -43,6 +43,7 @@ type lookup struct {
 	began   int64
 	heard   int64    // of its last message
 	open    []string // types whose answer is awaited
+	done    []string // types that were answered without an error
 	answers []answer
 }
 
@@ -102,7 +103,7 @@ func (n *lookups) note(q *asking, dns flow.ConnID) {
 func (l *lookup) goesOn(q *asking, dns flow.ConnID) bool {
 	since := q.m.Time - l.heard
 	switch {
-	case since < oneAfterOther:
+	case since < oneAfterOther && !slices.Contains(l.done, q.message.Type):
 		return true
 	case len(l.open) == 0 || since > dnsPatience:
 		return false
@@ -115,6 +116,9 @@ func (n *lookups) answered(l *lookup, q *asking) {
 	l.open = slices.DeleteFunc(l.open, func(kind string) bool { return kind == q.message.Type })
 	if len(l.answers) == keptAnswers {
 		return
+	}
+	if q.message.Rcode == "NOERROR" {
+		l.done = append(l.done, q.message.Type)
 	}
 	l.answers = append(l.answers, answer{q.m, q.message.Addresses})
 	for _, a := range q.message.Addresses {

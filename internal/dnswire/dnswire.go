@@ -15,6 +15,7 @@ import (
 type Message struct {
 	ID        uint16
 	Response  bool
+	Recursive bool   // recursion is desired: a client asks for the whole answer, not a name server another
 	Name      string // asked for: in lower case, without the dot at its end; "." is the root
 	Type      string // of the record asked for: A, AAAA, or TYPE and its number
 	Rcode     string // of a response: NOERROR, NXDOMAIN, or RCODE and its number
@@ -40,7 +41,7 @@ func Parse(p []byte) (Message, bool) {
 	if err != nil || q.Class != dnsmessage.ClassINET {
 		return Message{}, false
 	}
-	m := Message{ID: h.ID, Response: h.Response, Name: printed(q.Name), Type: typeName(q.Type), Cut: h.Truncated}
+	m := Message{ID: h.ID, Response: h.Response, Recursive: h.RecursionDesired, Name: printed(q.Name), Type: typeName(q.Type), Cut: h.Truncated}
 	if m.Response {
 		m.Rcode = rcodeName(h.RCode)
 		m.answers(&d)

@@ -61,7 +61,7 @@ func TestParse(t *testing.T) {
 		{query(t, "a b\x00\xff.example.", 65), `a\032b\000\255.example`, "HTTPS"},
 		{query(t, "x.", 4711), "x", "TYPE4711"},
 	} {
-		if m, ok := Parse(test.p); !ok || m.Response || m.Name != test.name || m.Type != test.kind || m.Rcode != "" {
+		if m, ok := Parse(test.p); !ok || m.Response || !m.Recursive || m.Name != test.name || m.Type != test.kind || m.Rcode != "" {
 			t.Errorf("got %+v, %v, want %s %s", m, ok, test.name, test.kind)
 		}
 	}

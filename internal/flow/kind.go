@@ -14,7 +14,7 @@ const (
 	// them; LookedUp is what came of asking, and all that other sources see of it.
 
 	LookedUp // the name that this connection was made for was looked up; At: when that ended; Text: name; Attrs: result, rcode, addresses, took_ms, by, dns, reason
-	Query    // From asked for a name; Text: name; Attrs: type
+	Query    // From asked for a name; Text: name; Attrs: type, recursive
 	Answer   // From answered; Text: the name asked for; Attrs: type, rcode, addresses, canonical, ttl_s, cut
 
 	// TCP.
@@ -92,6 +92,7 @@ const (
 	// Facts about the machine, not tied to a connection (Conn is 0).
 
 	BindFailed // Text: address; Attrs: site, holder, pid, on, errno
+	HostsEntry // the hosts file gives a name addresses; Text: name; Attrs: addresses
 	SiteState  // Text: site; Attrs: state, reason, binds, when_stopped
 
 )
@@ -115,7 +116,7 @@ var kindNames = [...]string{
 	Tunnel: "tunnel", TunnelDone: "tunnel-done", Irregular: "irregular", AuthToken: "auth-token",
 	Chosen: "chosen", Decision: "decision", Timeout: "timeout", Retry: "retry",
 	Pinned: "pinned", Incident: "incident", Hanging: "hanging",
-	BindFailed: "bind-failed", SiteState: "site-state",
+	BindFailed: "bind-failed", HostsEntry: "hosts-entry", SiteState: "site-state",
 }
 
 // String gives the name used in the text form and in JSON.
@@ -203,6 +204,7 @@ const (
 	KeyTook        = "took_ms"            // how long it took
 	KeyDNS         = "dns"                // the connection that has the messages of a lookup: c3
 	KeyType        = "type"               // of the record asked for: A, AAAA
+	KeyRecursive   = "recursive"          // no: a name server asks another, not a client its own
 	KeyCanonical   = "canonical"          // name at the end of a chain of CNAMEs
 	KeyTTLSeconds  = "ttl_s"              // how long an answer may be kept, in seconds
 	KeyCut         = "cut"                // yes: the answer did not fit, or was not captured to its end
