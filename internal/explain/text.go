@@ -50,7 +50,7 @@ func (e Evidence) String() string {
 		b.WriteString(e.Ref.Conn.String() + " ")
 	}
 	if e.AtKnown {
-		fmt.Fprintf(&b, "+%.3f ", e.At.Seconds())
+		fmt.Fprintf(&b, "%+.3f ", e.At.Seconds())
 	}
 	if e.Packet != 0 {
 		fmt.Fprintf(&b, "#%d ", e.Packet)

@@ -9,6 +9,7 @@ func All() []explain.Rule {
 		captureIncomplete,
 
 		nameDoesNotResolve,
+		resolverStall,
 		portClosed,
 		synUnanswered,
 		addressUnreachable,

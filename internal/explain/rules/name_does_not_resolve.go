@@ -30,13 +30,21 @@ var nameDoesNotResolve = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "port-closed", Difference: "there is an address, and it refuses"},
 			{ID: "syn-unanswered", Difference: "there is an address, and it is silent"},
+			{ID: "resolver-stall-5s", Difference: "the name is found in the end, late"},
+			{ID: "a browser that tests its resolver", Difference: "three made-up names without a dot, at its start, that must not exist"},
 			{ID: "a search suffix", Difference: "NXDOMAIN for the name with a suffix is ordinary where the name itself is found next"},
 		},
-		References: []string{"RFC 1035 section 4.1.1 (RCODE)", "RFC 2308 (no such name, no data)", "getaddrinfo(3)"},
+		References: []string{"RFC 1035 section 4.1.1 (RCODE)", "RFC 2308 (no such name, no data)", "getaddrinfo(3)", "seen with glibc 2.36: both families are asked from one port; after SERVFAIL and REFUSED once more"},
 	},
 	Hides: []string{"no-usable-origin"},
 	Check: checkNameDoesNotResolve,
 }
+
+// Titles where nothing is known of the name.
+const (
+	noResolverAnswered = "The name could not be looked up: no resolver answered"
+	notLookedUp        = "The name could not be looked up"
+)
 
 func checkNameDoesNotResolve(p *explain.Pass) {
 	for _, c := range p.Conns() {
@@ -46,6 +54,7 @@ func checkNameDoesNotResolve(p *explain.Pass) {
 			report(p, f, c, nil)
 		}
 	}
+	checkSearches(p)
 }
 
 // forName gives fixes whose commands are about the name.
@@ -74,10 +83,10 @@ func notResolved(c *flow.Conn) explain.Finding {
 	case flow.ResultNotFound:
 		f.Cause = who + ", and was told that there is no such name, or that it has no address. Nothing was connected to."
 	case flow.ResultTimeout:
-		f.Title = "The name could not be looked up: no resolver answered"
+		f.Title = noResolverAnswered
 		f.Cause = who + ", and no resolver answered in time. Nothing was connected to. Whether the name exists is not known."
 	default:
-		f.Title = "The name could not be looked up"
+		f.Title = notLookedUp
 		f.Cause = who + ", and the resolver could not tell. Nothing was connected to. Whether the name exists is not known."
 	}
 	f.Evidence = []explain.Evidence{explain.At(c, find(c, 0, flow.Unknown, flow.LookedUp), lookupWords(l))}

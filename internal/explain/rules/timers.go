@@ -17,6 +17,7 @@ const (
 	renegotiat    = "renegotiat" // from a HelloRequest to its answer
 	sending       = "sending"    // from one part of a request to the next
 	tunnelSilence = "tunnel"     // without a frame on a WebSocket
+	lookup        = "lookup"     // from a DNS query to its repetition
 )
 
 // timer is a commonly documented default. Versions differ, which is why the
@@ -40,6 +41,7 @@ func timers() []timer {
 		{renegotiat, 60, "Apache httpd Timeout"}, {renegotiat, 60, "nginx proxy_read_timeout"}, {renegotiat, 120, "HTTP.sys"},
 		{sending, 60, "nginx client_header_timeout and client_body_timeout"}, {sending, 120, "HTTP.sys"},
 		{tunnelSilence, 60, "nginx proxy_read_timeout"}, {tunnelSilence, 60, "AWS ALB"}, {tunnelSilence, 100, "Cloudflare"},
+		{lookup, 5, "glibc's resolver"}, {lookup, 5, "Go's resolver"}, {lookup, 10, "glibc's resolver, twice"},
 		{tunnelSilence, 300, "Envoy stream idle timeout"}, {tunnelSilence, 3600, "HAProxy timeout tunnel, as often written"},
 	}
 }
