@@ -9,6 +9,7 @@ PATH=$PATH:/usr/sbin:/sbin
 package() {
 	case $1 in
 	apache2) echo apache2-bin ;; # the server without its service
+	dnsmasq) echo dnsmasq-base ;; # the program without its service
 	certutil) echo libnss3-tools ;;
 	update-ca-certificates) echo ca-certificates ;;
 	gcc) echo gcc libc6-dev ;;

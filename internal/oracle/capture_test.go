@@ -45,6 +45,7 @@ type bench struct {
 	cert   *testnet.Cert    // what servers show in place of the one they are asked to; nil: that
 	udp    bool             // datagrams to the servers are captured as well
 	wire   *wire            // that leads to the servers; nil: the loopback interface
+	dns    bool             // what is asked of name servers is captured as well
 
 	tcpdump *exec.Cmd
 	stderr  *buffer
@@ -115,6 +116,9 @@ func (b *bench) start() {
 	device, filter := "lo", fmt.Sprintf("(%s) and (%s or udp port 9)", hosts, ports)
 	if b.wire != nil {
 		device, filter = b.wire.name, b.wire.seen()
+	}
+	if b.dns {
+		filter += " or port 53"
 	}
 	b.tcpdump = exec.Command(path, "-Z", "root", "-i", device, "-U", "-B", "16384", "-w", b.file, filter)
 	b.tcpdump.Stderr = b.stderr

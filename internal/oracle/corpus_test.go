@@ -38,6 +38,7 @@ func corpusCases() (all []corpusCase) {
 		httpFaults(),
 		gatewayFaults(),
 		misconfigurations(),
+		nameFaults(),
 		captureFaults(),
 		chainFaults(),
 		useFaults(),

@@ -3,7 +3,7 @@
 # corpus.sh [PATTERN]: only the cases whose names match.
 set -eu
 cd "$(dirname "$0")/../../.."
-scripts/install.sh apache2 chromium curl faketime gnutls-cli gnutls-serv haproxy ip iptables krb5kdc mitmdump nft nghttp nghttpd nginx node openssl python3 squid ss tcpdump tshark unshare
+scripts/install.sh apache2 chromium curl dnsmasq faketime gnutls-cli gnutls-serv haproxy ip iptables krb5kdc mitmdump nft nghttp nghttpd nginx node openssl python3 squid ss tcpdump tshark unshare
 [ -e /usr/lib/apache2/modules/mod_security2.so ] || scripts/install.sh mod_security2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

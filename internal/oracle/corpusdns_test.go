@@ -1,0 +1,193 @@
+package oracle
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// nameFaults are lookups that fail, stall or mislead.
+func nameFaults() []corpusCase {
+	page := map[string][]byte{"page.txt": text(300)}
+	return []corpusCase{
+		{"sick/name-does-not-resolve-curl", label("curl (glibc) asks dnsmasq, which knows no such name", "find name-does-not-resolve confidence proof"), func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--address=/app.test/"+b.addr.Addr().String(), "--local=/test/")
+			b.captureFor(func() { b.named("", "! curl -sS -m 10 http://ap.test:"+b.port()+"/page.txt") })
+		}},
+		{"sick/name-does-not-resolve-dead", label("curl (glibc, timeout:1 attempts:2) asks a name server that never answers", "find name-does-not-resolve"), func(b *bench) {
+			b.nginx(page, "", "")
+			b.resolver(func(dnsmessage.Question, int) int { return dropped })
+			b.captureFor(func() {
+				b.named("options timeout:1 attempts:2", "! curl -sS -m 10 http://app.test:"+b.port()+"/page.txt")
+			})
+		}},
+		{"sick/name-does-not-resolve-refused", label("curl (glibc) asks dnsmasq, which has no server to ask: REFUSED", "find name-does-not-resolve"), func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--no-resolv")
+			b.captureFor(func() { b.named("", "! curl -sS -m 10 http://app.example:"+b.port()+"/page.txt") })
+		}},
+		{"sick/resolver-stall-5s-glibc", label("curl (glibc with its defaults); the first AAAA query gets no answer, A does: asked again after 5 s", "find resolver-stall-5s confidence proof"), func(b *bench) {
+			b.nginx(page, "", "")
+			b.resolver(func(q dnsmessage.Question, n int) int {
+				if q.Type == dnsmessage.TypeAAAA && n == 0 {
+					return dropped
+				}
+				return replied
+			})
+			b.captureFor(func() { b.named("", "curl -sS -m 20 http://app.test:"+b.port()+"/page.txt") })
+		}},
+		{"sick/resolver-stall-5s-second-server", label("curl (glibc, timeout:1); the first name server is dead, the second (dnsmasq) answers; three visits", "find resolver-stall-5s confidence proof"), func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--host-record=app.test,"+b.addr.Addr().String(), "--local=/test/")
+			b.resolverAt(netip.MustParseAddr("127.0.0.250"), func(dnsmessage.Question, int) int { return dropped })
+			b.captureFor(func() {
+				b.named("options timeout:1\nnameserver 127.0.0.250", strings.Repeat("curl -sS -m 20 http://app.test:"+b.port()+"/page.txt && ", 3)+"true")
+			})
+		}},
+		{"healthy/lookup-with-both-families", "", func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--host-record=app.test,"+b.addr.Addr().String(), "--local=/test/")
+			b.captureFor(func() { b.named("", "curl -sS http://app.test:"+b.port()+"/page.txt") })
+		}},
+		{"healthy/lookup-with-search-suffix", "", func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--host-record=app.test,"+b.addr.Addr().String(), "--local=/test/", "--local=/example/")
+			b.captureFor(func() { b.named("search corp.example example test", "curl -sS http://app:"+b.port()+"/page.txt") })
+		}},
+		{"healthy/lookup-with-aliases", "", func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--host-record=e7.cdn.test,"+b.addr.Addr().String(), "--cname=www.test,edge.cdn.test", "--cname=edge.cdn.test,e7.cdn.test", "--local=/test/")
+			b.captureFor(func() { b.named("", "curl -sS http://www.test:"+b.port()+"/page.txt") })
+		}},
+		{"healthy/lookup-retried-at-once", "", func(b *bench) {
+			b.nginx(page, "", "")
+			b.resolver(func(_ dnsmessage.Question, n int) int {
+				if n == 0 {
+					return failed
+				}
+				return replied
+			})
+			b.captureFor(func() { b.named("", "curl -sS http://app.test:"+b.port()+"/page.txt") })
+		}},
+		{"healthy/lookup-over-tcp", "", func(b *bench) {
+			b.nginx(page, "", "")
+			b.dnsmasq("--host-record=app.test,"+b.addr.Addr().String(), "--local=/test/")
+			b.captureFor(func() { b.named("options use-vc", "curl -sS http://app.test:"+b.port()+"/page.txt") })
+		}},
+	}
+}
+
+// What a name server does with a query.
+const (
+	replied = iota // with the address of the bench, to A
+	dropped
+	failed // SERVFAIL
+)
+
+// resolver is a name server at port 53 of the bench's address that treats the
+// nth query of each type as it is told.
+func (b *bench) resolver(treat func(q dnsmessage.Question, n int) int) {
+	b.t.Helper()
+	b.resolverAt(b.addr.Addr(), treat)
+}
+
+func (b *bench) resolverAt(at netip.Addr, treat func(q dnsmessage.Question, n int) int) {
+	b.t.Helper()
+	b.dns = true
+	pc, err := net.ListenPacket("udp", netip.AddrPortFrom(at, 53).String())
+	must(b.t, err)
+	b.t.Cleanup(func() { pc.Close() })
+	go func() {
+		counts, buf := map[dnsmessage.Type]int{}, make([]byte, 1500)
+		for {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
+				continue
+			}
+			q := m.Questions[0]
+			what := treat(q, counts[q.Type])
+			counts[q.Type]++
+			if out := b.reply(m, what); out != nil {
+				_, _ = pc.WriteTo(out, from)
+			}
+		}
+	}()
+}
+
+// reply is the answer to a query, nil if it gets none.
+func (b *bench) reply(m dnsmessage.Message, what int) []byte {
+	if what == dropped {
+		return nil
+	}
+	q := m.Questions[0]
+	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+	if what == failed {
+		m.RCode = dnsmessage.RCodeServerFailure
+	} else if q.Type == dnsmessage.TypeA {
+		m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}, Body: &dnsmessage.AResource{A: b.addr.Addr().As4()}}}
+	}
+	out, err := m.Pack()
+	must(b.t, err)
+	return out
+}
+
+// dnsmasq starts dnsmasq at port 53 of the bench's address.
+func (b *bench) dnsmasq(args ...string) *exec.Cmd {
+	b.t.Helper()
+	b.dns = true
+	path := program(b.t, "dnsmasq")
+	addr := b.addr.Addr().String()
+	cmd := exec.Command(path, append([]string{"--keep-in-foreground", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--pid-file=",
+		"--user=root", "--bind-interfaces", "--listen-address=" + addr, "--port=53", "--cache-size=0"}, args...)...)
+	out := &buffer{}
+	cmd.Stdout, cmd.Stderr = out, out
+	must(b.t, cmd.Start())
+	b.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	b.until("dnsmasq to listen: "+out.String(), func() bool { return listensTo(b.t, netip.AddrPortFrom(b.addr.Addr(), 53)) })
+	return cmd
+}
+
+func listensTo(t testing.TB, addr netip.AddrPort) bool {
+	t.Helper()
+	raw, err := os.ReadFile("/proc/net/udp")
+	must(t, err)
+	a := addr.Addr().As4()
+	return strings.Contains(string(raw), fmt.Sprintf(" %02X%02X%02X%02X:%04X ", a[3], a[2], a[1], a[0], addr.Port()))
+}
+
+// named runs a command line whose resolver asks the bench's address, with more
+// lines of resolv.conf in front, and which has no hosts file.
+func (b *bench) named(resolvConf, line string) {
+	b.t.Helper()
+	conf := resolvConf + "\nnameserver " + b.addr.Addr().String() + "\n"
+	b.write("resolv.conf", []byte(conf))
+	b.write("hosts", nil)
+	b.write("nsswitch.conf", []byte("hosts: files dns\n"))
+	b.inPlace(line)
+}
+
+// inPlace runs a command line with the bench's resolv.conf, hosts and
+// nsswitch.conf in place of the system's.
+func (b *bench) inPlace(line string) {
+	b.t.Helper()
+	mounts := ""
+	for _, name := range []string{"resolv.conf", "hosts", "nsswitch.conf"} {
+		mounts += "mount --bind " + b.dir + "/" + name + " /etc/" + name + " && "
+	}
+	b.write("line.sh", []byte(mounts+"{ "+line+"; }\n"))
+	ended := time.AfterFunc(60*time.Second, func() { b.t.Error("the command takes too long") })
+	defer ended.Stop()
+	b.shell("cd " + b.dir + " && unshare --mount sh line.sh")
+}
