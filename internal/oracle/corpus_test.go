@@ -38,7 +38,7 @@ func corpusCases() (all []corpusCase) {
 		httpFaults(),
 		gatewayFaults(),
 		misconfigurations(),
-		nameFaults(),
+		lookupFaults(),
 		captureFaults(),
 		chainFaults(),
 		useFaults(),

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameFaults are lookups that fail, stall or mislead.
-func nameFaults() []corpusCase {
+// lookupFaults are lookups that fail, stall or mislead.
+func lookupFaults() []corpusCase {
 	page := map[string][]byte{"page.txt": text(300)}
 	return []corpusCase{
 		{"sick/name-does-not-resolve-curl", label("curl (glibc) asks dnsmasq, which knows no such name", "find name-does-not-resolve confidence proof"), func(b *bench) {
