@@ -83,12 +83,32 @@ func typed(kind string, raw []json.RawMessage) []any {
 // JSON.
 type whyItem struct {
 	Incident *struct {
-		ID     string `json:"id"`
-		Time   string `json:"time"`
-		Site   string `json:"site"`
-		Status int    `json:"status"`
-		Cause  string `json:"cause"`
+		ID       string `json:"id"`
+		Time     string `json:"time"`
+		Exchange string `json:"exchange"`
+		Site     string `json:"site"`
+		Status   int    `json:"status"`
+		Cause    string `json:"cause"`
 	} `json:"incident"`
+	Connection struct {
+		ID      string `json:"id"`
+		Self    string `json:"self"`
+		Client  string `json:"client"`
+		Started string `json:"started"`
+		Site    string `json:"site"`
+	} `json:"connection"`
+	Exchanges []struct {
+		ID     string `json:"id"`
+		Method string `json:"method"`
+		Host   string `json:"host"`
+		Target string `json:"target"`
+	} `json:"exchanges"`
+	Related []struct {
+		Connection struct {
+			ID   string `json:"id"`
+			Self string `json:"self"`
+		} `json:"connection"`
+	} `json:"related"`
 	Notation string            `json:"notation"`
 	Findings []explain.Finding `json:"findings"`
 }
@@ -107,26 +127,81 @@ func printWhy(out io.Writer, raw []json.RawMessage) error {
 	return nil
 }
 
+// product is what whoever asks runs.
+const product = "Fanlight"
+
+// text tells what happened and what to do, before what it was told from.
 func (item *whyItem) text(w *strings.Builder) {
-	if in := item.Incident; in != nil {
-		fmt.Fprintf(w, "incident %s  %s", in.ID, in.Time)
-		if in.Status != 0 {
-			fmt.Fprintf(w, "  status %d", in.Status)
-		}
-		if in.Site != "" {
-			fmt.Fprintf(w, "  site %s", in.Site)
-		}
-		fmt.Fprintf(w, "\ncause: %s\n", in.Cause)
-	}
+	item.subject(w)
+	var undecided []explain.Finding
+	told := 0
 	for _, f := range item.Findings {
+		if f.Undecided {
+			undecided = append(undecided, f)
+			continue
+		}
+		told++
 		fmt.Fprintln(w)
-		f.Text(w)
+		f.Advice(w, product, item.withClient(f))
+	}
+	if in := item.Incident; told == 0 && in != nil {
+		fmt.Fprintf(w, "\nwhat happened: %s\n", in.Cause)
+	} else if told == 0 && item.Notation != "" {
+		fmt.Fprintln(w, "\nNothing is wrong with it as far as the record shows.")
+	}
+	for _, f := range undecided {
+		fmt.Fprintf(w, "\nnot decided: %s. %s\n", f.Title, f.Cause)
 	}
 	if item.Notation == "" {
 		fmt.Fprintln(w, "\nThe record of the connection is gone, or recording is off.")
 		return
 	}
 	fmt.Fprintf(w, "\nwhat was recorded:\n%s", item.Notation)
+}
+
+// withClient tells that a finding is about clients alone: no connection to an
+// origin is named in it.
+func (item *whyItem) withClient(f explain.Finding) bool {
+	if item.Connection.Self != "server" {
+		return false
+	}
+	for _, r := range item.Related {
+		for _, id := range f.Conns {
+			if r.Connection.Self == "client" && r.Connection.ID == id.String() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// subject says which request or connection is meant, and what the client got.
+func (item *whyItem) subject(w *strings.Builder) {
+	in := item.Incident
+	if in == nil {
+		fmt.Fprintf(w, "connection %s of %s, begun %s%s\n", item.Connection.ID, item.Connection.Client, item.Connection.Started, ofSite(item.Connection.Site))
+		return
+	}
+	fmt.Fprintf(w, "incident %s  %s%s\n", in.ID, in.Time, ofSite(in.Site))
+	what := "a request"
+	for _, x := range item.Exchanges {
+		if x.ID == in.Exchange && x.Method != "" {
+			what = strings.TrimSpace(x.Method + " " + x.Target)
+			if x.Host != "" {
+				what += " for " + x.Host
+			}
+		}
+	}
+	if in.Status != 0 {
+		fmt.Fprintf(w, "Fanlight answered %s with %d: %s\n", what, in.Status, in.Cause)
+	}
+}
+
+func ofSite(name string) string {
+	if name == "" {
+		return ""
+	}
+	return ", site " + name
 }
 
 // printFound prints findings, the newest first.
@@ -141,7 +216,10 @@ func printFound(out io.Writer, raw []json.RawMessage) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		f.Text(w)
+		if len(f.Conns) > 0 {
+			fmt.Fprintf(w, "connection %s\n", f.Conns[0])
+		}
+		f.Advice(w, product, false)
 	}
 	if len(raw) == 0 {
 		fmt.Fprintln(w, "Nothing was found since the start. `fanlight why c17` looks at one connection; the access log has the ids.")

@@ -39,8 +39,14 @@ func (f Finding) names() string {
 	for _, id := range f.Exchanges {
 		names = append(names, id.String())
 	}
+	if more := len(names) - maxNames; more > 0 {
+		return strings.Join(names[:maxNames], " ") + fmt.Sprintf(" and %d more", more)
+	}
 	return strings.Join(names, " ")
 }
+
+// maxNames bounds the ids under a finding: some are about hundreds.
+const maxNames = 50
 
 // String is the evidence on one line, as under a finding.
 func (e Evidence) String() string {
@@ -64,6 +70,11 @@ func (x Fix) text(w io.Writer, indent string) {
 	if x.Product != "" {
 		who += " (" + x.Product + ")"
 	}
+	x.as(w, indent, who)
+}
+
+// as writes the fix under the name of whom it is for.
+func (x Fix) as(w io.Writer, indent, who string) {
 	wrap(w, indent+who+": ", indent+"  ", x.Text)
 	for line := range strings.Lines(x.Command) {
 		fmt.Fprintf(w, "%s    %s\n", indent, strings.TrimRight(line, "\n"))
