@@ -37,6 +37,29 @@ func framingIrregularity(name string) (words string, ok bool) {
 	return words, ok
 }
 
+// irregularityWords says what was wrong, empty for a name that is not known.
+func irregularityWords(name string) string {
+	if words, ok := framingIrregularity(name); ok {
+		return words
+	}
+	return map[string]string{
+		"host-missing":              "the Host field is missing",
+		"host-repeated":             "the Host field is there more than once",
+		"bad-host":                  "its Host is no host name",
+		"bad-target":                "its target is neither a path nor a URL",
+		"control-in-target":         "a control byte in the target",
+		"non-ascii-target":          "a byte in the target that is not ASCII",
+		"fragment-in-target":        "a # in the target",
+		"bad-escape":                "a % in the path without two hexadecimal digits behind it",
+		"bad-version":               "no HTTP version at the end of the first line",
+		"unsupported-version":       "an HTTP version other than 1.x",
+		"bad-method":                "a method with bytes that are not allowed",
+		"bad-start-line":            "the parts of the first line are not separated by one blank each",
+		"empty-line-before-request": "empty lines in front of it",
+		"bad-field-value":           "a control byte in a header field",
+	}[name]
+}
+
 // irregularities groups the Irregular events of one side by exchange, those of
 // one kind only.
 func irregularities(c *flow.Conn, side flow.Side, want func(name string) bool) [][]int {
@@ -64,7 +87,7 @@ func irregular(c *flow.Conn, group []int) (f explain.Finding, words string, x *f
 	for _, i := range group {
 		e := &c.Events[i]
 		text, note := e.Text, ""
-		if w, ok := framingIrregularity(e.Text); ok {
+		if w := irregularityWords(e.Text); w != "" {
 			text, note = w, e.Text+", "
 		}
 		parts = append(parts, text)

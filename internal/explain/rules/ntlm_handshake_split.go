@@ -157,9 +157,9 @@ func checkSplitHere(p *explain.Pass, last *login) {
 const signInPause = 2 * time.Minute
 
 func sameSignIn(a, b *flow.Exchange) bool {
-	if a.Target != b.Target || a.Host != b.Host || a.ResponseDone.IsZero() || b.Started.IsZero() {
+	if a.Target != b.Target || a.Host != b.Host || a.Responded.IsZero() || b.Started.IsZero() {
 		return false
 	}
-	d := b.Started.Sub(a.ResponseDone)
+	d := b.Started.Sub(a.Responded) // who sends a response may note its end after the client has read it
 	return d >= 0 && d < signInPause
 }

@@ -17,7 +17,7 @@ var plaintextToTLSPort = explain.Rule{
 		Why:   "http:// with the port of https; a gateway whose upstream is http:// on port 443; a redirect or health check that names the wrong scheme.",
 		Fixes: []explain.Fix{
 			fix(explain.Client, "", "Use https:// for this address.", "curl https://app.example:8443/"),
-			fix(explain.Gateway, "Fanlight", "Speak TLS to that origin:", "to: https://10.0.0.5:8443"),
+			fix(explain.Gateway, "Fanlight", "Where the door asked an origin so, speak TLS to it:", "to: https://10.0.0.5:8443"),
 			fix(explain.Gateway, "nginx", "As a gateway:", "proxy_pass https://192.0.2.20:443;"),
 			fix(explain.Gateway, "HAProxy", "As a gateway; health checks need it too:", "server app 192.0.2.20:443 ssl verify required ca-file /etc/haproxy/ca.pem check check-ssl"),
 			fix(explain.Gateway, "Apache", "As a gateway:", "SSLProxyEngine on", "ProxyPass / https://192.0.2.20/"),

@@ -18,7 +18,7 @@ var proxyLoop = explain.Rule{
 		Looks: "Many identical requests within milliseconds, each inside the other; X-Forwarded-For or Via grows by the same entry each time. The client gets 502, 504, 508 or 431. nginx logs `worker_connections are not enough`, Apache `AH00124: Request exceeded the limit of 10 internal redirects` or 502; the machine runs out of ports.",
 		Why:   "The origin's name leads to the proxy, most often by a line in the hosts file that was made for the clients, or by public DNS. Or a request for an unknown host goes to a default site that passes on to that host.",
 		Fixes: []explain.Fix{
-			fix(explain.Gateway, "Fanlight", "Name the origin by its address instead of by the name that clients use:", "to: https://10.0.0.5:8443", "host: keep"),
+			fix(explain.Gateway, "Fanlight", "The route leads to an address of the door itself, by its address or by a name. Name the origin's own address:", "to: https://10.0.0.5:8443", "host: keep"),
 			fix(explain.Gateway, "nginx", "The same; and let unknown hosts go nowhere:", "proxy_pass https://10.0.0.5:8443;", "server { listen 443 ssl default_server; ssl_reject_handshake on; }"),
 			fix(explain.Gateway, "Apache", "The same:", "ProxyPass / https://10.0.0.5:8443/"),
 			fix(explain.Gateway, "", "Where does the name lead on the proxy's machine?", "getent hosts app.example", "Resolve-DnsName app.example"),

@@ -65,6 +65,11 @@ func reportOwnLimit(p *explain.Pass, c *flow.Conn, i int) {
 		Cause: fmt.Sprintf("The header of the answer of %s to %s is larger than Fanlight takes (256 KB, or 1000 fields). The answer was thrown away.",
 			peer(c), asked(x)),
 		Evidence: []explain.Evidence{explain.At(c, i, "header over the limit")},
+		Fixes: []explain.Fix{
+			fix(explain.Origin, "", "Send less: keep the session on the server and a short key to it in the cookie. See which field is so large:",
+				"curl -sD - -o /dev/null URL"),
+			fix(explain.Gateway, "Fanlight", "The limit cannot be changed."),
+		},
 	}, c, x)
 }
 

@@ -20,7 +20,7 @@ var sniHostMismatch = explain.Rule{
 			fix(explain.Gateway, "nginx", "Use one name for both:", "proxy_set_header Host $host;", "proxy_ssl_server_name on;", "proxy_ssl_name $host;", "proxy_ssl_session_reuse off;"),
 			fix(explain.Gateway, "HAProxy", "Take the server name from the request's Host; connections are then kept apart by name:", "server app 192.0.2.20:443 ssl verify required ca-file /etc/haproxy/ca.pem sni req.hdr(host)"),
 			fix(explain.Gateway, "Apache", "As a gateway, send the client's Host, which is then also the server name:", "ProxyPreserveHost On"),
-			fix(explain.Gateway, "Fanlight", "Send the origin one name in both places:", "host: app.internal", "tls: {name: app.internal}"),
+			fix(explain.Gateway, "Fanlight", "Where the door asked an origin so, send one name in both places:", "host: app.internal", "tls: {name: app.internal}"),
 			fix(explain.Client, "curl", "Set the address and not the Host header:", "curl --resolve b.example:443:192.0.2.10 https://b.example/"),
 		},
 		Confirm: "`curl --resolve NAME:443:ADDRESS https://NAME/` works; with `-H 'Host: OTHER'` added the answer is the same 421.",
