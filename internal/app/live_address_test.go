@@ -46,6 +46,10 @@ func addressFaults() []liveFault {
 			l.serve(l.to("/", "http://"+twoAddressName+":"+port))
 			l.several(4, request("GET", "/"))
 		}},
+		{rule: "name-does-not-resolve", fault: "the origin's name is in no DNS", inject: func(l *live) {
+			l.serve(l.to("/", "http://nowhere.internal:8080"))
+			l.get("/")
+		}},
 		{rule: "loopback-family-mismatch", fault: "the origin listens on ::1 alone", inject: func(l *live) {
 			other, err := net.Listen("tcp6", "[::1]:0")
 			if err != nil {
@@ -64,7 +68,8 @@ func addressFaults() []liveFault {
 // twoAddressName is a name with two addresses, of which nobody uses the first.
 const twoAddressName = "pool.internal"
 
-// answerNames has every name that is looked up lead to 127.0.0.4 and 127.0.0.1.
+// answerNames has every name that is looked up lead to 127.0.0.4 and 127.0.0.1,
+// but for those in nowhere.internal.
 func answerNames(t *testing.T) {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -101,7 +106,11 @@ func nameAnswer(query []byte) []byte {
 	if query[end-3] != 1 { // it does not ask for A
 		addresses = nil
 	}
-	out := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1, 0, byte(len(addresses)), 0, 0, 0, 0}, query[12:end]...)
+	response := byte(0x80)
+	if strings.Contains(string(query[:end]), "nowhere") {
+		response, addresses = 0x83, nil // no such name
+	}
+	out := append([]byte{query[0], query[1], 0x81, response, 0, 1, 0, byte(len(addresses)), 0, 0, 0, 0}, query[12:end]...)
 	for _, a := range addresses {
 		out = append(append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4), a...)
 	}
