@@ -37,7 +37,7 @@ var acceptedButSilent = explain.Rule{
 func checkAcceptedButSilent(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		hello := find(c, 0, flow.Client, flow.ClientHello)
-		if hello < 0 || c.Self == flow.Server || c.TLS.Done == flow.Yes || c.Close.By == flow.Server || spokeTLS(c) {
+		if hello < 0 || isQUIC(c) || c.Self == flow.Server || c.TLS.Done == flow.Yes || c.Close.By == flow.Server || spokeTLS(c) {
 			continue
 		}
 		end := silenceEnd(c)

@@ -44,7 +44,7 @@ const onePacket = 1400
 func checkLargeHello(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		size, large := helloSize(c)
-		if !large || c.Self == flow.Server || greeted(c) {
+		if !large || isQUIC(c) || c.Self == flow.Server || greeted(c) {
 			continue
 		}
 		end := droppedHello(c)

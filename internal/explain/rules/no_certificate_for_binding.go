@@ -38,7 +38,7 @@ var noCertificateForBinding = explain.Rule{
 func checkNoCertificate(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		hello := find(c, 0, flow.Client, flow.ClientHello)
-		if hello < 0 || c.Self == flow.Server || find(c, 0, flow.Server, flow.ServerHello, flow.Certificate, flow.Alert) >= 0 {
+		if hello < 0 || isQUIC(c) || c.Self == flow.Server || find(c, 0, flow.Server, flow.ServerHello, flow.Certificate, flow.Alert) >= 0 {
 			continue
 		}
 		if c.TLS.Done == flow.Yes || c.Close.By != flow.Server || handshakeFailed(c, flow.FaultNotTLS) >= 0 {

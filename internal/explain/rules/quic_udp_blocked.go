@@ -52,7 +52,7 @@ func checkQUICBlocked(p *explain.Pass) {
 			Cause: fmt.Sprintf("%s tried HTTP/3 with %s over UDP and got no answer; TCP to the same address works, tried %s later.",
 				caller(c), peer(c), explain.Span(waited)),
 			Evidence: []explain.Evidence{
-				explain.At(c, find(c, 0, flow.Client, flow.ClientHello), "QUIC, ClientHello over UDP, no answer"),
+				explain.At(c, find(c, 0, flow.Client, flow.ClientHello), "QUIC over UDP, no answer"),
 				explain.At(over, find(over, 0, flow.Unknown, flow.Established), "TCP to the same address"),
 			},
 			Missing: []string{"a capture at the server: do the UDP packets arrive"},
@@ -63,9 +63,11 @@ func checkQUICBlocked(p *explain.Pass) {
 	}
 }
 
-// isQUIC tells a connection over UDP, which has no SYN.
+// isQUIC tells a connection over UDP, which has no SYN. Its ClientHello may take
+// two datagrams, of which a client that is told at once that nobody has the port
+// sends only one.
 func isQUIC(c *flow.Conn) bool {
-	return strings.HasPrefix(c.WhyNot, "HTTP/3") && find(c, 0, flow.Client, flow.ClientHello) >= 0 && find(c, 0, flow.Unknown, flow.SYN, flow.Established, flow.MidStream) < 0
+	return strings.HasPrefix(c.WhyNot, "HTTP/3") && find(c, 0, flow.Unknown, flow.SYN, flow.Established, flow.MidStream) < 0
 }
 
 func anyOf(c *flow.Conn, side flow.Side) bool {

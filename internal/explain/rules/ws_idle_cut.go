@@ -62,7 +62,7 @@ func checkWSCut(p *explain.Pass, c *flow.Conn, x *flow.Exchange, done int) {
 	e := &c.Events[done]
 	ms, err := strconv.ParseFloat(e.Attr(flow.KeyIdle), 64)
 	quiet := time.Duration(ms * float64(time.Millisecond))
-	if err != nil || e.From != flow.Unknown || e.Text != "" || quiet < quietTunnel || c.Close.By == flow.Unknown || c.Self != flow.Unknown {
+	if err != nil || e.From != flow.Unknown || e.Text != "" || quiet < quietTunnel || c.Self != flow.Unknown {
 		return
 	}
 	note := timerNote(quiet, tunnelSilence)
@@ -70,11 +70,11 @@ func checkWSCut(p *explain.Pass, c *flow.Conn, x *flow.Exchange, done int) {
 	if note != nil {
 		sure = explain.Likely
 	}
-	if c.Close.By == flow.Client && note == nil {
+	by, end := leaver(c)
+	if by == flow.Unknown || by == flow.Client && note == nil {
 		return // a client may leave without a word at any time
 	}
-	end := closing(c)
-	cut := explain.At(c, end, fmt.Sprintf("closed by the %s (%s), no close frame", c.Close.By, c.Close.How))
+	cut := explain.At(c, end, fmt.Sprintf("closed by the %s (%s), no close frame", by, manner(c, end)))
 	reportWSIdle(p, c, x, sure, cut, "after "+explain.Span(quiet)+" without a frame", note...)
 }
 
