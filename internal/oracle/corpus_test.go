@@ -54,6 +54,8 @@ func corpusCases() (all []corpusCase) {
 		lateFaults(),
 		oldAndPlainFaults(),
 		middleboxFaults(),
+		socketFaults(),
+		quicFaults(),
 	} {
 		all = append(all, part...)
 	}
