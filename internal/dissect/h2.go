@@ -25,6 +25,8 @@ type http2 struct {
 	lost     [2]bool // where the next frame begins is not known
 	ended    bool    // the server's direction is
 	crowded  bool    // streams were given up because too many were open
+	windows  windows
+	pending  confirmations
 }
 
 // maxStreams bounds what is kept of streams that are not over, to as many as a
@@ -33,7 +35,7 @@ const maxStreams = keptEvents
 
 // newHTTP2 makes the speaker of HTTP/2.
 func newHTTP2(rec recorder) speaker {
-	h := &http2{rec: rec, wire: httpwire.NewH2(), streams: map[uint32]*stream{}}
+	h := &http2{rec: rec, wire: httpwire.NewH2(), streams: map[uint32]*stream{}, windows: newWindows()}
 	h.take = h.event
 	return h
 }
@@ -50,7 +52,9 @@ func (h *http2) skip(dir int, n int64, m reassembly.Mark) {
 
 // end: what the server has not answered when it ends it will not.
 func (h *http2) end(dir int, _ flow.Seen, m reassembly.Mark) {
-	if h.mark = m; dir == fromServer {
+	h.mark = m
+	h.unconfirmed()
+	if dir == fromServer {
 		h.ended = true
 		h.settleAll(func(s *stream) bool { return !s.resDone })
 	}
@@ -59,6 +63,7 @@ func (h *http2) end(dir int, _ flow.Seen, m reassembly.Mark) {
 // over leaves streams open that could go on.
 func (h *http2) over(m reassembly.Mark) {
 	h.mark = m
+	h.unconfirmed()
 	h.settleAll(func(s *stream) bool {
 		return h.ended || s.resDone || s.tunneled || s.damaged || h.lost[fromServer]
 	})
@@ -66,6 +71,13 @@ func (h *http2) over(m reassembly.Mark) {
 
 // settleAll settles open streams in the order of their numbers.
 func (h *http2) settleAll(which func(*stream) bool) {
+	for _, s := range h.inOrder(which) {
+		h.settle(s)
+	}
+}
+
+// inOrder gives open streams in the order of their numbers.
+func (h *http2) inOrder(which func(*stream) bool) []*stream {
 	open := make([]*stream, 0, len(h.streams))
 	for _, s := range h.streams {
 		if which(s) {
@@ -73,9 +85,7 @@ func (h *http2) settleAll(which func(*stream) bool) {
 		}
 	}
 	slices.SortFunc(open, func(a, b *stream) int { return cmp.Compare(a.number, b.number) })
-	for _, s := range open {
-		h.settle(s)
-	}
+	return open
 }
 
 func (h *http2) held() int { return h.wire.Held() + len(h.streams)*2*messageCost }
@@ -93,6 +103,12 @@ func (h *http2) event(e *httpwire.H2Event) {
 		h.request(e, e.Promised)
 	case httpwire.H2Reset:
 		h.reset(e)
+	case httpwire.H2Settings:
+		h.settings(e)
+	case httpwire.H2Window:
+		h.credit(e)
+	case httpwire.H2Ping, httpwire.H2SettingsAck:
+		h.confirm(e)
 	case httpwire.H2GoAway:
 		h.emit(nil, flow.Event{Kind: flow.GoAway, From: side(e.Dir), Text: httpwire.H2ErrorName(e.Code),
 			Attrs: flow.Attrs(flow.KeyStream, number(e.Last), flow.KeyReason, spoken(e.Text))})
@@ -139,6 +155,7 @@ func (h *http2) irregular(e *httpwire.H2Event) {
 		s.damaged = s.damaged || e.Text == httpwire.H2Gap
 	case e.Text == httpwire.H2Gap || e.Text == httpwire.H2Desynchronised || e.Text == httpwire.H2PrefaceMissing:
 		h.idleFrom, h.lost[e.Dir] = 0, true
+		h.windows.unsure, h.pending.unsure = true, true
 		for _, s := range h.streams {
 			s.damaged, s.bodies[e.Dir].uncounted = true, true
 		}
@@ -174,6 +191,7 @@ func (h *http2) request(e *httpwire.H2Event, number uint32) {
 		h.highest = max(h.highest, number)
 	}
 	h.unsure(e, s)
+	h.forbidden(e, s)
 	h.tokens(e, s)
 	if e.EndStream || promised {
 		h.ends(s, fromClient)
@@ -185,7 +203,7 @@ func (h *http2) requestFacts(e *httpwire.H2Event, s *stream) []flow.Attr {
 	if d := h.mark.Time - h.idleFrom; len(h.streams) == 1 && h.idleFrom != 0 && d >= 0 {
 		idle = milliseconds(d)
 	}
-	return flow.Attrs(flow.KeyHTTP, "2", flow.KeyScheme, pseudo(e, ":scheme"), flow.KeyHost, pseudo(e, ":authority"),
+	return flow.Attrs(flow.KeyHTTP, "2", flow.KeyProtocol, s.protocol, flow.KeyScheme, pseudo(e, ":scheme"), flow.KeyHost, pseudo(e, ":authority"),
 		flow.KeyStream, number(s.number), flow.KeyReused, reused(h.rec, h.served).String(), flow.KeyIdle, idle)
 }
 
@@ -211,12 +229,24 @@ func (h *http2) response(e *httpwire.H2Event, s *stream) {
 	}
 	h.emit(s, flow.Event{Kind: kind, From: flow.Server, Status: status, Header: fieldLines(e.Fields), Attrs: flow.Attrs(flow.KeyHTTP, "2")})
 	h.unsure(e, s)
+	h.forbidden(e, s)
 	h.tokens(e, s)
 	if s.headDone = !interim; s.headDone {
 		s.bodies[fromServer].pauses.note(h.mark.Time)
 	}
 	if s.method == "CONNECT" && status/100 == 2 {
 		h.tunnel(s)
+	}
+}
+
+// forbidden notes the first field that must not be in a message of HTTP/2.
+func (h *http2) forbidden(e *httpwire.H2Event, s *stream) {
+	for i := range e.Fields {
+		if f := &e.Fields[i]; !f.Unsure && f.Name != "" && f.Forbidden() {
+			h.emit(s, flow.Event{Kind: flow.Irregular, From: side(e.Dir), Text: "h2-forbidden-field",
+				Attrs: flow.Attrs(flow.KeyOffset, strconv.FormatInt(e.Offset, 10), flow.KeyField, spoken(f.Name))})
+			return
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type stream struct {
 	number   uint32
 	protocol string // of an extended CONNECT (RFC 8441)
 	bodies   [2]streamBody
+	window   [2]window
 	tunneled bool
 	inner    speaker // of what is tunneled, nil: it is only counted
 }
@@ -38,7 +39,7 @@ func (h *http2) open(number uint32) *stream {
 	if len(h.streams) >= maxStreams {
 		h.forget()
 	}
-	s := &stream{number: number}
+	s := &stream{number: number, window: h.windows.ofStream()}
 	s.id = h.rec.newExchange()
 	h.streams[number] = s
 	return s
@@ -49,7 +50,7 @@ func (h *http2) open(number uint32) *stream {
 func (h *http2) upgraded(x *message) {
 	h.wire.Upgraded()
 	h.highest, h.served = 1, 1
-	h.streams[1] = &stream{number: 1, message: message{id: x.id, method: x.method, reqDone: x.reqDone, damaged: x.damaged}}
+	h.streams[1] = &stream{number: 1, window: h.windows.ofStream(), message: message{id: x.id, method: x.method, reqDone: x.reqDone, damaged: x.damaged}}
 }
 
 // forget gives up the oldest stream; what will become of it is not known.
@@ -68,6 +69,7 @@ func (h *http2) forget() {
 
 func (h *http2) data(e *httpwire.H2Event) {
 	s := h.streams[e.Stream]
+	h.spend(s, e)
 	if s == nil {
 		return
 	}
@@ -127,6 +129,7 @@ func (h *http2) ends(s *stream, dir int) {
 // done ends the exchange. Without an outcome only the record of it ends: when
 // the exchange did is not known.
 func (h *http2) done(s *stream, outcome string) {
+	h.stalled(s)
 	if s.tunneled {
 		h.tunnelDone(s)
 	}

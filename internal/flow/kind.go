@@ -74,10 +74,12 @@ const (
 	ExchangeDone // Text: complete, truncated, no-response or refused; none: what became of it was not observed
 	Tunnel       // the exchange became a tunnel; Text: protocol
 	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes, idle_ms before the end (of frames)
-	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset
+	Irregular    // a framing or syntax irregularity; Text: its name; Attrs: offset, field
 	AuthToken    // an authentication token passed; Text: scheme; Attrs: step, binding
 	StreamReset  // From ended an HTTP/2 stream before its end; Text: error
 	GoAway       // From takes no more HTTP/2 streams; Text: error; Attrs: stream, the last one, reason, its words
+	Stalled      // a wait of From is over, which had more of a body to send and no HTTP/2 window; Text: whose window, stream or connection; Bytes sent of that body; Attrs: stream, waited_ms
+	Unconfirmed  // a wait of From is over, whose HTTP/2 frame the other side did not acknowledge; Text: ping or settings; Attrs: waited_ms
 
 	// What only the door knows.
 
@@ -103,7 +105,7 @@ var kindNames = [...]string{
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
 	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
 	AckedUnseen: "acked-unseen", Stray: "stray", Undelivered: "undelivered", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
-	ProxyHeader: "proxy-header", HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away",
+	ProxyHeader: "proxy-header", HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away", Stalled: "stalled", Unconfirmed: "unconfirmed",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
 	ClientHello: "client-hello", ServerHello: "server-hello",
@@ -182,6 +184,9 @@ const (
 	KeyScheme      = "scheme"             // https, http
 	KeyHost        = "host"               // authority of the request
 	KeyStream      = "stream"             // HTTP/2 stream
+	KeyProtocol    = "protocol"           // what an HTTP/2 CONNECT asks the stream to become (RFC 8441)
+	KeyField       = "field"              // name of a header field
+	KeyWaited      = "waited_ms"          // how long a wait had lasted
 	KeyStep        = "step"               // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
 	KeyBy          = "by"                 // part of the door that decided; the address that says so, of what was not delivered
 	KeyWhat        = "what"               // site, origin

@@ -9,7 +9,7 @@ type H2Kind uint8
 const (
 	H2Preface     H2Kind = iota + 1 // the client's connection preface (RFC 9113, section 3.4)
 	H2Headers                       // a complete field block, CONTINUATION included. Stream, Fields, EndStream, Priority, Unsure
-	H2Data                          // part or all of a DATA frame. Stream, Data, Lost, Padded, EndStream
+	H2Data                          // part or all of a DATA frame. Stream, Data, Lost, Padded, Length, EndStream
 	H2Reset                         // Stream, Code
 	H2Settings                      // Settings
 	H2SettingsAck                   //
@@ -47,6 +47,7 @@ type H2Event struct {
 	Data      []byte
 	Lost      int64 // bytes that the capture does not have
 	Padded    int   // bytes of padding, with the first event of a DATA frame
+	Length    int   // of the payload with its padding, which flow control counts, with the first event of a DATA frame
 	EndStream bool  // with the last event of its frame
 	Ack       bool
 	Settings  []H2Setting

@@ -56,7 +56,7 @@ func (h *H2) emitData(s *h2Side, data []byte, lost int64) {
 	e.Data, e.Lost = data, lost
 	e.EndStream = s.left == s.pad && s.frame.has(h2FlagEndStream)
 	if !s.told {
-		e.Padded, s.told = s.pad, true
+		e.Padded, e.Length, s.told = s.pad, s.frame.length, true
 	}
 	h.emit(e)
 }

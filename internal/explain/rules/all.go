@@ -101,6 +101,9 @@ func All() []explain.Rule {
 		h2RefusedStreams,
 		h2EnhanceYourCalm,
 		h2InadequateSecurity,
+		h2FlowControlStall,
+		h2ForbiddenHeader,
+		h2PingTimeout,
 
 		serverHeaderStrippedReauth,
 		ntlmHandshakeSplit,

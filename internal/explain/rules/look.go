@@ -308,3 +308,9 @@ func says(fields []flow.Field, name, token string) bool {
 	}
 	return false
 }
+
+// milliseconds reads a fact that is a time in milliseconds.
+func milliseconds(text string) (time.Duration, bool) {
+	ms, err := strconv.ParseFloat(text, 64)
+	return time.Duration(ms * float64(time.Millisecond)), err == nil
+}

@@ -28,7 +28,7 @@ var requestMalformed = explain.Rule{
 
 func checkRequestMalformed(p *explain.Pass) {
 	for _, c := range p.Conns() {
-		for _, group := range irregularities(c, flow.Client, func(name string) bool { return !isFraming(name) }) {
+		for _, group := range irregularities(c, flow.Client, func(name string) bool { return !isFraming(name) && name != forbiddenField }) {
 			f, words, x := irregular(c, group)
 			f.Cause = fmt.Sprintf("%s sent %s with a fault in it: %s.", caller(c), asked(x), words)
 			reportIrregular(p, f, c, x)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"fanlight/internal/explain"
@@ -60,9 +59,8 @@ func checkWSIdle(p *explain.Pass) {
 // frame after a silence: the server's side ended it, or a known timer fits.
 func checkWSCut(p *explain.Pass, c *flow.Conn, x *flow.Exchange, done int) {
 	e := &c.Events[done]
-	ms, err := strconv.ParseFloat(e.Attr(flow.KeyIdle), 64)
-	quiet := time.Duration(ms * float64(time.Millisecond))
-	if err != nil || e.From != flow.Unknown || e.Text != "" || quiet < quietTunnel || c.Self != flow.Unknown {
+	quiet, known := milliseconds(e.Attr(flow.KeyIdle))
+	if !known || e.From != flow.Unknown || e.Text != "" || quiet < quietTunnel || c.Self != flow.Unknown {
 		return
 	}
 	note := timerNote(quiet, tunnelSilence)
