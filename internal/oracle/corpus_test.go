@@ -54,6 +54,7 @@ func corpusCases() (all []corpusCase) {
 		lateFaults(),
 		oldAndPlainFaults(),
 		middleboxFaults(),
+		http2Waits(),
 		socketFaults(),
 		quicFaults(),
 	} {

@@ -49,7 +49,7 @@ func (b *bench) surf(url string, options ...string) {
 	b.client(program(b.t, "chromium"), nil, append(args, url)...)
 }
 
-// nghttpd starts nghttpd with files below www.
+// nghttpd starts nghttpd, which has no option for a pid file, with files below www.
 func (b *bench) nghttpd(files map[string][]byte, options ...string) {
 	b.t.Helper()
 	path := program(b.t, "nghttpd")
@@ -57,7 +57,8 @@ func (b *bench) nghttpd(files map[string][]byte, options ...string) {
 	for name, content := range files {
 		b.write("www/"+name, content)
 	}
-	b.launch(path, append(options, "-a", b.addr.Addr().String(), "-d", b.dir+"/www", b.port(), id.key, id.pem)...)
+	args := append([]string{"-c", `echo $$ >pid; exec "$0" "$@"`, path}, options...)
+	b.launch(program(b.t, "sh"), append(args, "-a", b.addr.Addr().String(), "-d", b.dir+"/www", b.port(), id.key, id.pem)...)
 }
 
 // h2load asks for one target n times, all at a time if it may. It sends what
