@@ -21,7 +21,7 @@ const (
 
 	SYN           // an attempt to connect began
 	Established   // the TCP handshake is complete
-	ConnectFailed // it failed; Text: refused, timeout, unreachable, or the system's words; Attrs: reason, by
+	ConnectFailed // it failed; Text: refused, timeout, unreachable, no-source-port, or the system's words; Attrs: reason, by
 	FIN           // From ended its sending direction
 	RST           // From reset the connection; Attrs: ttl, usual_ttl, if they differ; silent_ms, if it is a second or more
 	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes, packets
@@ -224,6 +224,10 @@ const (
 	KeyBinds       = "binds"
 	KeyWhenStopped = "when_stopped"
 )
+
+// NoSourcePort is the text of ConnectFailed where the connecting machine had no
+// port left.
+const NoSourcePort = "no-source-port"
 
 // Classes of TLS failure as a participant knows them (KeyFault).
 const (

@@ -18,7 +18,7 @@ func tables() map[string][]entry {
 // withoutPage are findings of the catalogue whose rule may not be there yet.
 const withoutPage = `no-usable-origin connection-churn host-rejected client-certificate-rejected request-filter-rejected ntlm-handshake-split
 	loopback-check-401 kerberos-wrong-key kerberos-clock-skew channel-binding-mismatch no-credentials-offered mtu-black-hole sni-host-mismatch
-	h2-coalesced-misdirected sni-missing-to-origin plaintext-to-tls-port source-ports-exhausted response-header-too-large early-response-lost
+	h2-coalesced-misdirected sni-missing-to-origin plaintext-to-tls-port response-header-too-large early-response-lost
 	proxy-protocol-mismatch name-does-not-resolve large-clienthello-dropped ws-idle-cut h2-goaway-race h2-flow-control-stall
 	h2-refused-or-throttled-streams`
 

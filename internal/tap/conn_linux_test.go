@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -212,6 +214,19 @@ func TestDial(t *testing.T) {
 	failed(cancelled, addr, "canceled")
 	hole := netip.MustParseAddrPort(testnet.BlackHole(t))
 	failed(within(t, 50*time.Millisecond), hole, "timeout")
+}
+
+func TestConnectFault(t *testing.T) {
+	for err, want := range map[error]string{
+		syscall.ECONNREFUSED:  "refused",
+		syscall.EHOSTUNREACH:  "unreachable",
+		syscall.EADDRNOTAVAIL: flow.NoSourcePort,
+		syscall.EMFILE:        "too many open files",
+	} {
+		if got := connectFault(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", err)}); got != want {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
+	}
 }
 
 // A close_notify that nobody has read does not hide the FIN behind it.

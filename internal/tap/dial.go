@@ -62,7 +62,7 @@ func Dial(ctx context.Context, rec *flow.Recorder, call Call) (*Conn, error) {
 }
 
 // connectFault names why a connection was not made: refused, timeout,
-// unreachable, or the system's words.
+// unreachable, no-source-port, or the system's words.
 func connectFault(err error) string {
 	var sys syscall.Errno
 	switch {
@@ -74,6 +74,8 @@ func connectFault(err error) string {
 		return "refused"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return "unreachable"
+	case errors.Is(err, syscall.EADDRNOTAVAIL): // a local address is never asked for
+		return flow.NoSourcePort
 	case errors.As(err, &sys):
 		return sys.Error()
 	}

@@ -13,6 +13,7 @@ func All() []explain.Rule {
 		portClosed,
 		synUnanswered,
 		addressUnreachable,
+		sourcePortsExhausted,
 		wildcardListenerShadows,
 		addressInUse,
 		portNotPermitted,
