@@ -12,6 +12,7 @@ import (
 // was probably sent by something else.
 type hops struct {
 	usual, reset [2]uint8 // of the last packet, of the last reset; 0: none yet
+	more         [2]bool  // packets other than the SYN have come
 }
 
 func (h *hops) note(dir int, in *packet.Info) {
@@ -19,7 +20,15 @@ func (h *hops) note(dir int, in *packet.Info) {
 		h.reset[dir] = in.TTL
 	} else {
 		h.usual[dir] = in.TTL
+		h.more[dir] = h.more[dir] || in.TCP.Flags&packet.SYN == 0
 	}
+}
+
+// turn exchanges the directions.
+func (h *hops) turn() {
+	h.usual[0], h.usual[1] = h.usual[1], h.usual[0]
+	h.reset[0], h.reset[1] = h.reset[1], h.reset[0]
+	h.more[0], h.more[1] = h.more[1], h.more[0]
 }
 
 // odd are the facts of a reset that came otherwise than the packets before it.
@@ -28,5 +37,9 @@ func (h *hops) odd(dir int) []flow.Attr {
 	if usual == 0 || reset == 0 || usual == reset {
 		return nil
 	}
-	return flow.Attrs(flow.KeyTTL, strconv.Itoa(int(reset)), flow.KeyUsualTTL, strconv.Itoa(int(usual)))
+	than := flow.KeyUsualTTL
+	if !h.more[dir] {
+		than = flow.KeySYNTTL
+	}
+	return flow.Attrs(flow.KeyTTL, strconv.Itoa(int(reset)), than, strconv.Itoa(int(usual)))
 }

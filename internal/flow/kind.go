@@ -23,7 +23,7 @@ const (
 	Established   // the TCP handshake is complete
 	ConnectFailed // it failed; Text: refused, timeout, unreachable, no-source-port, or the system's words; Attrs: reason, by
 	FIN           // From ended its sending direction
-	RST           // From reset the connection; Attrs: ttl, usual_ttl, if they differ; silent_ms, if it is a second or more
+	RST           // From reset the connection; Attrs: ttl, usual_ttl or syn_ttl, if they differ; silent_ms, if it is a second or more
 	Closed        // the connection is over; Text: why, if only a participant can know; Attrs: client_bytes, server_bytes, packets
 
 	// TCP as only packets show it. From is the sender of the bytes.
@@ -196,6 +196,7 @@ const (
 	KeyMTU         = "mtu"                // of the hop that a packet was too big for
 	KeyTTL         = "ttl"                // TTL or hop limit a packet arrived with
 	KeyUsualTTL    = "usual_ttl"          // that of the sender's other packets
+	KeySYNTTL      = "syn_ttl"            // that of the sender's SYN, if it sent nothing else
 	KeySilent      = "silent_ms"          // how long no packet of the other side had come
 	KeyClientBytes = "client_bytes"       // bytes the client sent on the wire
 	KeyServerBytes = "server_bytes"       // bytes the server sent on the wire

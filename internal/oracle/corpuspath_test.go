@@ -276,6 +276,14 @@ func deviceFaults() []corpusCase {
 			unreachable("icmpv6 type no-route", func(b *bench) []string {
 				return []string{"--max-time", "4", "https://[" + b.wire.far6.String() + "]:" + b.port() + "/"}
 			})},
+		{"sick/answered-by-middlebox-curl", label("a firewall (nftables synproxy) answers the SYN; behind it nobody listens, and the reset of that machine comes back; curl; the firewall is five hops nearer", "find answered-by-middlebox conn c1"), func(b *bench) {
+			b.synProxy()
+			b.captureFor(func() { b.curl("--max-time", "4", b.url("/")) })
+		}},
+		{"sick/answered-by-middlebox-openssl", label("a firewall (nftables synproxy) answers the SYN; behind it nobody listens, and the reset of that machine comes back; openssl s_client over 10 ms each way; the firewall is five hops nearer", "find answered-by-middlebox conn c1"), func(b *bench) {
+			b.synProxy().behave(slow(10 * time.Millisecond))
+			b.captureFor(func() { b.openssl([]string{"GET / HTTP/1.0\r\n\r\n"}) })
+		}},
 		{"sick/injected-reset-name", label("a filter on the path resets connections whose ClientHello names blocked.test, to the client; nginx, TLS 1.3", "find injected-reset conn c1", "synthetic the filter is the test's own; its resets have passed fewer hops than the packets of the server"), func(b *bench) {
 			w := b.path()
 			w.behave(w.filter("blocked.test"))
@@ -312,6 +320,22 @@ func deviceFaults() []corpusCase {
 			b.captureFor(func() { largeAndSmall(b) })
 		}},
 	}
+}
+
+// synProxy puts a firewall on the path that answers SYNs itself, five hops
+// nearer than the server.
+func (b *bench) synProxy() *wire {
+	b.t.Helper()
+	w := b.path()
+	w.device = func(p parcel) bool { return p.syn() && !p.up() }
+	b.sysctl("net.netfilter.nf_conntrack_tcp_loose", "0")
+	b.firewall(`tcp dport PORT ct state { invalid, untracked } synproxy mss 1460 wscale 7 timestamp sack-perm
+		tcp dport PORT ct state invalid drop
+		}
+		chain before {
+		type filter hook prerouting priority raw
+		tcp dport PORT tcp flags syn notrack`)
+	return w
 }
 
 // largeAndSmall makes a handshake with a ClientHello of two packets, and one

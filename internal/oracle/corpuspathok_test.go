@@ -135,6 +135,11 @@ func pathOrderly() []corpusCase {
 				}
 			})
 		}},
+		{"healthy/syn-proxy", "", func(b *bench) { // a firewall answers SYNs for a server that is there
+			b.synProxy()
+			b.nginx(page, "ssl", "")
+			b.captureFor(func() { b.curl(b.url("/page.txt")) })
+		}},
 		{"healthy/firewall-that-remembers", "", func(b *bench) { // a pause shorter than its timer
 			b.path()
 			b.forgetful()

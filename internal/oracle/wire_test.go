@@ -26,8 +26,9 @@ type wire struct {
 	near6, far6 netip.Addr
 	atServer    bool
 	hop         atomic.Pointer[hop]
-	most        atomic.Int64    // nanoseconds that a packet took
-	queue       [2]chan delayed // by direction
+	most        atomic.Int64        // nanoseconds that a packet took
+	device      func(p parcel) bool // tells what something on the way has sent, which is nearer; nil: nothing
+	queue       [2]chan delayed     // by direction
 }
 
 // hop is what happens to a packet on its way: how long it takes, or that it is lost.
@@ -45,8 +46,19 @@ type delayed struct {
 	raw []byte
 }
 
-// distance is by how much the TTL (hop limit) of packets is less at their end.
-const distance = 7
+// By how much the TTL (hop limit) of packets is less at their end: those of the
+// ends, and those of a device on the way.
+const (
+	farHops  = 7
+	nearHops = 2
+)
+
+func (w *wire) distance(p parcel) byte {
+	if w.device != nil && w.device(p) {
+		return nearHops
+	}
+	return farHops
+}
 
 // path puts a wire before the server of the case. Packets take no time on it
 // until behave says otherwise.
@@ -119,7 +131,7 @@ func (w *wire) carry() {
 		if p.up() {
 			dir = 1
 		}
-		w.queue[dir] <- delayed{time.Now().Add(took), p.arrived(distance)}
+		w.queue[dir] <- delayed{time.Now().Add(took), p.arrived(w.distance(p))}
 	}
 }
 

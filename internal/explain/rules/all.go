@@ -19,6 +19,7 @@ func All() []explain.Rule {
 		portNotPermitted,
 		loopbackAliasMissing,
 		acceptedButSilent,
+		answeredByMiddlebox,
 		acceptQueueOverflow,
 		oneBadAddressOfMany,
 		loopbackFamilyMismatch,

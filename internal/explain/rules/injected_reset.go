@@ -25,6 +25,7 @@ var injectedReset = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "origin-closed-without-answer", Difference: "the reset comes the same way as the server's other packets"},
 			{ID: "keepalive-race", Difference: "likewise, on an idle connection"},
+			{ID: "answered-by-middlebox", Difference: "the reset has passed more hops than the SYN-ACK, and nothing else came from the server"},
 			{ID: "a system that counts resets differently", Difference: "some systems and load balancers send resets with another TTL than data: then all their resets are so, also harmless ones"},
 		},
 		References: []string{"RFC 9293 section 3.5.3 (reset processing)", "RFC 791 section 3.1 (time to live)"},
@@ -44,9 +45,8 @@ func checkInjectedReset(p *explain.Pass) {
 			continue
 		}
 		e := &c.Events[end]
-		ttl, err := strconv.Atoi(e.Attr(flow.KeyTTL))
-		usual, err2 := strconv.Atoi(e.Attr(flow.KeyUsualTTL))
-		if err != nil || err2 != nil || max(ttl-usual, usual-ttl) < strayHops {
+		ttl, usual, known := strayTTL(e)
+		if !known || max(ttl-usual, usual-ttl) < strayHops {
 			continue
 		}
 		f := explain.Finding{
@@ -64,6 +64,18 @@ func checkInjectedReset(p *explain.Pass) {
 		}
 		report(p, f, c, carriedAt(c, end))
 	}
+}
+
+// strayTTL gives the TTLs of a reset and of its sender's packets before it. If
+// that is the SYN-ACK alone and the reset came from further away, it is the SYN-ACK
+// that is not the server's (answered-by-middlebox).
+func strayTTL(e *flow.Event) (ttl, usual int, known bool) {
+	if ttl, syn, known := resetAfterSYN(e); known {
+		return ttl, syn, hopsOf(ttl) < hopsOf(syn)
+	}
+	ttl, err := strconv.Atoi(e.Attr(flow.KeyTTL))
+	usual, err2 := strconv.Atoi(e.Attr(flow.KeyUsualTTL))
+	return ttl, usual, err == nil && err2 == nil
 }
 
 // initial is the TTL that systems begin with, of one that arrived.
