@@ -49,7 +49,7 @@ func checkStalls(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		for _, from := range []flow.Side{flow.Client, flow.Server} {
 			if stalls := stallsOf(c, from); len(stalls) > 0 {
-				reportStalls(p, c, from, stalls)
+				reportSpentWindow(p, c, from, stalls)
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func failedBy(c *flow.Conn, x *flow.Exchange, i int) bool {
 	return done > i && x.Outcome != flow.Complete && c.Events[done].At.Equal(c.Events[i].At)
 }
 
-func reportStalls(p *explain.Pass, c *flow.Conn, from flow.Side, stalls []int) {
+func reportSpentWindow(p *explain.Pass, c *flow.Conn, from flow.Side, stalls []int) {
 	i := slices.MaxFunc(stalls, func(a, b int) int { return cmp.Compare(c.Events[a].Bytes, c.Events[b].Bytes) })
 	e, x := &c.Events[i], exchangeOf(c, c.Events[i].Exchange)
 	receiver := caller(c)
