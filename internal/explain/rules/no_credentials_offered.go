@@ -16,7 +16,7 @@ var noCredentialsOffered = explain.Rule{
 	Doc: explain.Page{
 		Means: "The server answered 401 and offered Negotiate or NTLM. The client took note, went on asking, and never showed a token: it does not sign in to that site by itself, or is not able to.",
 		Looks: "401 after 401 with `WWW-Authenticate: Negotiate` or `NTLM`, and no Authorization header in any request. A browser shows a password prompt or the 401 page at once; another name of the same server may work without a word. Chrome: ERR_UNSUPPORTED_AUTH_SCHEME or ERR_MISSING_AUTH_CREDENTIALS. A Chromium that is allowed to sign in and gets no ticket asks twice for the same page within milliseconds (seen with 156).",
-		Why:   "Browsers sign in by themselves only to sites they were told to trust. A fetch of a script across origins sends no credentials unless asked to. A program was started without the option for it. Or there is no ticket, and NTLM is not allowed. Chromium on Linux loads the Kerberos library only from its next start on, after it has met the first site that offers Negotiate (seen with 156).",
+		Why:   "Browsers sign in by themselves only to sites they were told to trust. A fetch of a script across origins sends no credentials unless asked to. A program was started without the option for it. Or a gateway takes the offer off. Or there is no ticket, and NTLM is not allowed. Chromium on Linux loads the Kerberos library only from its next start on, after it has met the first site that offers Negotiate (seen with 156).",
 		Fixes: []explain.Fix{
 			fix(explain.Client, "", "Look for a ticket; without one, get it:", "klist", "kinit USER"),
 			fix(explain.Client, "Chrome and Edge", "Policy, on Windows and Linux. Then end the browser and start it anew:", `AuthServerAllowlist = "*.app.example"`),
@@ -24,7 +24,7 @@ var noCredentialsOffered = explain.Rule{
 			fix(explain.Client, "Firefox", "In about:config:", "network.negotiate-auth.trusted-uris = https://app.example"),
 			fix(explain.Client, "curl", "Ask for it:", "curl --negotiate -u : https://app.example/", "curl --ntlm -u USER https://app.example/"),
 			fix(explain.Client, "a page's script", "Let fetch send credentials across origins:", `fetch(url, {credentials: "include"})`),
-			fix(explain.Gateway, "", "Pass every WWW-Authenticate line on as it came, each on a line of its own."),
+			fix(explain.Gateway, "", "Pass every WWW-Authenticate line on as it came, each on a line of its own. In HAProxy, nginx and Apache look for what takes it off:", "http-response del-header www-authenticate", "proxy_hide_header WWW-Authenticate;", "Header unset WWW-Authenticate"),
 		},
 		Confirm: "On the same computer: `curl -v --negotiate -u : https://SITE/`. If that signs in, the browser is not allowed to.",
 		LookAlikes: []explain.Alike{
@@ -36,7 +36,59 @@ var noCredentialsOffered = explain.Rule{
 		References: []string{"RFC 4559", "Chrome enterprise policy AuthServerAllowlist", "Firefox: network.negotiate-auth.trusted-uris"},
 	},
 	Needs: needsHeaders(),
-	Check: checkNoCredentials,
+	Check: func(p *explain.Pass) {
+		checkNoCredentials(p)
+		checkOfferLost(p)
+	},
+}
+
+// checkOfferLost reports refusals that a gateway passed on without the offer to
+// sign in, which the origin had made.
+func checkOfferLost(p *explain.Pass) {
+	for _, c := range p.Conns() {
+		var f *explain.Finding
+		for _, x := range c.Exchanges {
+			made := lostOffer(p, x)
+			if made == nil {
+				continue
+			}
+			behind := p.Conn(made.Conn)
+			if f == nil {
+				f = &explain.Finding{
+					Confidence: explain.Proof,
+					Cause: fmt.Sprintf("%s refused %s and offered to sign in. The gateway passed the refusal on without the offer (WWW-Authenticate): no client can sign in.",
+						peer(behind), asked(x)),
+					Evidence: []explain.Evidence{explain.At(behind, findOf(behind, made, flow.Response), "answered 401, WWW-Authenticate: "+scheme(made)),
+						explain.At(c, findOf(c, x, flow.Response), "answered 401 without it")},
+				}
+			}
+			p.Blame(f, c, x)
+			p.Blame(f, behind, made)
+		}
+		if f != nil {
+			p.ReportAs(explain.Error, *f)
+		}
+	}
+}
+
+// lostOffer is the origin's answer to x if it offered to sign in and the
+// client's did not; else nil.
+func lostOffer(p *explain.Pass, x *flow.Exchange) *flow.Exchange {
+	if x.Status != 401 || len(x.ResponseHeader) == 0 || scheme(x) != "" {
+		return nil
+	}
+	y := carrier(p, x)
+	if y == nil || y.Status != 401 || scheme(y) == "" || guessed(y) {
+		return nil
+	}
+	return y
+}
+
+// scheme is the first that a refusal offers, never what comes behind it, which
+// may be a token.
+func scheme(x *flow.Exchange) string {
+	name, _, _ := strings.Cut(header(x.ResponseHeader, "WWW-Authenticate"), " ")
+	return name
 }
 
 func checkNoCredentials(p *explain.Pass) {

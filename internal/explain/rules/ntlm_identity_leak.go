@@ -94,6 +94,9 @@ func reportLeak(p *explain.Pass, owner, l *login) {
 		f.Missing = []string{"the same request without credentials on a fresh connection: it has to be answered 401"}
 	}
 	severity := explain.Error
+	if whose == other && whose.IsValid() {
+		f.Cause += " Both come from the same address: it may be the same user."
+	}
 	if whose == other || owner.token("mech") == "kerberos" && f.Confidence != explain.Proof {
 		severity, f.Confidence = explain.Warning, explain.Possible
 	}
