@@ -34,6 +34,22 @@ func refusals() []corpusCase {
 			b.ticketed("SSLProtocol TLSv1.2")
 			b.captureFor(func() { b.askFor([]string{"--http1.1"}, private, more, last) })
 		}},
+		{"sick/no-credentials-offered-haproxy", label("HAProxy takes WWW-Authenticate off; Chromium trusts the site and has a ticket; TLS 1.3",
+			"find no-credentials-offered confidence proof"), func(b *bench) {
+			back := b.second()
+			back.ticketed("SSLEngine off")
+			b.env = back.env
+			b.haproxy(haproxyTo(back) + " http-response del-header www-authenticate\n")
+			b.captureFor(func() { b.chromium(b.url(private), b.trusted()) })
+		}},
+		{"sick/no-credentials-offered-nginx", label("nginx takes WWW-Authenticate off; curl --anyauth with a ticket; TLS 1.2",
+			"find no-credentials-offered confidence proof"), func(b *bench) {
+			back := b.second()
+			back.ticketed("SSLEngine off")
+			b.env = back.env
+			b.nginx(nil, "ssl", "ssl_protocols TLSv1.2; location / { proxy_pass http://"+back.addr.String()+"; proxy_bind "+b.addr.Addr().String()+"; proxy_set_header Host $http_host; proxy_hide_header WWW-Authenticate; }")
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, private) })
+		}},
 		{"sick/no-credentials-offered-no-ticket", label("Apache offers Negotiate; Chromium trusts the site, but its user has no ticket; TLS 1.3",
 			"find no-credentials-offered"), func(b *bench) {
 			b.ticketed("SSLProtocol TLSv1.3")

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"fanlight/internal/authwire"
@@ -24,16 +25,17 @@ func (b *bench) plainNTLM() { b.ntlmApache("SSLEngine off") }
 
 // from makes curl a client with an address of its own.
 func from(last string, options ...string) []string {
-	return append(options, "--interface", "127.0.0."+last)
+	return append(slices.Clone(options), "--interface", "127.0.0."+last)
 }
 
-// nginxPool is nginx that keeps connections to its origins and gives them to whoever comes.
+// nginxPool is nginx that keeps connections to its origins and gives them to
+// whoever comes; directives are of the location.
 func (b *bench) nginxPool(directives string, backs ...*bench) {
 	servers := ""
 	for _, back := range backs {
 		servers += " server " + back.addr.String() + ";"
 	}
-	b.nginx(nil, "ssl", directives+` location / { proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+	b.nginx(nil, "ssl", `location / { `+directives+` proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
 		proxy_bind `+b.addr.Addr().String()+`; } } upstream pool { keepalive 4;`+servers) // the template closes what is open
 }
 
@@ -49,6 +51,17 @@ ProxyPass / %[3]s://%[4]s/
 `, modules, b.addr.Addr(), scheme, back.addr, directives))
 }
 
+// signInAmongOthers has three clients ask for the same page, of which the second
+// signs in.
+func signInAmongOthers(b *bench, capture func(func()), options ...string) {
+	anonymous := append([]string{"--http1.1"}, options...)
+	capture(func() {
+		b.askFor(from("7", anonymous...), private)
+		b.askFor(from("8", append(negotiates, options...)...), private, more)
+		b.askFor(from("9", anonymous...), private)
+	})
+}
+
 // splitFaults have gateways that spread a sign-in over connections, or give a
 // signed-in connection to somebody else.
 func splitFaults() []corpusCase {
@@ -58,13 +71,6 @@ func splitFaults() []corpusCase {
 		b.env = back.env
 		b.nginx(nil, "ssl", "location / { proxy_pass http://"+back.addr.String()+"; proxy_bind "+b.addr.Addr().String()+"; proxy_set_header Host $http_host; }")
 		return back
-	}
-	leak := func(b *bench) {
-		b.captureFor(func() {
-			b.askFor(from("7", "--http1.1"), private)
-			b.askFor(from("8", negotiates...), private, more)
-			b.askFor(from("9", "--http1.1"), private)
-		})
 	}
 	return []corpusCase{
 		{"sick/ntlm-handshake-split-nginx", label("nginx with its defaults in front of Apache with mod_auth_gssapi, NTLM within Negotiate; curl with gss-ntlmssp, TLS 1.3",
@@ -117,15 +123,35 @@ func splitFaults() []corpusCase {
 			back.plainNTLM()
 			b.env = back.env
 			b.nginxPool("", back)
-			leak(b)
+			signInAmongOthers(b, b.captureFor)
 		}},
 		{"sick/ntlm-identity-leak-kerberos", label("nginx keeps a connection to Apache that one client has signed in by Kerberos (GssapiConnectionBound On), and sends another client's request on it; TLS 1.2",
 			"find ntlm-identity-leak confidence proof"), func(b *bench) {
 			back := b.second()
 			back.ticketed("SSLEngine off", "GssapiConnectionBound On")
 			b.env = back.env
-			b.nginxPool("ssl_protocols TLSv1.2;", back)
-			leak(b)
+			b.nginxPool("", back)
+			signInAmongOthers(b, b.captureFor, "--tls-max", "1.2")
+		}},
+		{"sick/ntlm-identity-leak-back", label("nginx keeps a connection to Apache that one client has signed in by NTLM, sends another client's request on it and says so in X-Forwarded-For; only the side of the origin is captured",
+			"find ntlm-identity-leak confidence proof"), func(b *bench) {
+			back := b.second()
+			back.plainNTLM()
+			b.env = back.env
+			b.nginxPool("proxy_set_header X-Forwarded-For $remote_addr;", back)
+			back.also = nil
+			signInAmongOthers(b, back.captureFor)
+		}},
+		{"sick/ntlm-identity-leak-one-client", label("nginx keeps a connection to Apache that one client has signed in by NTLM, and sends a request of the same client's next connection on it; TLS 1.3",
+			"find ntlm-identity-leak confidence possible"), func(b *bench) {
+			back := b.second()
+			back.plainNTLM()
+			b.env = back.env
+			b.nginxPool("", back)
+			b.captureFor(func() {
+				b.askFor(from("8", negotiates...), private)
+				b.askFor(from("8", "--http1.1"), more)
+			})
 		}},
 		{"sick/ntlm-identity-leak-apache", label("Apache as a gateway keeps a connection to Apache that one client has signed in by NTLM, and sends another client's request on it; TLS 1.3",
 			"find ntlm-identity-leak confidence proof"), func(b *bench) {
@@ -133,7 +159,7 @@ func splitFaults() []corpusCase {
 			back.plainNTLM()
 			b.env = back.env
 			b.apacheProxy(back, "http", "")
-			leak(b)
+			signInAmongOthers(b, b.captureFor)
 		}},
 	}
 }

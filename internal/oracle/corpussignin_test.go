@@ -116,6 +116,14 @@ func persistenceFaults() []corpusCase {
 			b.haproxy(strings.Replace(haproxyTo(back), "mode http", "mode http\n option httpclose", 1))
 			b.captureFor(func() { b.askFor([]string{"--http1.1", "--tls-max", "1.2", "--ntlm", "-u", `TEST\anna:secret`}, "/a") })
 		}},
+		{"sick/auth-connection-closed-midway-behind", label("HAProxy in front of Apache, KeepAlive Off; NTLM within Negotiate, curl with gss-ntlmssp; TLS 1.3",
+			"find auth-connection-closed-midway", "not ntlm-handshake-split"), func(b *bench) {
+			back := b.second()
+			back.ntlmApache("SSLEngine off\nKeepAlive Off")
+			b.env = back.env
+			b.haproxy(haproxyTo(back))
+			b.captureFor(func() { b.askFor(negotiates, private) })
+		}},
 		{"sick/auth-repeated-per-request-kerberos", label("Apache, GssapiConnectionBound off; Chromium signs in by Kerberos for a page and its pictures; TLS 1.3",
 			"find auth-repeated-per-request conn c1"), func(b *bench) {
 			b.ticketed("SSLProtocol TLSv1.3")
