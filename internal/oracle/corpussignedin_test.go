@@ -36,6 +36,39 @@ Require valid-user
 `, modules, b.dir))
 }
 
+// forwardProxy is Apache as a proxy that users sign in to by Kerberos.
+func (b *bench) forwardProxy(back *bench) *realm {
+	b.t.Helper()
+	const modules = "/usr/lib/apache2/modules"
+	r := b.kerberos()
+	b.gssapi(fmt.Sprintf(`SSLEngine off
+LoadModule proxy_module %[1]s/mod_proxy.so
+LoadModule proxy_http_module %[1]s/mod_proxy_http.so
+LoadModule proxy_connect_module %[1]s/mod_proxy_connect.so
+ProxyRequests On
+AllowCONNECT %[2]s
+ProxySourceAddress %[3]s
+<Proxy "*">
+AuthType GSSAPI
+AuthName proxy
+GssapiAllowedMech krb5
+Require valid-user
+</Proxy>`, modules, back.port(), b.addr.Addr()))
+	r.login()
+	return r
+}
+
+// askProxy runs curl for targets of a server without TLS, through the proxy.
+func (b *bench) askProxy(back *bench, targets ...string) {
+	b.t.Helper()
+	args := []string{"-q", "-sS", "--noproxy", "", "--max-time", "20", "--proxy", "http://" + host + ":" + b.port(), "--proxy-negotiate", "--proxy-user", ":",
+		"--resolve", host + ":" + b.port() + ":" + b.addr.Addr().String()}
+	for _, target := range targets {
+		args = append(args, "http://"+back.addr.String()+target, "-o", "/dev/null")
+	}
+	b.client(program(b.t, "curl"), nil, args...)
+}
+
 // withPassword is a URL with the user and her password in it, which Chromium
 // shows when it is asked.
 func withPassword(url string) string {
@@ -132,6 +165,16 @@ func signInHealth() []corpusCase {
 		{"healthy/sign-in-kerberos-anyauth", "", func(b *bench) { // asked once, for the connection
 			b.ticketed("SSLProtocol TLSv1.2", "GssapiConnectionBound On")
 			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, private, more, last) })
+		}},
+		{"healthy/sign-in-kerberos-http2", "", func(b *bench) {
+			b.ticketed("Protocols h2 http/1.1")
+			b.captureFor(func() { b.askFor([]string{"--http2", "--negotiate", "-u", ":"}, private, more) })
+		}},
+		{"healthy/sign-in-kerberos-to-a-proxy", "", func(b *bench) {
+			back := b.second()
+			back.goServer(echo(text(300)), nil, false)
+			b.forwardProxy(back)
+			b.captureFor(func() { b.askProxy(back, "/?n=100", "/?n=200") })
 		}},
 		{"healthy/sign-in-kerberos-cookie", "", func(b *bench) { // remembered by a session of Apache
 			const modules = "/usr/lib/apache2/modules"

@@ -56,6 +56,14 @@ func kerberosFaults() []corpusCase {
 			"find kerberos-clock-skew conn c1", "not kerberos-wrong-key"), skew("+10m", "TLSv1.3")},
 		{"sick/kerberos-clock-skew-behind", label("Apache with mod_auth_gssapi runs ten minutes behind (faketime); curl --negotiate with a ticket of MIT's KDC; TLS 1.2",
 			"find kerberos-clock-skew conn c1", "not kerberos-wrong-key"), skew("-10m", "TLSv1.2")},
+		{"sick/kerberos-wrong-key-proxy", label("the same at a proxy: Apache's keytab has the old key only; curl --proxy-negotiate without TLS",
+			"find kerberos-wrong-key", "not kerberos-clock-skew"), func(b *bench) {
+			back := b.second()
+			back.goServer(echo(text(300)), nil, false)
+			r := b.forwardProxy(back)
+			r.keytab("new.keytab")
+			b.captureFor(func() { b.askProxy(back, "/?n=100") })
+		}},
 		{"sick/kerberos-wrong-key-rekeyed", label("the service got a new key (kadmin ktadd), Apache's keytab has the old one only; curl --negotiate, TLS 1.3",
 			"find kerberos-wrong-key conn c1", "not kerberos-clock-skew"), func(b *bench) {
 			r := b.ticketed("SSLProtocol TLSv1.3")
@@ -102,7 +110,9 @@ printf 'addent -password -p `+service+`@`+realmName+` -k %s -e aes256-cts-hmac-s
 
 // persistenceFaults are sign-ins that do not last.
 func persistenceFaults() []corpusCase {
-	four := []string{private, more, last, "/private/page.txt?4", "/private/page.txt?5"}
+	fiveRequests := script(`for (const u of ["page.txt", "more.txt", "last.txt", "page.txt?4", "page.txt?5"]) {
+		const x = new XMLHttpRequest(); x.open("GET", u, false); x.send() }`)
+	fivePages := []string{private, more, last, "/private/page.txt?4", "/private/page.txt?5"}
 	return []corpusCase{
 		{"sick/auth-connection-closed-midway-apache", label("Apache, KeepAlive Off; NTLM within Negotiate, mod_auth_gssapi and Chromium with gss-ntlmssp; TLS 1.3",
 			"find auth-connection-closed-midway confidence proof"), func(b *bench) {
@@ -127,19 +137,24 @@ func persistenceFaults() []corpusCase {
 		{"sick/auth-repeated-per-request-kerberos", label("Apache, GssapiConnectionBound off; Chromium signs in by Kerberos for a page and its pictures; TLS 1.3",
 			"find auth-repeated-per-request conn c1"), func(b *bench) {
 			b.ticketed("SSLProtocol TLSv1.3")
-			b.write("www/private/index.html", script(`for (const u of ["page.txt", "more.txt", "last.txt", "page.txt?4", "page.txt?5"]) {
-				const x = new XMLHttpRequest(); x.open("GET", u, false); x.send() }`))
+			b.write("www/private/index.html", fiveRequests)
+			b.captureFor(func() { b.chromium(b.url("/private/index.html"), b.trusted()) })
+		}},
+		{"sick/auth-repeated-per-request-http2", label("Apache with HTTP/2, GssapiConnectionBound off; Chromium signs in by Kerberos for a page and what its script asks for, for which it goes over to HTTP/1.1",
+			"find auth-repeated-per-request"), func(b *bench) {
+			b.ticketed("Protocols h2 http/1.1")
+			b.write("www/private/index.html", fiveRequests)
 			b.captureFor(func() { b.chromium(b.url("/private/index.html"), b.trusted()) })
 		}},
 		{"sick/auth-repeated-per-request-anyauth", label("Apache, GssapiConnectionBound off; curl --anyauth asks without a ticket first, for each of five URLs; TLS 1.2",
 			"find auth-repeated-per-request conn c1"), func(b *bench) {
 			b.ticketed("SSLProtocol TLSv1.2")
-			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, four...) })
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, fivePages...) })
 		}},
 		{"sick/auth-repeated-per-request-basic", label("nginx, auth_basic; curl --anyauth asks without a password first, for each of five URLs; TLS 1.2",
 			"find auth-repeated-per-request conn c1"), func(b *bench) {
 			b.basic("ssl_protocols TLSv1.2;")
-			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", "anna:secret"}, four...) })
+			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", "anna:secret"}, fivePages...) })
 		}},
 		{"sick/server-header-stripped-reauth-ntlm", label("a client with the manners of IE 7, an origin that signs in by NTLM and sends no Server header; TLS 1.2",
 			"find server-header-stripped-reauth", "synthetic nothing here is IIS or Internet Explorer"), func(b *bench) {
