@@ -76,7 +76,12 @@ func timerFaults() []corpusCase {
 	wait := func(conf, server string) string {
 		return strings.Replace(conf, "timeout server 2s", "timeout server "+server, 1)
 	}
-	slow := func(back *bench, d time.Duration) { back.goServer(sleeping(d), nil, false) }
+	slow := func(back *bench, d time.Duration) { // goes on when nobody waits any more
+		back.goServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(d)
+			writef(w, "late\n")
+		}), nil, false)
+	}
 	return []corpusCase{
 		{"sick/timers-inverted-haproxy", label("HAProxy with timeout server 2 s in front of Apache with ProxyTimeout 60, in front of a handler that takes 5 s; curl, TLS 1.3",
 			"find timers-inverted", "not client-gave-up"), func(b *bench) {

@@ -125,6 +125,7 @@ func All() []explain.Rule {
 		noUsableOrigin,
 		proxyProtocolMismatch,
 		gatewayTimeout,
+		timersInverted,
 		slowOrigin,
 		streamingBuffered,
 		slowTransfer,

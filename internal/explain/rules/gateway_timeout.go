@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -12,7 +13,7 @@ var gatewayTimeout = explain.Rule{
 	Title:    "The origin took the request and did not answer in time",
 	Severity: explain.Error,
 	Doc: explain.Page{
-		Means: "The request was sent to the origin completely; not one byte of a response came before the gateway's timer ran out. The client got 504.",
+		Means: "The request was sent to the origin completely; not one byte of a response came before the gateway's timer ran out. The client got 504 (502 from Apache's mod_proxy).",
 		Looks: "On the origin's side of the gateway: the request, then nothing, then the gateway closes after a round number of seconds. nginx logs `upstream timed out (110) while reading response header from upstream`, HAProxy shows state `sH`, Envoy flag `UT`.",
 		Why:   "A slow handler, a lock, an exhausted pool behind the application; or a timer that is shorter than the work takes.",
 		Fixes: []explain.Fix{
@@ -29,6 +30,7 @@ var gatewayTimeout = explain.Rule{
 			{ID: "syn-unanswered", Difference: "there was no connection to the origin"},
 			{ID: "receiver-stalls", Difference: "the origin did not even read the request"},
 			{ID: "client-gave-up", Difference: "the client left before the gateway's timer"},
+			{ID: "timers-inverted", Difference: "another gateway stands behind, and went on waiting"},
 			{ID: "idle-mapping-dropped", Difference: "on a long idle connection: the request is never acknowledged"},
 		},
 		References: []string{"RFC 9110 section 15.6.5 (504)", "HAProxy configuration manual, session state at disconnection"},
@@ -67,8 +69,8 @@ func reportFirstByte(p *explain.Pass, c *flow.Conn, i int) {
 }
 
 // checkBehind504 sees both sides of a gateway in a capture: it left y without
-// an answer, and told its client so.
-func checkBehind504(p *explain.Pass, y *flow.Exchange) {
+// an answer, and told its client so. Apache says 502 where others say 504.
+func checkBehind504(p *explain.Pass, y *flow.Exchange, status int) {
 	back := p.Conn(y.Conn)
 	if back == nil || back.Self != flow.Unknown {
 		return
@@ -78,6 +80,9 @@ func checkBehind504(p *explain.Pass, y *flow.Exchange) {
 		return
 	}
 	asking := findOf(back, y, flow.Request)
+	if wait, _ := between(back, asking, end); status == 502 && wait < time.Second {
+		return // something else was wrong
+	}
 	f := explain.Finding{
 		Confidence: explain.Proof,
 		Cause:      fmt.Sprintf("%s took %s and had not answered when the gateway gave up.", peer(back), asked(y)),
@@ -93,14 +98,14 @@ func checkBehind504(p *explain.Pass, y *flow.Exchange) {
 // check504 sees only the client's side of a gateway: a 504 whose origin
 // connection is not in the trace.
 func check504(p *explain.Pass, c *flow.Conn, x *flow.Exchange) {
-	if x.Status != 504 || x.Incident != "" {
+	if x.Status != 504 && x.Status != 502 || x.Incident != "" {
 		return
 	}
 	if behind := p.Behind(x.ID); len(behind) > 0 {
-		checkBehind504(p, behind[len(behind)-1])
+		checkBehind504(p, behind[len(behind)-1], x.Status)
 		return
 	}
-	if len(p.Children(c.ID)) > 0 {
+	if x.Status != 504 || len(p.Children(c.ID)) > 0 {
 		return
 	}
 	f := explain.Finding{
