@@ -53,6 +53,7 @@ func (f *compareFlags) add(c *cobra.Command) {
 }
 
 func (f *compareFlags) compare(ctx context.Context, s streams, args []string) error {
+	defer lessGarbage()()
 	var traces []*flow.Trace
 	var damage []error
 	for _, arg := range args {

@@ -23,8 +23,22 @@ const (
 	textBytes = 256 << 20
 )
 
-// load reads one side. A trace beside an error is what could be read.
+// load reads one side, and says what is left out of it. A trace beside an error
+// is what could be read.
 func (f *compareFlags) load(ctx context.Context, s streams, arg string) (*flow.Trace, error) {
+	t, err := f.read(ctx, s, arg)
+	if t != nil && len(t.Conns) > sideConns {
+		leftOut(s, arg, len(t.Conns)-sideConns)
+		t.Conns = t.Conns[:sideConns]
+	}
+	return t, err
+}
+
+func leftOut(s streams, arg string, n int) {
+	fmt.Fprintf(s.err, "fanlight: %s: %s were left out of the comparison to bound memory\n", arg, counted(n, "connection"))
+}
+
+func (f *compareFlags) read(ctx context.Context, s streams, arg string) (*flow.Trace, error) {
 	if arg == "-" {
 		return f.loadCapture(ctx, s, arg)
 	}
@@ -131,7 +145,7 @@ func (f *compareFlags) loadCapture(ctx context.Context, s streams, path string) 
 		return nil, failWith(exitUsage, errors.New("interrupted"))
 	}
 	if all.dropped > 0 {
-		fmt.Fprintf(s.err, "fanlight: %s: %s were left out of the comparison to bound memory\n", path, counted(all.dropped, "connection"))
+		leftOut(s, path, all.dropped)
 	}
 	if err = errors.Join(append(in.src.Damage(), err)...); err != nil {
 		err = failWith(exitDamaged, err)

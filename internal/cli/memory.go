@@ -19,17 +19,22 @@ const (
 // spareMemory has garbage collected with a view to both, but for what the user
 // has set by GOGC and GOMEMLIMIT, until the function it gives is called.
 func spareMemory() (undo func()) {
-	percent, limit := -1, debug.SetMemoryLimit(-1)
-	if os.Getenv("GOGC") == "" {
-		percent = debug.SetGCPercent(gcPercent)
-	}
+	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+	more := lessGarbage()
 	return func() {
 		debug.SetMemoryLimit(limit)
-		if percent >= 0 {
-			debug.SetGCPercent(percent)
-		}
+		more()
 	}
+}
+
+// lessGarbage is the same without a limit, for what is in use beyond it.
+func lessGarbage() (undo func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	percent := debug.SetGCPercent(gcPercent)
+	return func() { debug.SetGCPercent(percent) }
 }

@@ -33,6 +33,7 @@ type Extent struct {
 	Conns, Exchanges                 int
 	FailedConns, FailedExchanges     int // a connection failed if an exchange on it did
 	ComparedConns, ComparedExchanges int
+	LeftOut                          int // more of both, that were not looked at to bound memory
 }
 
 // ErrOneOutcome says that a trace cannot be split by outcome.
@@ -117,7 +118,7 @@ func compare(good, bad *side, narrow bool) *Result {
 
 // extent counts what a side has.
 func (s *side) extent() Extent {
-	e := Extent{Conns: len(s.conns), Exchanges: len(s.exchanges)}
+	e := Extent{Conns: len(s.conns), Exchanges: len(s.exchanges), LeftOut: s.leftOut}
 	failed := map[flow.ConnID]bool{}
 	for _, u := range s.exchanges {
 		if u.failed {

@@ -15,18 +15,21 @@ import (
 const atOnce = time.Second
 
 // readExchange reads the facts of the exchange, number n on its connection.
-func (u *unit) readExchange(n int) {
+func (u *unit) readExchange(n int, known names) {
 	request, response := u.at.first(u.x.ID, flow.Request), u.at.first(u.x.ID, flow.Response)
+	u.head(known, "request", u.x.RequestHeader, request, requesting)
 	u.readRequest(n, request)
 	u.readBetween(request)
 	u.readResponse(request, response)
+	if u.x.Status != 0 {
+		u.head(known, "response", u.x.ResponseHeader, response, responding)
+	}
 	u.readAfter(n)
 }
 
 func (u *unit) readRequest(n, at int) {
 	c, x := u.conn, u.x
 	u.add(aspect{"request-http", "HTTP version of the request", requesting, plain}, x.HTTP, at)
-	u.head("request", x.RequestHeader, at, requesting)
 	if done := u.at.first(x.ID, flow.RequestDone); done >= 0 {
 		body := "none"
 		if c.Events[done].Bytes > 0 {
@@ -110,7 +113,6 @@ func (u *unit) readResponse(request, at int) {
 	done := u.at.first(x.ID, flow.ExchangeDone)
 	if x.Status != 0 {
 		u.add(aspect{"status", "status", responding, outcome}, strconv.Itoa(x.Status), at)
-		u.head("response", x.ResponseHeader, at, responding)
 		u.time(aspect{"receive", "time to receive the response", responding, timing}, at, u.at.first(x.ID, flow.ResponseDone))
 		u.time(wait(), request, at)
 	} else if u.failed || x.Over {
@@ -151,7 +153,7 @@ func (u *unit) readAfter(n int) {
 }
 
 // head reads a block of header fields; one that was not observed gives nothing.
-func (u *unit) head(side string, fields []flow.Field, event int, s stage) {
+func (u *unit) head(known names, side string, fields []flow.Field, event int, s stage) {
 	if len(fields) == 0 {
 		return
 	}
@@ -171,7 +173,7 @@ func (u *unit) head(side string, fields []flow.Field, event int, s stage) {
 	u.names[side] = names
 	u.repeated(side, names, values, event, s)
 	for _, name := range names {
-		u.add(headerAspect(side, name, s), strings.Join(values[name], ", "), event)
+		u.add(known.aspect(side, name, s), strings.Join(values[name], ", "), event)
 	}
 }
 
@@ -188,8 +190,17 @@ func (u *unit) repeated(side string, names []string, values map[string][]string,
 	u.add(aspect{side + "-repeated", side + " header fields in several lines", s, incidental}, cmp.Or(strings.Join(several, ", "), "none"), event)
 }
 
-func headerAspect(side, name string, s stage) aspect {
-	return aspect{side + "-header:" + name, side + " header " + headerName(name), s, plain}
+// names remembers the aspects of header fields, of which there are few.
+type names map[[2]string]aspect
+
+func (n names) aspect(side, name string, s stage) aspect {
+	key := [2]string{side, name}
+	a, known := n[key]
+	if !known {
+		a = aspect{side + "-header:" + name, side + " header " + headerName(name), s, plain}
+		n[key] = a
+	}
+	return a
 }
 
 // headerName writes a name as it is mostly written.

@@ -64,6 +64,7 @@ type jsonExtent struct {
 	FailedExchanges     int    `json:"failed_exchanges"`
 	ComparedConnections int    `json:"compared_connections"`
 	ComparedExchanges   int    `json:"compared_exchanges"`
+	LeftOut             int    `json:"left_out,omitempty"`
 }
 
 // Summary is what was compared and what came of it as the last object of the
@@ -85,7 +86,7 @@ func (r *Result) Summary(good, bad string) json.RawMessage {
 
 func (e Extent) json(source string) jsonExtent {
 	return jsonExtent{
-		source, e.Conns, e.Exchanges, e.FailedConns, e.FailedExchanges, e.ComparedConns, e.ComparedExchanges,
+		source, e.Conns, e.Exchanges, e.FailedConns, e.FailedExchanges, e.ComparedConns, e.ComparedExchanges, e.LeftOut,
 	}
 }
 

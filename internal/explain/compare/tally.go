@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ type tally struct {
 // sighting is a fact of a unit.
 type sighting struct {
 	unit *unit
-	fact
+	*fact
 }
 
 // tallies counts the facts of aligned units. A good unit that stands beside
@@ -31,13 +32,13 @@ func tallies(groups []*group) []*tally {
 	for _, g := range groups {
 		fields, common := g.fields(), g.common()
 		for _, u := range g.bad {
-			for _, f := range u.all(fields, common) {
+			for f := range u.all(fields, common) {
 				t := all.of(f.aspect)
 				t.bad = append(t.bad, sighting{u, f})
 			}
 		}
 		for _, u := range g.good {
-			for _, f := range u.all(fields, common) {
+			for f := range u.all(fields, common) {
 				if counted[once{u, f.key}] {
 					continue
 				}
@@ -111,23 +112,26 @@ func (u *unit) inOrder(block string, common map[string]bool) (fact, bool) {
 
 // all gives the facts of a unit, with those fields that it lacks. The order of
 // fields counts where all have them; that of a failed response is the failure's.
-func (u *unit) all(fields map[string]field, common map[string]map[string]bool) []fact {
-	out := slices.Clone(u.facts)
-	for block, names := range common {
-		if f, some := u.inOrder(block, names); some && (block == "request" || u.x.Status < 400) {
-			out = append(out, f)
+func (u *unit) all(fields map[string]field, common map[string]map[string]bool) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		has := map[string]bool{}
+		for i := range u.facts {
+			has[u.facts[i].key] = true
+			if !yield(&u.facts[i]) {
+				return
+			}
+		}
+		for block, names := range common {
+			if f, some := u.inOrder(block, names); some && (block == "request" || u.x.Status < 400) && !yield(&f) {
+				return
+			}
+		}
+		for key, f := range fields {
+			if event, observed := u.heads[f.block]; observed && !has[key] && !yield(&fact{aspect: f.aspect, value: absent, event: event}) {
+				return
+			}
 		}
 	}
-	has := map[string]bool{}
-	for _, f := range u.facts {
-		has[f.key] = true
-	}
-	for key, f := range fields {
-		if event, observed := u.heads[f.block]; observed && !has[key] {
-			out = append(out, fact{aspect: f.aspect, value: absent, event: event})
-		}
-	}
-	return out
 }
 
 // sightings of the bad and the good, by aspect.

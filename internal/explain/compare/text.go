@@ -17,6 +17,9 @@ func (r *Result) Text(w io.Writer) {
 	case All:
 		fmt.Fprintln(w, "The two sides have no request or name in common; all was compared with all.")
 	}
+	if r.swapped() {
+		fmt.Fprintln(w, "The good side fails and the bad one does not. Are the two swapped? The order is GOOD BAD.")
+	}
 	if len(r.Differences) == 0 {
 		fmt.Fprintln(w, "\nNothing differs but what differs every time (dates, ids, tokens, ports).")
 		return
@@ -81,7 +84,16 @@ func (e Extent) String() string {
 		}
 		return fmt.Sprintf("%d of %s", n, counted(of, what))
 	}
-	return part(e.ComparedConns, e.Conns, "connection") + ", " + part(e.ComparedExchanges, e.Exchanges, "exchange") + " compared"
+	out := part(e.ComparedConns, e.Conns, "connection") + ", " + part(e.ComparedExchanges, e.Exchanges, "exchange") + " compared"
+	if e.LeftOut > 0 {
+		out += fmt.Sprintf("; %d more were left out to bound memory", e.LeftOut)
+	}
+	return out
+}
+
+// swapped tells that only the good side has failures.
+func (r *Result) swapped() bool {
+	return r.Good.FailedConns+r.Good.FailedExchanges > 0 && r.Bad.FailedConns+r.Bad.FailedExchanges == 0
 }
 
 func counted(n int, what string) string {

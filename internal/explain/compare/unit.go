@@ -39,22 +39,28 @@ const (
 type side struct {
 	conns, exchanges []*unit
 	findings         []explain.Finding
+	names            names
+	leftOut          int // connections and exchanges beyond the limits
 }
 
 // limits of what is compared of a side, so that a large trace costs no more
 // than a known amount.
 const (
 	maxConns     = 20_000
-	maxExchanges = 100_000
+	maxExchanges = 50_000
 )
 
+// usualFacts is how many facts most units have.
+const usualFacts = 24
+
 func newSide(rules []explain.Rule, t *flow.Trace) *side {
-	s := &side{findings: explain.Run(rules, t)}
+	s := &side{findings: explain.Run(rules, t), names: names{}}
 	parents := map[flow.ConnID]bool{}
 	for _, c := range t.Conns {
 		parents[c.Parent] = true
 	}
-	for _, c := range t.Conns[:min(len(t.Conns), maxConns)] {
+	s.leftOut = max(len(t.Conns)-maxConns, 0)
+	for _, c := range t.Conns[:len(t.Conns)-s.leftOut] {
 		l := alone
 		switch {
 		case c.Parent != 0:
@@ -70,18 +76,19 @@ func newSide(rules []explain.Rule, t *flow.Trace) *side {
 
 func (s *side) read(c *flow.Conn, l leg) {
 	at := placesOf(c)
-	u := &unit{conn: c, at: at, leg: l}
+	u := &unit{conn: c, at: at, leg: l, facts: make([]fact, 0, usualFacts)}
 	u.readConn()
 	s.conns = append(s.conns, u)
 	signIn := signInOf(c)
 	for i, x := range c.Exchanges {
 		if len(s.exchanges) == maxExchanges {
+			s.leftOut += len(c.Exchanges) - i
 			return
 		}
-		xu := &unit{conn: c, at: at, x: x, leg: l, position: signIn[i], heads: map[string]int{}, names: map[string][]string{}}
+		xu := &unit{conn: c, at: at, x: x, leg: l, position: signIn[i], heads: map[string]int{}, names: map[string][]string{}, facts: make([]fact, 0, usualFacts)}
 		xu.request = x.Method + " " + shape(x.Target)
 		xu.step = x.Status == 401 && i+1 < len(c.Exchanges) && signIn[i+1] > signIn[i]
-		xu.readExchange(i)
+		xu.readExchange(i, s.names)
 		s.exchanges = append(s.exchanges, xu)
 	}
 }
