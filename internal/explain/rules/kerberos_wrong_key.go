@@ -14,7 +14,7 @@ var kerberosWrongKey = explain.Rule{
 	Doc: explain.Page{
 		Means: "The client sent a ticket for the service. The key with which it was encrypted is not the one that the server has. So the ticket was made for another account, or with an older or newer password, or the server lacks a key of that type.",
 		Looks: "`Authorization: Negotiate YII...`, answered 401; the token in the answer holds a KRB-ERROR: KRB_AP_ERR_MODIFIED (41, what Windows says), KRB_AP_ERR_BAD_INTEGRITY (31, what MIT Kerberos says), KRB_AP_ERR_BADKEYVER (44), KRB_AP_ERR_NOKEY (45) or KRB_AP_ERR_NOT_US (35). Windows clients log Security-Kerberos event 4. Apache's error log says which it is: `Request ticket server HTTP/... kvno 3 not found in keytab; keytab is likely out of date` (another version), `found in keytab but cannot decrypt ticket` (another password), `found in keytab but not with enctype` (another type), `not found in keytab` (another name).",
-		Why:   "The service name is registered for one account, and the site runs under another. Or it is registered twice. Or the keytab is older than the last change of the password. Or DNS leads to another server than the one the ticket is for, as happens behind a balancer.",
+		Why:   "The service name is registered for one account, and the site runs under another. Or it is registered twice. Or the keytab is older than the last change of the password; users with older tickets still get in then, for some hours. Or DNS leads to another server than the one the ticket is for, as happens behind a balancer.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "Windows", "Who has the name? It must be the account that runs the site, and only that one:", "setspn -Q HTTP/app.example", "setspn -X"),
 			fix(explain.Origin, "Windows", "Move it:", `setspn -D HTTP/app.example OLDACCOUNT`, `setspn -S HTTP/app.example DOMAIN\ACCOUNT`),
@@ -62,7 +62,7 @@ func checkKerberosError(p *explain.Pass, meanings map[string]string) {
 				f = &explain.Finding{
 					Confidence: explain.Proof,
 					Cause:      fmt.Sprintf("%s refused the Kerberos ticket for %s with %s: %s.", peer(c), service(l), code, meaning),
-					Evidence:   ticketEvidence(l, code),
+					Evidence:   append(ticketEvidence(l, code), otherVersion(p, l)...),
 				}
 			}
 			p.Blame(f, c, l.x)
@@ -91,6 +91,25 @@ func ticketEvidence(l *login, code string) []explain.Evidence {
 		text += fmt.Sprintf("; by its Date header its clock is %s %s the one that recorded this", explain.Span(off.Abs().Round(time.Second)), ahead(off))
 	}
 	return append(out, explain.At(c, l.asked, text))
+}
+
+// otherVersion shows a ticket that the server took, made with another version
+// of the key that did not open the one of l: users with such tickets get in.
+func otherVersion(p *explain.Pass, l *login) []explain.Evidence {
+	version := l.token("kvno")
+	for _, c := range p.Trace.Conns {
+		if version == "" || c.Server != l.conn.Server {
+			continue
+		}
+		steps := logins(c)
+		for i := range steps {
+			o := &steps[i]
+			if v := o.token("kvno"); o.accepted() && v != "" && v != version && service(o) == service(l) {
+				return []explain.Evidence{explain.At(c, o.shown, fmt.Sprintf("a ticket with key version %s was taken, answered %d", v, o.x.Status))}
+			}
+		}
+	}
+	return nil
 }
 
 // kerberosError is the error with which the server answered the ticket of l,
