@@ -166,6 +166,16 @@ func signInHealth() []corpusCase {
 			b.ticketed("SSLProtocol TLSv1.2", "GssapiConnectionBound On")
 			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":"}, private, more, last) })
 		}},
+		{"healthy/sign-in-kerberos-not-authorized", "", func(b *bench) { // known, but not one of those who may
+			b.ticketed("SSLProtocol TLSv1.2", "Require user berta@"+realmName)
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
+		{"healthy/sign-in-kerberos-rolled-key", "", func(b *bench) { // the keytab has the old key and the new one
+			r := b.ticketed("SSLProtocol TLSv1.3")
+			b.client(program(b.t, "kvno"), nil, service)
+			r.keytab("http.keytab")
+			b.captureFor(func() { b.askFor(negotiates, private, more) })
+		}},
 		{"healthy/sign-in-kerberos-http2", "", func(b *bench) {
 			b.ticketed("Protocols h2 http/1.1")
 			b.captureFor(func() { b.askFor([]string{"--http2", "--negotiate", "-u", ":"}, private, more) })

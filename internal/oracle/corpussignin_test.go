@@ -70,6 +70,18 @@ func kerberosFaults() []corpusCase {
 			r.keytab("new.keytab")
 			b.captureFor(func() { b.askFor(negotiates, private, more) })
 		}},
+		{"sick/kerberos-wrong-key-new-tickets", label("the service got a new key, Apache's keytab has the old one: a user with an old ticket gets in, one with a new ticket does not; TLS 1.3",
+			"find kerberos-wrong-key conn c2"), func(b *bench) {
+			r := b.ticketed("SSLProtocol TLSv1.3")
+			b.client(program(b.t, "kvno"), nil, service)
+			r.keytab("new.keytab")
+			b.captureFor(func() {
+				b.askFor(negotiates, private)
+				b.env = append(b.env, "KRB5CCNAME=FILE:"+b.dir+"/others.tickets")
+				r.login()
+				b.askFor(negotiates, private)
+			})
+		}},
 		{"sick/kerberos-wrong-key-password", label("Apache's keytab has another key under the same version (made from another password); curl --negotiate, TLS 1.2",
 			"find kerberos-wrong-key conn c1", "not kerberos-clock-skew"), func(b *bench) {
 			r := b.ticketed("SSLProtocol TLSv1.2")
