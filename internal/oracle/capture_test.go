@@ -40,6 +40,7 @@ type bench struct {
 	also   []netip.AddrPort // further servers that are captured
 	beside string           // a further address that is captured, as tcpdump names it
 	env    []string         // of the servers and clients that are started from here on
+	within []string         // the command line that servers are started by
 	file   string           // the capture
 	keys   string           // the key log that clients (or the server) write
 	cert   *testnet.Cert    // what servers show in place of the one they are asked to; nil: that
@@ -185,7 +186,8 @@ func (b *bench) write(name string, content []byte) string {
 // that would be a connection in the capture.
 func (b *bench) launch(path string, args ...string) {
 	b.t.Helper()
-	cmd, out := exec.Command(path, args...), &buffer{}
+	line := slices.Concat(b.within, []string{path}, args)
+	cmd, out := exec.Command(line[0], line[1:]...), &buffer{}
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, b.dir
 	cmd.Env = append(withoutKeyLog(cmd.Environ()), b.env...)
 	cmd.WaitDelay = time.Second

@@ -1,16 +1,23 @@
 package oracle
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"fanlight/internal/testnet"
 )
 
 // lookupFaults are lookups that fail, stall or mislead.
@@ -50,6 +57,28 @@ func lookupFaults() []corpusCase {
 			b.resolverAt(netip.MustParseAddr("127.0.0.250"), func(dnsmessage.Question, int) int { return dropped })
 			b.captureFor(func() {
 				b.named("options timeout:1\nnameserver 127.0.0.250", strings.Repeat("curl -sS -m 20 http://app.test:"+b.port()+"/page.txt && ", 3)+"true")
+			})
+		}},
+		{"sick/stale-origin-address-nginx", label("nginx looks its origin up at its start; the origin moves, DNS follows, nginx is not told; the old address refuses; the origin by its name works",
+			"find stale-origin-address confidence proof"), func(b *bench) {
+			m := b.moving()
+			m.move(nil, nil, func() { m.gateNginx() }, func() {})
+		}},
+		{"sick/stale-origin-address-haproxy", label("HAProxy looks its origin up at its start; the origin moves, DNS follows, HAProxy is not told; at the old address is another server by then, with its own certificate (TLS 1.2)",
+			"find stale-origin-address confidence proof"), func(b *bench) {
+			m, ca := b.moving(), testnet.NewCA(b.t, "origin CA")
+			b.write("origin-ca.pem", ca.CertPEM)
+			m.move(ca.Issue(b.t, testnet.Leaf{Names: []string{"app.internal"}}), ca.Issue(b.t, testnet.Leaf{Names: []string{"other.example"}}), func() {
+				b.namedServers()
+				b.haproxy(haproxyTimes + "frontend f\n bind ADDR ssl crt DIR/both.pem\n default_backend b\nbackend b\n retries 0\n" +
+					" server app app.internal:" + strconv.Itoa(int(m.new.Port())) + " source " + b.addr.Addr().String() + " ssl verify required ca-file DIR/origin-ca.pem sni str(app.internal) verifyhost app.internal\n")
+			}, func() {})
+		}},
+		{"healthy/origin-moved-and-gateway-told", "", func(b *bench) {
+			m := b.moving()
+			m.move(nil, nil, func() { m.gateNginx() }, func() {
+				b.shell("kill -HUP $(cat " + b.dir + "/pid)")
+				time.Sleep(300 * time.Millisecond)
 			})
 		}},
 		{"healthy/lookup-with-both-families", "", func(b *bench) {
@@ -171,23 +200,106 @@ func listensTo(t testing.TB, addr netip.AddrPort) bool {
 // lines of resolv.conf in front, and which has no hosts file.
 func (b *bench) named(resolvConf, line string) {
 	b.t.Helper()
-	conf := resolvConf + "\nnameserver " + b.addr.Addr().String() + "\n"
-	b.write("resolv.conf", []byte(conf))
-	b.write("hosts", nil)
-	b.write("nsswitch.conf", []byte("hosts: files dns\n"))
-	b.inPlace(line)
-}
-
-// inPlace runs a command line with the bench's resolv.conf, hosts and
-// nsswitch.conf in place of the system's.
-func (b *bench) inPlace(line string) {
-	b.t.Helper()
-	mounts := ""
-	for _, name := range []string{"resolv.conf", "hosts", "nsswitch.conf"} {
-		mounts += "mount --bind " + b.dir + "/" + name + " /etc/" + name + " && "
-	}
-	b.write("line.sh", []byte(mounts+"{ "+line+"; }\n"))
+	b.write("line.sh", []byte(b.place(resolvConf, "")+"{ "+line+"; }\n"))
 	ended := time.AfterFunc(60*time.Second, func() { b.t.Error("the command takes too long") })
 	defer ended.Stop()
 	b.shell("cd " + b.dir + " && unshare --mount sh line.sh")
+}
+
+// namedServers has servers that are started from here on ask the bench's
+// address.
+func (b *bench) namedServers() {
+	b.t.Helper()
+	b.within = []string{program(b.t, "unshare"), "--mount", "sh", "-c", b.place("", "") + `exec "$0" "$@"`}
+}
+
+// place is the beginning of a command line that puts a resolv.conf and a hosts
+// file in place of the system's.
+func (b *bench) place(resolvConf, hosts string) (mounts string) {
+	b.t.Helper()
+	b.write("resolv.conf", []byte(resolvConf+"\nnameserver "+b.addr.Addr().String()+"\n"))
+	b.write("hosts", []byte(hosts))
+	b.write("nsswitch.conf", []byte("hosts: files dns\n"))
+	for _, name := range []string{"resolv.conf", "hosts", "nsswitch.conf"} {
+		mounts += "mount --bind " + b.dir + "/" + name + " /etc/" + name + " && "
+	}
+	return mounts
+}
+
+// moved is what happens when an origin moves, and the gateway is not told: it
+// serves at one address, then at another; DNS follows, with a TTL of one second.
+type moved struct {
+	*bench
+	old, new netip.AddrPort
+}
+
+// moving makes room for an origin with two addresses.
+func (b *bench) moving() *moved {
+	b.t.Helper()
+	at := func(last byte) netip.AddrPort {
+		a := b.addr.Addr().As4()
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{a[0], a[1] ^ 1, a[2], last}), b.addr.Port()+1)
+	}
+	m := &moved{b, at(1), at(2)}
+	b.also = append(b.also, m.old, m.new)
+	return m
+}
+
+// gateNginx starts nginx in front of the origin.
+func (m *moved) gateNginx() {
+	m.t.Helper()
+	m.namedServers()
+	m.nginx(nil, "ssl", "location / { proxy_pass http://app.internal:"+strconv.Itoa(int(m.new.Port()))+"; proxy_bind "+m.addr.Addr().String()+"; }")
+}
+
+// origin serves a page at an address until it is stopped; over TLS if the
+// certificate is not nil.
+func (m *moved) origin(addr netip.AddrPort, cert *testnet.Cert) (stop func()) {
+	m.t.Helper()
+	l, err := net.Listen("tcp", addr.String())
+	must(m.t, err)
+	if cert != nil {
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert.TLS()}, MaxVersion: tls.VersionTLS12})
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writef(w, "the page\n") }), ErrorLog: log.New(io.Discard, "", 0)}
+	s.SetKeepAlivesEnabled(false)
+	go func() { _ = s.Serve(l) }()
+	stop = func() { _ = s.Close() }
+	m.t.Cleanup(stop)
+	return stop
+}
+
+// toldBy starts dnsmasq, with the address for a second.
+func (m *moved) toldBy(addr netip.AddrPort) (stop func()) {
+	m.t.Helper()
+	cmd := m.dnsmasq("--host-record=app.internal,"+addr.Addr().String()+",1", "--local=/internal/")
+	return func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+}
+
+// move takes the origin from one address to the other, while gateway serves;
+// then asks the origin by its name, and the gateway.
+func (m *moved) move(cert, other *testnet.Cert, gateway func(), between func()) {
+	m.t.Helper()
+	stopOld, stopNames := m.origin(m.old, cert), m.toldBy(m.old)
+	m.start()
+	gateway()
+	ask := "SSLKEYLOGFILE=" + m.keys + " curl -sSk --http1.1 --resolve app.test:" + m.port() + ":" + m.addr.Addr().String() + " -o /dev/null -w '%{http_code}\\n' "
+	m.named("", ask+m.url("/page.txt"))
+	stopOld()
+	stopNames()
+	m.origin(m.new, cert)
+	if other != nil {
+		m.origin(m.old, other)
+	}
+	m.toldBy(m.new)
+	time.Sleep(1200 * time.Millisecond) // the TTL
+	between()
+	scheme := "http"
+	if cert != nil {
+		scheme = "https"
+	}
+	m.named("", ask+scheme+"://app.internal:"+strconv.Itoa(int(m.new.Port()))+"/page.txt")
+	m.named("", ask+m.url("/page.txt")+" "+m.url("/page.txt"))
+	time.Sleep(50 * time.Millisecond)
+	m.end()
 }

@@ -10,6 +10,7 @@ func All() []explain.Rule {
 
 		nameDoesNotResolve,
 		resolverStall,
+		staleOriginAddress,
 		portClosed,
 		synUnanswered,
 		addressUnreachable,
