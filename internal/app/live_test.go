@@ -281,7 +281,7 @@ func wanted(label score.Label) (ids []string) {
 
 // liveFaults are all faults that are tried.
 func liveFaults() []liveFault {
-	return slices.Concat(addressFaults(), originTLSFaults(), originHTTPFaults(), clientFaults(), signInFaults())
+	return slices.Concat(addressFaults(), originTLSFaults(), originHTTPFaults(), clientFaults(), signInFaults(), realFaults())
 }
 
 // lastClient is the newest connection of a client.

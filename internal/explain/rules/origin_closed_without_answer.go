@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"fanlight/internal/explain"
@@ -27,6 +28,7 @@ var originClosedWithoutAnswer = explain.Rule{
 			{ID: "renegotiation-refused", Difference: "a HelloRequest came before the close"},
 			{ID: "post-handshake-auth-not-offered", Difference: "TLS 1.3, only certain paths, a reset at once"},
 			{ID: "body-truncated", Difference: "a response had begun"},
+			{ID: "plaintext-to-tls-port", Difference: "HTTP without TLS, each time: HTTP.sys and HAProxy end it so where they expect TLS"},
 		},
 		References: []string{"RFC 9112 section 9.5 (failures and timeouts)"},
 	},
@@ -48,6 +50,7 @@ func checkOriginClosed(p *explain.Pass) {
 			}
 			report(p, explain.Finding{
 				Confidence: explain.Proof,
+				Fixes:      slices.Concat(tryTLS(c, x, i), p.Fixes()),
 				Cause:      cause + ".",
 				Evidence: []explain.Evidence{
 					explain.At(c, findOf(c, x, flow.Request), "request "+asked(x)),
@@ -56,6 +59,18 @@ func checkOriginClosed(p *explain.Pass) {
 			}, c, x)
 		}
 	}
+}
+
+// tryTLS is what else to look at where a port of an origin that was asked without
+// TLS ends the first request at once: so do HTTP.sys and HAProxy where they
+// expect TLS.
+func tryTLS(c *flow.Conn, x *flow.Exchange, end int) []explain.Fix {
+	d, known := between(c, findOf(c, x, flow.Request), end)
+	if c.TLS != nil || c.Self != flow.Client || reused(c, x) || !known || d > 100*time.Millisecond {
+		return nil
+	}
+	return []explain.Fix{fix(explain.Gateway, "Fanlight", "If every request ends so, that port may expect TLS. See whether it answers to TLS; if so, write https in the route:",
+		"curl -kv https://"+c.Server.String()+"/", "to: https://"+c.Server.String())}
 }
 
 // droppedAt is the event with which the server ended c instead of answering x,

@@ -46,14 +46,17 @@ func checkPlainToTLS(p *explain.Pass) {
 			continue
 		}
 		x := c.Exchanges[0]
-		tls := spokenTo(p, c)
-		if x.Scheme == "https" || x.Method == "CONNECT" || x.Status != 400 && !unanswered(c, x) || c.Close.By != flow.Server ||
-			tls == nil && c.Server.Port() != 443 {
+		tls, page := spokenTo(p, c), wantsTLS(x)
+		if x.Scheme == "https" || x.Method == "CONNECT" || x.Status != 400 && !unanswered(c, x) ||
+			page == "" && (c.Close.By != flow.Server || tls == nil && c.Server.Port() != 443) {
 			continue
 		}
 		evidence := append([]explain.Evidence{explain.At(c, findOf(c, x, flow.Request), "request without TLS")}, responseEvidence(c, x)...)
 		if tls != nil {
 			evidence = append(evidence, explain.At(tls, find(tls, 0, flow.Unknown, flow.TLSDone), "elsewhere that port completes a TLS handshake"))
+		}
+		if page != "" {
+			evidence = append(evidence, explain.Fact("the answer has the form and the length of the page of "+page+" that says so"))
 		}
 		reportPlain(p, c, x, explain.Likely, evidence)
 	}
