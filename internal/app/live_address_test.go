@@ -47,7 +47,13 @@ func addressFaults() []liveFault {
 			l.several(4, request("GET", "/"))
 		}},
 		{rule: "name-does-not-resolve", fault: "the origin's name is in no DNS", inject: func(l *live) {
-			l.serve(l.to("/", "http://nowhere.internal:8080"))
+			l.serve(l.to("/", "http://"+unknownName+":8080"))
+			l.get("/")
+		}},
+		{rule: "resolver-stall-5s", fault: "the first query for the origin's name is lost", inject: func(l *live) {
+			o := testnet.Echo{At: testnet.At{Plain: true}}.Start(l.t)
+			_, port, _ := net.SplitHostPort(o.Addr)
+			l.serve(strings.Replace(l.to("/", "http://"+lostQueryName+":"+port), "connect: 300ms", "connect: 20s", 1))
 			l.get("/")
 		}},
 		{rule: "loopback-family-mismatch", fault: "the origin listens on ::1 alone", inject: func(l *live) {
@@ -65,21 +71,30 @@ func addressFaults() []liveFault {
 	}
 }
 
-// twoAddressName is a name with two addresses, of which nobody uses the first.
-const twoAddressName = "pool.internal"
+// Names that are looked up in these tests.
+const (
+	twoAddressName = "pool.internal"    // has 127.0.0.4, which nobody uses, and 127.0.0.1
+	lostQueryName  = "lost.internal"    // has 127.0.0.1; the first query of each kind gets no answer
+	unknownName    = "nowhere.internal" // does not exist
+)
 
-// answerNames has every name that is looked up lead to 127.0.0.4 and 127.0.0.1,
-// but for those in nowhere.internal.
+// answerNames has names be looked up at a server of the test.
 func answerNames(t *testing.T) {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	must(t, err)
 	go func() {
 		query := make([]byte, 512)
+		lost := map[string]bool{}
 		for {
 			n, from, err := server.ReadFrom(query)
 			if err != nil {
 				return
+			}
+			asked := string(query[12:n])
+			if strings.Contains(asked, "lost") && !lost[asked] {
+				lost[asked] = true
+				continue
 			}
 			_, _ = server.WriteTo(nameAnswer(query[:n]), from)
 		}
@@ -107,8 +122,11 @@ func nameAnswer(query []byte) []byte {
 		addresses = nil
 	}
 	response := byte(0x80)
-	if strings.Contains(string(query[:end]), "nowhere") {
+	switch name := string(query[12:end]); {
+	case strings.Contains(name, "nowhere"):
 		response, addresses = 0x83, nil // no such name
+	case strings.Contains(name, "lost") && addresses != nil:
+		addresses = addresses[1:]
 	}
 	out := append([]byte{query[0], query[1], 0x81, response, 0, 1, 0, byte(len(addresses)), 0, 0, 0, 0}, query[12:end]...)
 	for _, a := range addresses {
