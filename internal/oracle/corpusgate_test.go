@@ -143,7 +143,7 @@ func cookieCase(cookies []string, listen string) func(b *bench) {
 			writef(w, `<!doctype html><link rel=icon href="data:,"><title>t</title><script>fetch('/account').then(r => r.text()).then(t => document.title = t)</script><p>page`)
 		}), nil, false)
 		b.nginxOf("", "", listen+" "+to(back, "proxy_set_header Host $host;"))
-		b.captureFor(func() { b.browse(b.url("/")) })
+		b.captureFor(func() { b.browse(b.url("/"), "--virtual-time-budget=12000") })
 	}
 }
 

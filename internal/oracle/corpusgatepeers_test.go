@@ -73,7 +73,7 @@ func (b *bench) browse(url string, args ...string) {
 	b.client(program(b.t, "chromium"), nil, append([]string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir=" + b.dir + "/profile",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
 		"--ignore-certificate-errors", "--host-resolver-rules=MAP " + host + " " + b.addr.Addr().String() + ",MAP * ~NOTFOUND,EXCLUDE " + b.addr.Addr().String(),
-		"--timeout=15000", "--virtual-time-budget=12000", "--dump-dom", url}, args...)...)
+		"--timeout=15000", "--dump-dom", url}, args...)...)
 }
 
 // pages answers each path with a text, and sets the header fields of the path.

@@ -130,6 +130,7 @@ func All() []explain.Rule {
 		slowOrigin,
 		streamingBuffered,
 		slowTransfer,
+		headOfLineBlocking,
 		receiverStalls,
 		clientGaveUp,
 	}

@@ -31,7 +31,7 @@ var proxyLoop = explain.Rule{
 		References: []string{"RFC 9110 section 7.6.3 (Via and loops)", "RFC 5842 section 7.2 (508)"},
 	},
 	Needs: needsHeaders(),
-	Hides: []string{"gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "request-header-too-large"},
+	Hides: []string{"gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "request-header-too-large", "head-of-line-blocking"},
 	Check: checkLoop,
 }
 
