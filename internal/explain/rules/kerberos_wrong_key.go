@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"fanlight/internal/explain"
@@ -48,6 +49,7 @@ var kerberosWrongKey = explain.Rule{
 // whose meanings are given by name (RFC 4120, section 7.5.9), one finding for
 // each connection.
 func checkKerberosError(p *explain.Pass, meanings map[string]string) {
+	accepted := sync.OnceValue(func() []login { return taken(p) }) // of no use where nothing was refused
 	for _, c := range p.Conns() {
 		var f *explain.Finding
 		steps := logins(c)
@@ -62,7 +64,7 @@ func checkKerberosError(p *explain.Pass, meanings map[string]string) {
 				f = &explain.Finding{
 					Confidence: explain.Proof,
 					Cause:      fmt.Sprintf("%s refused the Kerberos ticket for %s with %s: %s.", peer(c), service(l), code, meaning),
-					Evidence:   append(ticketEvidence(l, code), otherVersion(p, l)...),
+					Evidence:   append(ticketEvidence(l, code), otherVersion(l, accepted())...),
 				}
 			}
 			p.Blame(f, c, l.x)
@@ -93,20 +95,32 @@ func ticketEvidence(l *login, code string) []explain.Evidence {
 	return append(out, explain.At(c, l.asked, text))
 }
 
-// otherVersion shows a ticket that the server took, made with another version
-// of the key that did not open the one of l: users with such tickets get in.
-func otherVersion(p *explain.Pass, l *login) []explain.Evidence {
-	version := l.token("kvno")
+// taken are tickets that servers took, one for each server, service and version
+// of its key.
+func taken(p *explain.Pass) (out []login) {
+	seen := map[string]bool{}
 	for _, c := range p.Trace.Conns {
-		if version == "" || c.Server != l.conn.Server {
-			continue
-		}
-		steps := logins(c)
-		for i := range steps {
-			o := &steps[i]
-			if v := o.token("kvno"); o.accepted() && v != "" && v != version && service(o) == service(l) {
-				return []explain.Evidence{explain.At(c, o.shown, fmt.Sprintf("a ticket with key version %s was taken, answered %d", v, o.x.Status))}
+		for _, l := range logins(c) {
+			version := l.token("kvno")
+			if version == "" || !l.accepted() {
+				continue
 			}
+			if key := c.Server.String() + " " + service(&l) + " " + version; !seen[key] {
+				seen[key] = true
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// otherVersion shows a ticket that the server took, made with another version
+// of the key than the one of l: users with such tickets get in.
+func otherVersion(l *login, taken []login) []explain.Evidence {
+	for i := range taken {
+		o := &taken[i]
+		if o.conn.Server == l.conn.Server && service(o) == service(l) && l.token("kvno") != "" && o.token("kvno") != l.token("kvno") {
+			return []explain.Evidence{explain.At(o.conn, o.shown, fmt.Sprintf("a ticket with key version %s was taken, answered %d", o.token("kvno"), o.x.Status))}
 		}
 	}
 	return nil
