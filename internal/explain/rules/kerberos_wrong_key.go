@@ -24,7 +24,7 @@ var kerberosWrongKey = explain.Rule{
 			fix(explain.Origin, "Apache", "If they differ, write a new keytab (with MIT's KDC). That gives the service a new key: copies on other servers no longer work. Apache reads the file anew, without a restart:", "kadmin -q 'ktadd -k /etc/apache2/http.keytab HTTP/app.example'", "chown root:www-data /etc/apache2/http.keytab; chmod 640 /etc/apache2/http.keytab"),
 			fix(explain.Client, "", "After the change, throw old tickets away:", "klist purge", "kdestroy"),
 		},
-		Confirm: "`kvno -k /etc/apache2/http.keytab HTTP/app.example` fetches a ticket and decrypts it with the keytab.",
+		Confirm: "`kvno -k /etc/apache2/http.keytab HTTP/app.example` fetches a ticket and decrypts it with the keytab: `keytab entry valid`, or `invalid` and why.",
 		LookAlikes: []explain.Alike{
 			{ID: "kerberos-clock-skew", Difference: "KRB_AP_ERR_SKEW: the key is right, the time is not"},
 			{ID: "negotiate-fell-back-to-ntlm", Difference: "no ticket was sent"},
