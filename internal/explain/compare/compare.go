@@ -33,7 +33,9 @@ type Extent struct {
 	Conns, Exchanges                 int
 	FailedConns, FailedExchanges     int // a connection failed if an exchange on it did
 	ComparedConns, ComparedExchanges int
-	LeftOut                          int // more of both, that were not looked at to bound memory
+	LeftOut                          int  // more of both, that were not looked at to bound memory
+	Unread                           int  // connections whose content could not be read, for want of keys
+	Troubled                         bool // something failed, or a finding of severity warning or error is there
 }
 
 // ErrOneOutcome says that a trace cannot be split by outcome.
@@ -130,7 +132,12 @@ func (s *side) extent() Extent {
 		if u.failed || failed[u.conn.ID] {
 			e.FailedConns++
 		}
+		if u.conn.Keys == flow.No && len(u.conn.Exchanges) == 0 {
+			e.Unread++
+		}
 	}
+	has := func(u *unit) bool { return u.failed || len(u.findings) > 0 }
+	e.Troubled = slices.ContainsFunc(s.conns, has) || slices.ContainsFunc(s.exchanges, has)
 	return e
 }
 

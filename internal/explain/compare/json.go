@@ -65,6 +65,7 @@ type jsonExtent struct {
 	ComparedConnections int    `json:"compared_connections"`
 	ComparedExchanges   int    `json:"compared_exchanges"`
 	LeftOut             int    `json:"left_out,omitempty"`
+	Unread              int    `json:"unread,omitempty"`
 }
 
 // Summary is what was compared and what came of it as the last object of the
@@ -86,7 +87,7 @@ func (r *Result) Summary(good, bad string) json.RawMessage {
 
 func (e Extent) json(source string) jsonExtent {
 	return jsonExtent{
-		source, e.Conns, e.Exchanges, e.FailedConns, e.FailedExchanges, e.ComparedConns, e.ComparedExchanges, e.LeftOut,
+		source, e.Conns, e.Exchanges, e.FailedConns, e.FailedExchanges, e.ComparedConns, e.ComparedExchanges, e.LeftOut, e.Unread,
 	}
 }
 

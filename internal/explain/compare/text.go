@@ -11,15 +11,7 @@ import (
 // that matters with what both sides show, then the rest in order.
 func (r *Result) Text(w io.Writer) {
 	fmt.Fprintf(w, "bad:  %s\ngood: %s\n", r.Bad, r.Good)
-	switch r.Aligned {
-	case SameHost:
-		fmt.Fprintln(w, "No request that fails is on the good side too; others to the same host were compared.")
-	case All:
-		fmt.Fprintln(w, "The two sides have no request or name in common; all was compared with all.")
-	}
-	if r.swapped() {
-		fmt.Fprintln(w, "The good side fails and the bad one does not. Are the two swapped? The order is GOOD BAD.")
-	}
+	r.doubts(w)
 	if len(r.Differences) == 0 {
 		fmt.Fprintln(w, "\nNothing differs but what differs every time (dates, ids, tokens, ports).")
 		return
@@ -33,6 +25,22 @@ func (r *Result) Text(w io.Writer) {
 	first.text(w, 1, len(first.Bad.Evidence))
 	r.fixes(w, first)
 	r.rest(w)
+}
+
+// doubts say what to know before the differences are believed.
+func (r *Result) doubts(w io.Writer) {
+	switch r.Aligned {
+	case SameHost:
+		fmt.Fprintln(w, "No request that fails is on the good side too; others to the same host were compared.")
+	case All:
+		fmt.Fprintln(w, "The two sides have no request or name in common; all was compared with all.")
+	}
+	if n := r.Good.Unread + r.Bad.Unread; n > 0 {
+		fmt.Fprintf(w, "What %s carried could not be read and was not compared: give the secrets (--keys).\n", counted(n, "connection"))
+	}
+	if r.Good.Troubled && !r.Bad.Troubled {
+		fmt.Fprintln(w, "Something is wrong on the good side and nothing on the bad one. Are the two swapped? The order is GOOD BAD.")
+	}
 }
 
 // TextFirst writes the first difference that matters with what both sides show,
@@ -89,11 +97,6 @@ func (e Extent) String() string {
 		out += fmt.Sprintf("; %d more were left out to bound memory", e.LeftOut)
 	}
 	return out
-}
-
-// swapped tells that only the good side has failures.
-func (r *Result) swapped() bool {
-	return r.Good.FailedConns+r.Good.FailedExchanges > 0 && r.Bad.FailedConns+r.Bad.FailedExchanges == 0
 }
 
 func counted(n int, what string) string {
