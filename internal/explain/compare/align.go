@@ -79,6 +79,7 @@ func exchangeKeys() []keyFunc {
 		func(u *unit) string { return join(host(u), request(u), u.position.settled().String()) },
 		func(u *unit) string { return join(request(u), u.position.settled().String()) },
 		outside(request),
+		outside(func(u *unit) string { path, _, _ := strings.Cut(u.request, "?"); return path }),
 	}
 }
 

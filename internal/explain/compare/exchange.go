@@ -171,6 +171,9 @@ func (u *unit) head(known names, side string, fields []flow.Field, event int, s 
 		values[name] = append(values[name], headerValue(name, f.Value))
 	}
 	u.names[side] = names
+	if side == "request" && values["host"] == nil && u.multiplexed() && u.x.Host != "" { // RFC 9113 section 8.3.1
+		u.add(known.aspect(side, "host", s), headerValue("host", u.x.Host), event)
+	}
 	u.repeated(side, names, values, event, s)
 	for _, name := range names {
 		u.add(known.aspect(side, name, s), strings.Join(values[name], ", "), event)
@@ -201,6 +204,16 @@ func (n names) aspect(side, name string, s stage) aspect {
 		n[key] = a
 	}
 	return a
+}
+
+// without tells that a unit's version of HTTP has no such field, so that its
+// absence tells nothing (RFC 9113 section 8.2.2).
+func (u *unit) without(name string) bool {
+	switch name {
+	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+		return u.multiplexed()
+	}
+	return false
 }
 
 // headerName writes a name as it is mostly written.

@@ -44,7 +44,7 @@ func (p *pairs) narrow() {
 	unlike := map[flow.ConnID]bool{}
 	exchanges := keep(p.exchanges, func(u *unit) { unlike[u.conn.ID] = true }, (*endings).unlike)
 	conns := keep(p.conns, nil, func(e *endings, u *unit) bool { return unlike[u.conn.ID] || e.unlike(u) })
-	p.fails = len(exchanges)+len(conns) > 0
+	p.fails = len(exchanges) > 0 || len(conns) > 0 && len(p.failedAlone()) == 0
 	if len(exchanges) > 0 {
 		p.exchanges = exchanges
 	}
@@ -56,8 +56,7 @@ func (p *pairs) narrow() {
 // failuresByHost takes failed exchanges that found no counterpart for the
 // trouble, where nothing else is: they are held against others to the same host.
 func (p *pairs) failuresByHost(good *side) {
-	failed := slices.DeleteFunc(slices.Clone(p.onlyExchanges), func(u *unit) bool { return !u.failed })
-	groups, _ := align(good.exchanges, failed, []keyFunc{sameHost})
+	groups, _ := align(good.exchanges, p.failedAlone(), []keyFunc{sameHost})
 	if len(groups) == 0 {
 		return
 	}
@@ -72,6 +71,11 @@ func (p *pairs) failuresByHost(good *side) {
 	if conns := keep(p.conns, nil, func(_ *endings, u *unit) bool { return of[u.conn.ID] }); len(conns) > 0 {
 		p.conns = conns
 	}
+}
+
+// failedAlone are the failed exchanges that found no counterpart.
+func (p *pairs) failedAlone() []*unit {
+	return slices.DeleteFunc(slices.Clone(p.onlyExchanges), func(u *unit) bool { return !u.failed })
 }
 
 // keep leaves the bad units that are wanted, and tells of each. Groups without

@@ -127,7 +127,8 @@ func (u *unit) all(fields map[string]field, common map[string]map[string]bool) i
 			}
 		}
 		for key, f := range fields {
-			if event, observed := u.heads[f.block]; observed && !has[key] && !yield(&fact{aspect: f.aspect, value: absent, event: event}) {
+			_, name, _ := f.field()
+			if event, observed := u.heads[f.block]; observed && !has[key] && !u.without(name) && !yield(&fact{aspect: f.aspect, value: absent, event: event}) {
 				return
 			}
 		}
