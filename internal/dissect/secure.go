@@ -1,12 +1,9 @@
 package dissect
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"strconv"
 	"strings"
-	"time"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/reassembly"
@@ -26,14 +23,15 @@ type secure struct {
 	hello, done, failed bool // of the first handshake
 	gap                 bool // bytes of it were not captured: nobody knows what became of it
 	early               bool
-	zeroRTT             bool      // the client offered 0-RTT data
-	taken               flow.Seen // by the server
-	ahead               []byte    // 0-RTT data until the server has said whether it takes it
-	cut                 bool      // not all of it is held
-	closed              [2]bool   // by a close_notify that could be read
-	unread              [2]bool   // records stayed sealed or were lost: one may have been that
-	broken              [2]bool   // not TLS from here on
-	fatal               string    // the alert that ended the handshake, and whose
+	zeroRTT             bool              // the client offered 0-RTT data
+	taken               flow.Seen         // by the server
+	ahead               []byte            // 0-RTT data until the server has said whether it takes it
+	cut                 bool              // not all of it is held
+	leaf                *x509.Certificate // of the server, until the handshake is done
+	closed              [2]bool           // by a close_notify that could be read
+	unread              [2]bool           // records stayed sealed or were lost: one may have been that
+	broken              [2]bool           // not TLS from here on
+	fatal               string            // the alert that ended the handshake, and whose
 	fatalBy             flow.Side
 }
 
@@ -215,7 +213,9 @@ func (s *secure) handshake(msg *tlswire.Message) {
 	case tlswire.HelloRequestMsg:
 		s.add(flow.Event{Kind: flow.HelloRequest, From: flow.Server})
 	case tlswire.CertificateMsg:
-		s.add(certificate(from, msg.Certificates))
+		s.certificates(from, msg)
+	case tlswire.CertificateStatusMsg:
+		s.staple(msg.Staple)
 	case tlswire.CertificateRequestMsg:
 		e := flow.Event{Kind: flow.CertificateRequest, From: from}
 		if msg.Request != nil {
@@ -250,7 +250,7 @@ func (s *secure) handshakeDone(msg *tlswire.Message) {
 		s.add(flow.Event{Kind: flow.Renegotiated})
 		return
 	}
-	s.done = true
+	s.done, s.leaf = true, nil
 	if msg.ALPN != "" {
 		s.alpn = msg.ALPN
 	}
@@ -272,6 +272,9 @@ func (s *secure) resumed(msg *tlswire.Message) flow.Seen {
 func clientHello(h *tlswire.ClientHello, transport byte) flow.Event {
 	e := tlsfact.ClientHello(h)
 	e.Attrs = append(e.Attrs, flow.Attrs("ja3", tlswire.JA3(h), "ja4", tlswire.JA4(h, transport))...)
+	if h.AsksForStaple() {
+		e.Attrs = append(e.Attrs, flow.Attr{Key: flow.KeyStatusAsked, Value: flow.Yes.String()})
+	}
 	return e
 }
 
@@ -280,29 +283,4 @@ func serverHello(h *tlswire.ServerHello) flow.Event {
 		return flow.Event{Kind: flow.ServerHello, From: flow.Server}
 	}
 	return tlsfact.ServerHello(h)
-}
-
-// certificate tells of the first of a chain.
-func certificate(from flow.Side, chain [][]byte) flow.Event {
-	e := flow.Event{Kind: flow.Certificate, From: from, Text: "none"}
-	if len(chain) == 0 {
-		return e
-	}
-	sum := sha256.Sum256(chain[0])
-	c, err := x509.ParseCertificate(chain[0])
-	if err != nil {
-		e.Text, e.Attrs = "unreadable", flow.Attrs(flow.KeySHA256, hex.EncodeToString(sum[:]))
-		return e
-	}
-	names := append([]string{}, c.DNSNames...)
-	for _, ip := range c.IPAddresses {
-		names = append(names, ip.String())
-	}
-	e.Text = c.Subject.String()
-	e.Attrs = flow.Attrs(flow.KeyIssuer, c.Issuer.String(), flow.KeyNames, strings.Join(names, ","),
-		flow.KeyNotAfter, c.NotAfter.UTC().Format(time.RFC3339), flow.KeySHA256, hex.EncodeToString(sum[:]),
-		flow.KeyChain, strconv.Itoa(len(chain)), flow.KeyCAIssuers, strings.Join(c.IssuingCertificateURL, ","),
-		flow.KeyUsage, strings.Join(tlswire.KeyUses(c), ","), flow.KeyExtUsage, strings.Join(tlswire.ExtendedUses(c), ","),
-		flow.KeyKey, tlswire.KeyOf(c), flow.KeySignature, tlswire.SignatureOf(c), flow.KeyBinding, tlswire.EndPointBinding(c))
-	return e
 }

@@ -49,9 +49,10 @@ const (
 
 	// TLS. Attrs carry the facts, see the Key constants.
 
-	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets, key_shares, early_data
+	ClientHello        // Attrs: sni, alpn, versions, bytes, pha, tickets, key_shares, early_data, status_request
 	ServerHello        // Attrs: version, cipher, alpn, resumed, tickets, renegotiation_info, downgrade
-	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256, chain, ca_issuers, key_usage, ext_key_usage, key, signature, binding
+	Certificate        // From showed a certificate; Text: subject or "none"; Attrs: issuer, names, not_after, sha256, chain, ca_issuers, key_usage, ext_key_usage, key, signature, must_staple, binding
+	Staple             // the server sent an OCSP response with its certificate; Text: good, revoked, unknown, unreadable, or why it says nothing; Attrs: about, this_update, next_update
 	CertificateRequest // From asked for a certificate during a handshake; Attrs: cas, cas_bytes
 	SessionTicket      // the server gave out what a later connection may resume with; Attrs: tickets
 	TLSDone            // the handshake is complete; Attrs: version, cipher, alpn, resumed, early_data
@@ -109,7 +110,7 @@ var kindNames = [...]string{
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
 	FIN: "fin", RST: "rst", Closed: "closed",
 	ClientHello: "client-hello", ServerHello: "server-hello",
-	Certificate: "certificate", CertificateRequest: "certificate-request", SessionTicket: "session-ticket",
+	Certificate: "certificate", Staple: "staple", CertificateRequest: "certificate-request", SessionTicket: "session-ticket",
 	TLSDone: "tls-done", TLSFailed: "tls-failed", Alert: "alert",
 	HelloRequest: "hello-request", Renegotiating: "renegotiating",
 	Renegotiated: "renegotiated", EarlyData: "early-data",
@@ -177,6 +178,11 @@ const (
 	KeyExtUsage    = "ext_key_usage"      // the same of extended key usages
 	KeyKey         = "key"                // of a certificate: kind and length, as RSA 2048 or ECDSA 256
 	KeySignature   = "signature"          // with what the issuer signed the certificate, as SHA256-RSA
+	KeyMustStaple  = "must_staple"        // yes: the certificate asks clients to insist on a stapled OCSP response
+	KeyStatusAsked = "status_request"     // ClientHello in a capture: yes, the client wants one
+	KeyAbout       = "about"              // of a stapled response: yes or no, it is about the certificate that was shown
+	KeyThisUpdate  = "this_update"        // RFC 3339: from when on it holds
+	KeyNextUpdate  = "next_update"        // RFC 3339: until when
 	KeyBinding     = "binding"            // hex: channel binding that a certificate has, or that an NTLM token carries
 	KeyFault       = "fault"              // class of a TLS failure, see the Fault constants
 	KeyLevel       = "level"              // warning, fatal

@@ -100,10 +100,15 @@ func (s *Session) message(dir int, typ uint8, body []byte, emit func(*Message)) 
 		s.encryptedExtensions(body, &m)
 	case TypeCertificate:
 		kind, m.Certificates = CertificateMsg, s.certificates(dir, body)
+		if s.tls13 {
+			m.Staple = staple13(body)
+		}
 	case typeCompressedCertificate:
 		if plain, ok := decompressCertificate(body); ok {
-			kind, m.Certificates = CertificateMsg, parseCertificate13(plain)
+			kind, m.Certificates, m.Staple = CertificateMsg, parseCertificate13(plain), staple13(plain)
 		}
+	case typeCertificateStatus:
+		kind, m.Staple = CertificateStatusMsg, certificateStatus(body)
 	case TypeCertificateRequest:
 		kind, m.Request = CertificateRequestMsg, s.certificateRequest(body)
 	case TypeNewSessionTicket:
@@ -125,6 +130,7 @@ func (s *Session) message(dir int, typ uint8, body []byte, emit func(*Message)) 
 const (
 	typeEndOfEarlyData        = 5
 	typeEncryptedExtensions   = 8
+	typeCertificateStatus     = 22
 	typeKeyUpdate             = 24
 	typeCompressedCertificate = 25
 )

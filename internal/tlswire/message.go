@@ -15,6 +15,7 @@ const (
 	FinishedMsg                        // of Dir
 	NewTicketMsg                       // Ticket
 	KeyUpdateMsg                       //
+	CertificateStatusMsg               // Staple, up to TLS 1.2; TLS 1.3 has it with the certificates
 	EncryptedExtensionsMsg             // ALPN, EarlyDataAccepted
 	AlertMsg                           // Level, Code; neither where Sealed
 	CCSMsg                             // ChangeCipherSpec
@@ -38,6 +39,7 @@ type Message struct {
 	ClientHello   *ClientHello
 	ServerHello   *ServerHello
 	Certificates  [][]byte // DER, the sender's first
+	Staple        []byte   // OCSP response in DER about the first certificate, none if nil; in TLS 1.3 with the certificates
 	Request       *CertificateRequest
 	Level, Code   uint8 // of an alert
 	Length        int   // bytes after the record's header; of an OtherMsg without Data too

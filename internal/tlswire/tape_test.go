@@ -89,7 +89,7 @@ type heard struct {
 }
 
 func kindName(k tlswire.MessageKind) string {
-	return strings.Fields("none client-hello server-hello retry certificate request hello-request finished ticket key-update extensions alert ccs done data early opaque bad too-long other")[k]
+	return strings.Fields("none client-hello server-hello retry certificate request hello-request finished ticket key-update status extensions alert ccs done data early opaque bad too-long other")[k]
 }
 
 func (h *heard) take(m *tlswire.Message) {
