@@ -51,7 +51,7 @@ func checkHandshakeWait(p *explain.Pass) {
 		if next < 0 {
 			continue
 		}
-		if d, known := between(c, asking, next); known && d >= humanPause && find(c, asking, flow.Unknown, flow.Retransmission, flow.Gap, flow.ZeroWindow) < 0 {
+		if d, known := between(c, asking, next); known && d >= humanPause && !disturbed(c, asking, next) {
 			reportWait(p, c, asking, next, d)
 		}
 	}

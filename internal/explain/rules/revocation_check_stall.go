@@ -15,13 +15,14 @@ var revocationCheckStall = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "One side got a certificate and stopped for seconds; meanwhile it tried in vain to reach another machine, as it does to fetch a revocation list (CRL) or to ask an OCSP responder. Then it went on, or gave up.",
-		Looks: "A pause of 2 to 45 s inside the handshake after a Certificate, and unanswered attempts to connect to port 80 by the same machine in that time. The first connection is slow, the next ones are fast for a while. The browser shows only waiting.",
+		Looks: "A pause of 2 to 45 s inside the handshake after a Certificate, and unanswered attempts to connect to port 80 by the same machine in that time. Some then go on without an answer: the first connection is slow, the next ones are fast for a while. Others refuse: Apache with SSLOCSPEnable sends alert handshake_failure (40) and logs `could not connect to OCSP responder`.",
 		Why:   "The machine has no way to the internet, or must use a proxy that the check does not know. IIS checks client certificates that way by default.",
 		Fixes: []explain.Fix{
 			fix(explain.Network, "", "Let the machine reach the addresses in the certificate; see and test them:", "openssl x509 -in cert.pem -noout -ext crlDistributionPoints,authorityInfoAccess", "certutil -urlfetch -verify cert.cer"),
 			fix(explain.Origin, "IIS and HTTP.sys", "If it checks client certificates and cannot reach the list, switch the check off for that binding, knowing what that gives up:", "netsh http update sslcert ipport=192.0.2.10:443 certhash=THUMBPRINT appid={GUID} verifyclientcertrevocation=disable"),
 			fix(explain.Origin, "nginx", "Send the answer about your own certificate along, so that clients need not ask:", "ssl_stapling on;", "resolver 192.0.2.53;"),
 			fix(explain.Origin, "Apache", "Send the answer about your own certificate along:", "SSLUseStapling on", "SSLStaplingCache shmcb:/run/stapling(65536)"),
+			fix(explain.Origin, "Apache", "If it checks client certificates by OCSP and cannot reach the responder, use a revocation list that is fetched beforehand:", "SSLOCSPEnable off", "SSLCARevocationFile /etc/apache2/client-ca.crl", "SSLCARevocationCheck leaf"),
 			fix(explain.Client, "Windows", "Where clients must use a proxy, set it for the system as well:", "netsh winhttp set proxy proxy.example:3128"),
 		},
 		Confirm: "On the waiting machine `curl -v http://HOST-IN-THE-CERTIFICATE/` does not connect. The pause ends when it is let through.",
@@ -30,7 +31,7 @@ var revocationCheckStall = explain.Rule{
 			{ID: "slow-origin", Difference: "the pause is after the request"},
 			{ID: "loss-limited-transfer", Difference: "packets of the handshake itself are sent again"},
 		},
-		References: []string{"RFC 5280 section 4.2.1.13 (CRL distribution points)", "RFC 6960 (OCSP)", "Microsoft Learn: netsh http, verifyclientcertrevocation"},
+		References: []string{"RFC 5280 section 4.2.1.13 (CRL distribution points)", "RFC 6960 (OCSP)", "Microsoft Learn: netsh http, verifyclientcertrevocation", "seen with Apache 2.4 (SSLOCSPEnable) and gnutls-cli --ocsp: both refuse when the responder does not answer"},
 	},
 	Hides: []string{"handshake-waits-for-user", "slow-origin", "syn-unanswered"},
 	Check: checkRevocation,
@@ -39,7 +40,7 @@ var revocationCheckStall = explain.Rule{
 func checkRevocation(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		from, to := longestPause(c)
-		if from < 0 || find(c, from, flow.Unknown, flow.Retransmission, flow.Gap, flow.ZeroWindow) >= 0 {
+		if from < 0 || disturbed(c, from, to) {
 			continue
 		}
 		for _, side := range []flow.Side{flow.Client, flow.Server} {
@@ -71,6 +72,13 @@ func longestPause(c *flow.Conn) (from, to int) {
 	return from, to
 }
 
+// disturbed tells that between events i and j of c bytes came again, were lost
+// or could not be sent: then the pause between them may be that.
+func disturbed(c *flow.Conn, i, j int) bool {
+	k := find(c, i, flow.Unknown, flow.Retransmission, flow.Gap, flow.ZeroWindow)
+	return k >= 0 && k <= j
+}
+
 // inVain is an attempt by the machine at one end of c to connect to a web
 // server elsewhere that went unanswered, begun in that pause; or nil.
 func inVain(p *explain.Pass, c *flow.Conn, from, to int, side flow.Side) *flow.Conn {
@@ -99,7 +107,7 @@ func reportStall(p *explain.Pass, c *flow.Conn, from, to int, side flow.Side, in
 	if side == flow.Server {
 		who = peer(c)
 	}
-	report(p, explain.Finding{
+	f := explain.Finding{
 		Confidence: explain.Likely,
 		Cause: fmt.Sprintf("%s stopped for %s inside the handshake after a certificate came, and meanwhile tried in vain to reach %s, as for a check whether it was revoked.",
 			who, explain.Span(d), in.Server),
@@ -107,5 +115,12 @@ func reportStall(p *explain.Pass, c *flow.Conn, from, to int, side flow.Side, in
 			explain.At(c, to, "pause ends")},
 		Conns:   []flow.ConnID{c.ID, in.ID},
 		Missing: []string{"the addresses for revocation in the certificate"},
-	}, c, nil)
+	}
+	if c.TLS.Done == flow.Yes {
+		report(p, f, c, nil)
+		return
+	}
+	f.Cause += " Then the handshake failed."
+	blame(p, &f, c, nil)
+	p.ReportAs(explain.Error, f)
 }
