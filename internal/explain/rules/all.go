@@ -41,7 +41,7 @@ func All() []explain.Rule {
 		certificateDateInvalid,
 		weakCertificate,
 		keyUsageIncompatible,
-		revocationCheckStall,
+		revocationCheckStall, stapleProblem,
 		resumptionNeverWorks,
 		earlyDataRejected,
 		versionMismatch,

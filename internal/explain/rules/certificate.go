@@ -46,18 +46,30 @@ func rejectedCertificates(p *explain.Pass, faults, alerts []string) []rejected {
 func leftUnasked(p *explain.Pass) []rejected {
 	var out []rejected
 	for _, c := range p.Conns() {
-		if c.TLS == nil || c.TLS.Done != flow.Yes || c.Keys == flow.No || requestOn(c) || c.Self != flow.Unknown || find(c, 0, flow.Unknown, flow.Gap) >= 0 {
+		if c.TLS == nil {
 			continue
 		}
 		if covered, known := namesCover(fact(c, flow.Server, flow.Certificate, flow.KeyNames), c.TLS.SNI); !known || covered {
 			continue
 		}
-		side, end := leaver(c)
-		if d, known := between(c, find(c, 0, flow.Unknown, flow.TLSDone), end); side == flow.Client && known && d < 100*time.Millisecond {
+		if end := leftWithoutRequest(c); end >= 0 {
 			out = append(out, rejected{c, end, false})
 		}
 	}
 	return out
+}
+
+// leftWithoutRequest is the event by which the client ended c right after the
+// handshake, with nothing asked; -1 if it did not, or that cannot be known.
+func leftWithoutRequest(c *flow.Conn) int {
+	if c.TLS == nil || c.TLS.Done != flow.Yes || c.Keys == flow.No || requestOn(c) || c.Self != flow.Unknown || find(c, 0, flow.Unknown, flow.Gap) >= 0 {
+		return -1
+	}
+	side, end := leaver(c)
+	if d, known := between(c, find(c, 0, flow.Unknown, flow.TLSDone), end); side == flow.Client && known && d < 100*time.Millisecond {
+		return end
+	}
+	return -1
 }
 
 // shown is the index of the Certificate event of the server, or -1.
