@@ -57,6 +57,8 @@ func corpusCases() (all []corpusCase) {
 		http2Waits(),
 		socketFaults(),
 		quicFaults(),
+		revocationFaults(),
+		stapleFaults(),
 	} {
 		all = append(all, part...)
 	}

@@ -54,17 +54,21 @@ func (b *bench) paperWith(key crypto.Signer, name string, issuer *paper, change 
 	p := &paper{key: key, issuer: issuer}
 	p.Certificate, err = x509.ParseCertificate(der)
 	must(b.t, err)
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	must(b.t, err)
 	b.write(name+".pem", pemOf(p))
-	keyPEM := pemBlock("PRIVATE KEY", secret)
-	b.write(name+".key", keyPEM)
-	b.write(name+".both", append(pemOf(p), keyPEM...))
+	b.write(name+".key", keyPEM(b, p))
+	b.write(name+".both", append(pemOf(p), keyPEM(b, p)...))
 	return p
 }
 
 func pemBlock(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func keyPEM(b *bench, p *paper) []byte {
+	b.t.Helper()
+	secret, err := x509.MarshalPKCS8PrivateKey(p.key)
+	must(b.t, err)
+	return pemBlock("PRIVATE KEY", secret)
 }
 
 // pemOf is a chain as servers want it.
