@@ -288,7 +288,7 @@ func cached() []corpusCase {
 	})
 	return []corpusCase{
 		{"sick/cache-wrong-variant-nginx", label("nginx caches an answer that is packed for who takes gzip, without Vary: curl that takes none gets the packed one; both legs, TLS 1.3",
-			"find cache-wrong-variant exchange x2"), func(b *bench) {
+			"find cache-wrong-variant exchange x3"), func(b *bench) {
 			nginx(b, packing(), "listen ADDR ssl;", "")
 			b.captureFor(func() { both(b) })
 		}},
@@ -305,7 +305,7 @@ func cached() []corpusCase {
 			})
 		}},
 		{"sick/cache-wrong-variant-session", label("nginx told to ignore Set-Cookie and Cache-Control caches the page and the session of the first user; both legs, TLS 1.2",
-			"find cache-wrong-variant exchange x2"), func(b *bench) {
+			"find cache-wrong-variant exchange x3"), func(b *bench) {
 			nginx(b, private, "listen ADDR ssl; ssl_protocols TLSv1.2;", "proxy_ignore_headers Set-Cookie Cache-Control;")
 			b.captureFor(func() {
 				b.curl("--http1.1", "-H", "Authorization: Bearer anna", b.url("/account"), "-o", "1")
@@ -313,7 +313,7 @@ func cached() []corpusCase {
 			})
 		}},
 		{"sick/cache-wrong-variant-apache", label("Apache's mod_cache keeps an answer made for the site of the first Origin, without Vary, and gives it to a page of another; without TLS",
-			"find cache-wrong-variant exchange x2"), func(b *bench) {
+			"find cache-wrong-variant exchange x3"), func(b *bench) {
 			back := b.second()
 			back.goServer(origin, nil, false)
 			load := ""

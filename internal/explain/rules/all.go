@@ -131,6 +131,7 @@ func All() []explain.Rule {
 		streamingBuffered,
 		slowTransfer,
 		headOfLineBlocking,
+		cacheWrongVariant,
 		receiverStalls,
 		clientGaveUp,
 	}
