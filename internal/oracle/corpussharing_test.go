@@ -153,6 +153,14 @@ func splitFaults() []corpusCase {
 				b.askFor(from("8", "--http1.1"), more)
 			})
 		}},
+		{"sick/ntlm-identity-leak-haproxy", label("HAProxy, http-reuse always, in front of Apache, GssapiConnectionBound On; a client sends its Kerberos ticket before it is asked, then another client asks without any; TLS 1.3",
+			"find ntlm-identity-leak confidence proof"), func(b *bench) {
+			back := b.second()
+			back.ticketed("SSLEngine off", "GssapiConnectionBound On")
+			b.env = back.env
+			b.haproxy(haproxyTo(back) + " http-reuse always\n")
+			signInAmongOthers(b, b.captureFor)
+		}},
 		{"sick/ntlm-identity-leak-apache", label("Apache as a gateway keeps a connection to Apache that one client has signed in by NTLM, and sends another client's request on it; TLS 1.3",
 			"find ntlm-identity-leak confidence proof"), func(b *bench) {
 			back := b.second()

@@ -120,6 +120,16 @@ func signInHealth() []corpusCase {
 				b.as("berta", "other").askFor(from("9", negotiates...), private)
 			})
 		}},
+		{"healthy/sign-in-kerberos-through-haproxy", "", func(b *bench) { // as it comes; the second client's first request has a connection of its own
+			back := b.second()
+			back.ticketed("SSLEngine off", "GssapiConnectionBound On")
+			b.env = back.env
+			b.haproxy(haproxyTo(back))
+			b.captureFor(func() {
+				b.askFor(from("8", negotiates...), private, more)
+				b.askFor(from("9", "--http1.1"), "/page.txt", private)
+			})
+		}},
 		{"healthy/sign-in-basic-chromium", "", func(b *bench) {
 			b.basic("")
 			b.captureFor(func() { b.chromium(withPassword(b.url(private))) })
