@@ -28,6 +28,7 @@ type conn struct {
 	early    early
 	quality  quality
 	hops     hops
+	windows  tcpWindows
 	refusal  []flow.Attr // of the SYN, by a router or host that is not its peer
 	top      speaker
 	session  *tlswire.Session
@@ -295,6 +296,7 @@ func (c *conn) settle() {
 	c.top.over(c.mark)
 	c.hanging()
 	c.flaws()
+	c.fullWindows()
 	switch {
 	case c.answered || c.early.seen[fromServer] || c.done:
 	case c.refusal != nil:

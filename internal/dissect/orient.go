@@ -75,6 +75,7 @@ func (c *conn) turn() {
 	c.early.turn()
 	c.quality.turn()
 	c.hops.turn()
+	c.windows.turn()
 	c.wire[0], c.wire[1] = c.wire[1], c.wire[0]
 	c.opening.Client, c.opening.Server = c.opening.Server, c.opening.Client
 	c.rec.Client, c.rec.Server = c.opening.Client, c.opening.Server

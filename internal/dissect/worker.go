@@ -138,6 +138,7 @@ func (w *worker) segment(m reassembly.Mark) {
 	}
 	c.quality.note(c.direction(swapped), in, m, c.last)
 	c.hops.note(c.direction(swapped), in)
+	c.windows.note(c.direction(swapped), in, m)
 	c.last, c.mark = m.Time, m
 	c.packets++
 	c.add(c.direction(swapped), &seg)

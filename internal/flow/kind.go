@@ -37,6 +37,7 @@ const (
 	KeepAlive      // a probe of an idle connection
 	ZeroWindow     // From takes no more bytes for now
 	WindowOpen     // From takes bytes again; Bytes, how many
+	WindowFull     // From had to wait again and again, for it had sent all that the other side takes; Attrs: window, scaling, times, waited_ms
 	AckedUnseen    // the bytes of the gap that follows arrived: it was the capture that lost them; Bytes
 	Stray          // bytes passed that lie too far away to belong to the stream, and were left out; Bytes
 	Undelivered    // a router or host said that a packet of From was not delivered (ICMP); Text: why; Attrs: by, mtu
@@ -104,7 +105,7 @@ var kindNames = [...]string{
 	KindUnknown: "unknown", Open: "open",
 	LookedUp: "looked-up", Query: "query", Answer: "answer",
 	MidStream: "mid-stream", Retransmission: "retransmission", OutOfOrder: "out-of-order", Overlap: "overlap",
-	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open",
+	Gap: "gap", BufferFull: "buffer-full", KeepAlive: "keep-alive", ZeroWindow: "zero-window", WindowOpen: "window-open", WindowFull: "window-full",
 	AckedUnseen: "acked-unseen", Stray: "stray", Undelivered: "undelivered", InvalidRST: "invalid-rst", CaptureFlaw: "capture-flaw",
 	ProxyHeader: "proxy-header", HelloRetry: "hello-retry", KeyUpdate: "key-update", StreamReset: "stream-reset", GoAway: "go-away", Stalled: "stalled", Unconfirmed: "unconfirmed",
 	SYN: "syn", Established: "established", ConnectFailed: "connect-failed",
@@ -192,7 +193,7 @@ const (
 	KeyStream      = "stream"             // HTTP/2 stream
 	KeyProtocol    = "protocol"           // what an HTTP/2 CONNECT asks the stream to become (RFC 8441)
 	KeyField       = "field"              // name of a header field
-	KeyWaited      = "waited_ms"          // how long a wait had lasted
+	KeyWaited      = "waited_ms"          // how long a wait had lasted, or all together
 	KeyStep        = "step"               // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
 	KeyBy          = "by"                 // part of the door that decided; the address that says so, of what was not delivered
 	KeyWhat        = "what"               // site, origin
@@ -203,6 +204,9 @@ const (
 	KeyTTL         = "ttl"                // TTL or hop limit a packet arrived with
 	KeyUsualTTL    = "usual_ttl"          // that of the sender's other packets
 	KeySYNTTL      = "syn_ttl"            // that of the sender's SYN, if it sent nothing else
+	KeyWindow      = "window"             // the largest that was announced, bytes
+	KeyScaling     = "scaling"            // of windows: yes; no, client-only, server-only: who offered it
+	KeyTimes       = "times"              // how often
 	KeySilent      = "silent_ms"          // how long no packet of the other side had come
 	KeyClientBytes = "client_bytes"       // bytes the client sent on the wire
 	KeyServerBytes = "server_bytes"       // bytes the server sent on the wire

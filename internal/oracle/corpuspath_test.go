@@ -451,6 +451,21 @@ func timeFaults() []corpusCase {
 				}
 			})
 		}},
+		{"sick/window-limited-transfer-nginx", label("50 ms each way; the client's machine has receive buffers of 8 KB (tcp_rmem); nginx sends 70 KB, TLS 1.3; captured at nginx", "find window-limited-transfer conn c1"), func(b *bench) {
+			w := b.path()
+			w.atServer = true
+			w.behave(slow(50 * time.Millisecond))
+			b.sysctl("net.ipv4.tcp_rmem", "4096 8192 8192")
+			b.nginx(map[string][]byte{"page.txt": text(70_000)}, "ssl", "")
+			b.captureFor(func() { b.curl("--http1.1", "-o", "page", b.url("/page.txt")) })
+		}},
+		{"sick/window-limited-transfer-apache", label("60 ms each way; Apache has ReceiveBufferSize 4096; curl sends 80 KB, plain HTTP; captured at curl", "find window-limited-transfer conn c1"), func(b *bench) {
+			b.path().behave(slow(60 * time.Millisecond))
+			b.apache(page, "SSLEngine off\nReceiveBufferSize 4096")
+			b.captureFor(func() {
+				b.curl("--http1.1", "-H", "Expect:", "--data-binary", "@"+b.write("up", text(80_000)), "http://"+host+":"+b.port()+"/page.txt")
+			})
+		}},
 		{"sick/v6-blackhole-fallback-curl", label("IPv6 packets vanish on the path; curl asks twice, by IPv6 and IPv4; TLS 1.3", "find v6-blackhole-fallback"), func(b *bench) {
 			w := b.path()
 			w.behave(loses(parcel.v6))

@@ -126,6 +126,13 @@ func pathOrderly() []corpusCase {
 				b.curl(args...)
 			})
 		}},
+		{"healthy/slow-reader", "", func(b *bench) { // who wants no more than 20 KB a second
+			w := b.path()
+			w.atServer = true
+			w.behave(slow(20 * time.Millisecond))
+			b.sysctl("net.ipv4.tcp_rmem", "4096 8192 8192")
+			download(60_000, "--limit-rate", "20k")(b)
+		}},
 		{"healthy/far-away", "", func(b *bench) { // TLS 1.3, which needs two round trips
 			b.path().behave(slow(30 * time.Millisecond))
 			b.nginx(page, "ssl", "")

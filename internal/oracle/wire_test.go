@@ -136,7 +136,7 @@ func (w *wire) carry() {
 }
 
 // longest is within what time all that was sent, and the answers to it, are there.
-func (w *wire) longest() time.Duration { return 3 * time.Duration(w.most.Load()) }
+func (w *wire) longest() time.Duration { return 8 * time.Duration(w.most.Load()) }
 
 // deliver gives packets out in the order they came.
 func (w *wire) deliver(queue <-chan delayed) {

@@ -87,6 +87,7 @@ func All() []explain.Rule {
 		idleMappingDropped,
 		halfOpenPeer,
 		lossLimitedTransfer,
+		windowLimitedTransfer,
 		nagleDelayedACK,
 		roundTripBoundSetup,
 		cookieDropped,
