@@ -133,6 +133,7 @@ func All() []explain.Rule {
 		slowTransfer,
 		headOfLineBlocking,
 		cacheWrongVariant,
+		clientAddressUntrusted,
 		receiverStalls,
 		clientGaveUp,
 	}
