@@ -95,6 +95,7 @@ func All() []explain.Rule {
 		hostRejected,
 		requestFilterRejected,
 		wsUpgradeHeadersLost,
+		wsOverH2Unsupported,
 		wsIdleCut,
 		quicUDPBlocked,
 		slowSenderCut,
