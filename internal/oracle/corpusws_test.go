@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -50,6 +51,27 @@ func socketFaults() []corpusCase {
 			front.nginx(nil, "ssl", front.toward(b, ""))
 			b.captureFor(func() { front.talk(&tls.Config{}, 0, time.Second) })
 		}},
+		{"sick/ws-over-h2-unsupported-haproxy", label("HAProxy takes a WebSocket over HTTP/2 from Chromium and speaks HTTP/2 to nghttpd, which cannot; its clients' side alone", "find ws-over-h2-unsupported"), func(b *bench) {
+			back := b.second()
+			b.also = nil
+			back.nghttpd(map[string][]byte{"index.html": []byte(socketPage), "picture": text(9)})
+			b.haproxy(strings.Replace(haproxyTo(back, "ssl verify none alpn h2"), "both.pem\n", "both.pem alpn h2,http/1.1\n", 1))
+			b.captureFor(func() { b.surf(b.url("/index.html")) })
+		}},
+		{"sick/ws-over-h2-unsupported-apache", label("Apache with H2WebSockets, whose path is no WebSocket; a Node client", "find ws-over-h2-unsupported conn c1"), func(b *bench) {
+			b.apache(map[string][]byte{"page.txt": text(300)}, "Protocols h2 http/1.1\nH2WebSockets on\nSSLProtocol TLSv1.2\n")
+			b.captureFor(func() {
+				b.nodeClient("{}", `s.on('remoteSettings', () => { const r = s.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/page.txt', 'sec-websocket-version': '13' })
+r.on('error', () => {}); r.on('close', () => s.close()); r.resume() })`)
+			})
+		}},
+		{"healthy/ws-over-h2", "", func(b *bench) { // HAProxy makes one of HTTP/1.1 of it
+			back := b.second()
+			b.also = nil
+			back.goServer(talking(), nil, false)
+			b.haproxy(strings.Replace(haproxyTo(back), "both.pem\n", "both.pem alpn h2,http/1.1\n", 1))
+			b.captureFor(func() { b.surf(b.url("/")) })
+		}},
 		{"healthy/ws-refused-by-application", "", behindNginx(upgrade, "", func(b *bench) { // its origin is not welcome
 			b.curl("--http1.1", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13",
 				"-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "-H", "Origin: https://other.test", b.url("/refused"))
@@ -57,18 +79,19 @@ func socketFaults() []corpusCase {
 	}
 }
 
+const socketPage = `<!doctype html><title>t</title><link rel=icon href="data:,">
+<script>new WebSocket('wss://' + location.host + '/ws')</script><img src=/picture>`
+
 // talking serves WebSockets that give back what they get, and a page that opens
 // one and takes a second to load.
 func talking() http.Handler {
-	const page = `<!doctype html><title>t</title><link rel=icon href="data:,">
-<script>new WebSocket('wss://' + location.host + '/ws')</script><img src=/picture>`
 	mux := http.NewServeMux()
 	mux.Handle("/ws", websocket.Handler(func(c *websocket.Conn) { _, _ = io.Copy(c, c) }))
 	mux.HandleFunc("/refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	mux.HandleFunc("/picture", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		writef(w, page)
+		writef(w, socketPage)
 	})
 	return mux
 }
