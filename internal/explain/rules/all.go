@@ -98,6 +98,8 @@ func All() []explain.Rule {
 		wsOverH2Unsupported,
 		wsIdleCut,
 		quicUDPBlocked,
+		quicHandshakeFailed,
+		altSvcWrong,
 		slowSenderCut,
 
 		h2CoalescedMisdirected,

@@ -26,7 +26,7 @@ var quicUDPBlocked = explain.Rule{
 		},
 		Confirm: "On the server, `tcpdump -ni any udp port 443` while a client tries: do the packets arrive, and does an answer leave?",
 		LookAlikes: []explain.Alike{
-			{ID: "a QUIC handshake that fails", Difference: "the server answers, and closes with an error"},
+			{ID: "quic-handshake-failed", Difference: "the server answers, and closes with an error"},
 			{ID: "v6-blackhole-fallback", Difference: "the first attempt is TCP over IPv6"},
 		},
 		References: []string{"RFC 9000 section 14.1 (first datagrams of 1200 bytes)", "RFC 9114 section 3.1 (discovering HTTP/3)", "RFC 7838 (Alt-Svc)"},
