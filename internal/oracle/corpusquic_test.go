@@ -29,7 +29,64 @@ func quicFaults() []corpusCase {
 				b.curl("--http2", b.url("/page.txt"))
 			})
 		}},
+		{"sick/quic-handshake-failed-chromium", label("nginx says that there is HTTP/3; at its UDP port is a QUIC server of Go for another protocol; Chromium falls back to TCP", "find quic-handshake-failed"), func(b *bench) {
+			b.advertised(fmt.Sprintf(`h3=":%s"; ma=3600`, b.port()), "ssl_protocols TLSv1.3;")
+			b.serveQUIC("doq")
+			b.captureFor(func() { b.surf(b.url("/index.html"), "--enable-quic") })
+		}},
+		{"sick/quic-handshake-failed-go", label("a QUIC server of Go for another protocol; Go's client offers h3", "find quic-handshake-failed conn c1 confidence proof"), func(b *bench) {
+			b.serveQUIC("doq")
+			b.captureFor(func() { b.tryQUIC(&tls.Config{NextProtos: []string{"h3"}}, 5*time.Second) })
+		}},
+		{"healthy/quic-works", "", func(b *bench) {
+			b.serveQUIC("h3")
+			b.captureFor(func() { b.tryQUIC(&tls.Config{NextProtos: []string{"h3"}}, 5*time.Second) })
+		}},
+		{"sick/alt-svc-wrong-curl", label("nginx names another port for HTTP/2, on which nobody listens any more; curl --alt-svc asks twice", "find alt-svc-wrong"), func(b *bench) {
+			gone := b.second()
+			b.nginx(map[string][]byte{"page.txt": text(300)}, "ssl http2", `add_header Alt-Svc 'h2=":`+gone.port()+`"; ma=86400' always;`)
+			b.captureFor(func() {
+				for range 2 {
+					b.curl("--resolve", host+":"+gone.port()+":"+b.addr.Addr().String(), "--http2", "--alt-svc", b.dir+"/alternatives", b.url("/page.txt"))
+				}
+			})
+		}},
+		{"sick/alt-svc-wrong-chromium", label("nginx names another port for HTTP/3, whose UDP iptables drops; Chromium", "find alt-svc-wrong"), func(b *bench) {
+			gone := b.second()
+			b.advertised(`h3=":`+gone.port()+`"; ma=86400`, "ssl_protocols TLSv1.3;")
+			gone.dropUDP()
+			b.captureFor(func() { b.surf(b.url("/index.html"), "--enable-quic") })
+		}},
+		{"healthy/alt-svc-followed", "", func(b *bench) { // to another port of the same site
+			other := b.second()
+			other.nginx(map[string][]byte{"page.txt": text(300)}, "ssl http2", "")
+			b.nginx(map[string][]byte{"page.txt": text(300)}, "ssl http2", `add_header Alt-Svc 'h2=":`+other.port()+`"; ma=86400' always;`)
+			b.captureFor(func() {
+				for range 2 {
+					b.curl("--resolve", host+":"+other.port()+":"+b.addr.Addr().String(), "--http2", "--alt-svc", b.dir+"/alternatives", b.url("/page.txt"))
+				}
+			})
+		}},
 	}
+}
+
+// serveQUIC accepts QUIC connections for a protocol at the server's UDP port.
+func (b *bench) serveQUIC(protocol string) {
+	b.t.Helper()
+	b.udp = true
+	config := b.modern()
+	config.NextProtos, config.MinVersion = []string{protocol}, tls.VersionTLS13
+	ctx, cancel := context.WithCancel(context.Background())
+	end, err := quic.Listen("udp", b.addr.String(), &quic.Config{TLSConfig: config})
+	must(b.t, err)
+	b.t.Cleanup(func() { cancel(); _ = end.Close(ctx) })
+	go func() {
+		for {
+			if _, err := end.Accept(ctx); err != nil {
+				return
+			}
+		}
+	}()
 }
 
 // advertised serves a page with two scripts over HTTP/1.1, each on a connection
