@@ -84,7 +84,7 @@ func TestOriginFaults(t *testing.T) {
 		{"end mid chunks", peer(testnet.ResetMidBody{At: plain, Length: 10, Chunked: true, End: testnet.FIN}.Start, ""), "", "200", "", []string{"body-truncated"}},
 		{"closes without an answer", peer(testnet.Raw{At: plain, Responses: []string{""}}.Start, ""), "", "502", "without a response", []string{"origin-closed-without-answer"}},
 		{"resets without an answer", peer(testnet.Raw{At: plain, Responses: []string{""}, End: testnet.RST}.Start, ""), "", "502", "reset the connection", []string{"origin-closed-without-answer"}},
-		{"garbage", peer(testnet.Raw{At: plain, Responses: []string{"+OK POP3 ready\r\n"}, Open: true}.Start, ""), "", "502", "bad response", nil},
+		{"garbage", peer(testnet.Raw{At: plain, Responses: []string{"+OK POP3 ready\r\n"}, Open: true}.Start, ""), "", "502", "bad response", []string{"response-malformed"}},
 		{"two lengths", peer(testnet.Raw{At: plain, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}}.Start, ""),
 			"", "502", "bad response", []string{"response-framing-conflict"}},
 		{"renegotiation refused", peer(testnet.LateAsker{}.Start, "renegotiation: never"), "/secure", "502", "`renegotiation: never` refuses it", []string{"renegotiation-refused"}},

@@ -28,6 +28,7 @@ func notLive() map[string]string {
 		"renegotiation-unanswered":     "the door answers every HelloRequest or refuses it, and sends none",
 		"expect-100-stall":             "the door answers Expect itself, and sends none to origins",
 
+		"stale-origin-address":   "the door looks the name up for each connection it makes",
 		"source-ports-exhausted": "the door sees it; to use up the machine's ports would disturb what else runs here",
 		"answered-by-middlebox":  "it rests on the TTL of packets",
 		"slow-transfer":          "who takes part does not see who waited for whom",

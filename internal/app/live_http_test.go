@@ -61,6 +61,14 @@ func originHTTPFaults() []liveFault {
 			l.before(l.answers("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
 			l.get("/")
 		}},
+		{rule: "response-malformed", fault: "a mail server answers", inject: func(l *live) {
+			l.before(l.answers("+OK POP3 ready\r\n"))
+			l.get("/")
+		}},
+		{rule: "response-malformed", fault: "the origin's header has a control byte", inject: func(l *live) {
+			l.before(l.answers("HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 2\r\n\r\nok"))
+			l.get("/")
+		}},
 		{rule: "response-header-too-large", fault: "the origin sends a header of 300 KB", inject: func(l *live) {
 			l.before(l.answers("HTTP/1.1 200 OK\r\nSet-Cookie: a=" + strings.Repeat("x", 300<<10) + "\r\nContent-Length: 0\r\n\r\n"))
 			l.get("/")

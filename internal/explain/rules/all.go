@@ -72,6 +72,7 @@ func All() []explain.Rule {
 		bodyTruncated,
 		closeWithoutNotify,
 		responseFramingConflict,
+		responseMalformed,
 		requestFramingAmbiguous,
 		requestMalformed,
 		requestHeaderTooLarge,

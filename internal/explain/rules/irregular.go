@@ -43,20 +43,23 @@ func irregularityWords(name string) string {
 		return words
 	}
 	return map[string]string{
-		"host-missing":              "the Host field is missing",
-		"host-repeated":             "the Host field is there more than once",
-		"bad-host":                  "its Host is no host name",
-		"bad-target":                "its target is neither a path nor a URL",
-		"control-in-target":         "a control byte in the target",
-		"non-ascii-target":          "a byte in the target that is not ASCII",
-		"fragment-in-target":        "a # in the target",
-		"bad-escape":                "a % in the path without two hexadecimal digits behind it",
-		"bad-version":               "no HTTP version at the end of the first line",
-		"unsupported-version":       "an HTTP version other than 1.x",
-		"bad-method":                "a method with bytes that are not allowed",
-		"bad-start-line":            "the parts of the first line are not separated by one blank each",
-		"empty-line-before-request": "empty lines in front of it",
-		"bad-field-value":           "a control byte in a header field",
+		"host-missing":               "the Host field is missing",
+		"host-repeated":              "the Host field is there more than once",
+		"bad-host":                   "its Host is no host name",
+		"bad-target":                 "its target is neither a path nor a URL",
+		"control-in-target":          "a control byte in the target",
+		"non-ascii-target":           "a byte in the target that is not ASCII",
+		"fragment-in-target":         "a # in the target",
+		"bad-escape":                 "a % in the path without two hexadecimal digits behind it",
+		"bad-version":                "the first line has no version of HTTP",
+		"bad-status":                 "no status of three digits in the first line",
+		"bad-reason":                 "a control byte in the first line",
+		"unsupported-version":        "an HTTP version other than 1.x",
+		"bad-method":                 "a method with bytes that are not allowed",
+		"bad-start-line":             "the parts of the first line are not separated by one blank each",
+		"empty-line-before-request":  "empty lines in front of it",
+		"empty-line-before-response": "an empty line in front of it",
+		"bad-field-value":            "a control byte in a header field",
 	}[name]
 }
 
