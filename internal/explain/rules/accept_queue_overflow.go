@@ -15,8 +15,8 @@ var acceptQueueOverflow = explain.Rule{
 	Title:    "The server is up, but does not take connections fast enough",
 	Severity: explain.Error,
 	Doc: explain.Page{
-		Means: "A system completes connections by itself and keeps them in a queue until the program takes them. The queue is full: the system drops further attempts, and clients try again after a second or more.",
-		Looks: "At the same time and at the same address some connections are made at once and others only at the second or third SYN, or never. Connect times cluster just above 1, 3 and 7 s. On Linux the server counts it: `nstat -az TcpExtListenOverflows TcpExtListenDrops`.",
+		Means: "A system completes connections by itself and keeps them in a queue until the program takes them. The queue is full: the system drops further attempts, and clients try again every second or later.",
+		Looks: "At the same time and at the same address some connections are made at once and others only at a later SYN, or never. Connect times cluster just above whole seconds: 1, 2, 3 and 4 s with Linux since 6.5, 1, 3 and 7 s with older ones. On Linux the server counts it: `nstat -az TcpExtListenOverflows TcpExtListenDrops`.",
 		Why:   "The program does not call accept: it is stuck, has too few workers or no free file descriptors; or its backlog is too small for bursts. A flood of SYNs looks the same.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "Linux", "See the queue (Recv-Q is its length, Send-Q its limit), then raise the limit:", "ss -ltn '( sport = :443 )'", "sysctl -w net.core.somaxconn=4096"),
@@ -31,7 +31,7 @@ var acceptQueueOverflow = explain.Rule{
 			{ID: "accepted-but-silent", Difference: "all connections are made, none is answered"},
 			{ID: "loss-limited-transfer", Difference: "packets are lost also on connections that were made"},
 		},
-		References: []string{"listen(2) and tcp(7)", "seen with Linux 6 and listen(1): two connections made, further SYNs dropped"},
+		References: []string{"listen(2) and tcp(7)", "seen with Linux 6.18, nginx and backlog=1: two connections made, further SYNs dropped, all made once nginx went on", "tcp_syn_linear_timeouts (Linux, ip-sysctl)"},
 	},
 	Hides:   []string{"syn-unanswered", "client-gave-up", "accepted-but-silent", "slow-origin", "gateway-timeout"},
 	Silence: true,

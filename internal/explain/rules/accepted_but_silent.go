@@ -24,7 +24,7 @@ var acceptedButSilent = explain.Rule{
 		Confirm: "Every connection to that port behaves alike; on the server the accept queue of the port is not empty (`ss -ltn`, column Recv-Q).",
 		LookAlikes: []explain.Alike{
 			{ID: "syn-unanswered", Difference: "not even the connection is accepted"},
-			{ID: "mtu-black-hole", Difference: "a full-size segment is sent again and again, smaller ones pass"},
+			{ID: "mtu-black-hole", Difference: "a full-size segment is sent again and again, smaller ones pass. A capture at the client shows nothing of that if it is the server's: capture at the server"},
 			{ID: "no-certificate-for-binding", Difference: "the server closes at once"},
 		},
 		References: []string{"RFC 9293 section 3.9.1 (a connection is established before the application accepts it)", "listen(2)"},

@@ -14,7 +14,7 @@ var idleMappingDropped = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "Firewalls, address translators and load balancers keep a list of connections and strike off those that are quiet for long. Both ends still believe in the connection; what is sent on it after the pause is dropped without a word.",
-		Looks: "A pause of minutes, then a request on the old connection that is sent again and again without an acknowledgement. New connections work at once. The program hangs for its timeout, or says `broken pipe` or `connection timed out`; HAProxy shows `sD` or `SD`.",
+		Looks: "A pause of minutes, then a request on the old connection that is sent again and again without an acknowledgement. New connections work at once. The program hangs for its timeout, or says `broken pipe` or `connection timed out`; a gateway answers 504 (HAProxy: `sH`; `sD` if it had begun to answer).",
 		Why:   "The device's idle timer is shorter than the pause. By default Azure Load Balancer has 4 min, AWS Network Load Balancer 350 s; many firewalls have an hour, home routers minutes.",
 		Fixes: []explain.Fix{
 			fix(explain.Client, "", "Keep idle connections for less time than the device does, or probe them more often."),
@@ -31,7 +31,7 @@ var idleMappingDropped = explain.Rule{
 			{ID: "half-open-peer", Difference: "no long pause before it, and the machine itself is gone"},
 			{ID: "gateway-timeout", Difference: "the request is acknowledged, the application does not answer"},
 		},
-		References: []string{"Microsoft Learn: Azure Load Balancer, TCP reset and idle timeout", "AWS: Network Load Balancer, connection idle timeout", "RFC 5382 section 5 (idle timeout of address translators)"},
+		References: []string{"Microsoft Learn: Azure Load Balancer, TCP reset and idle timeout", "AWS: Network Load Balancer, connection idle timeout", "RFC 5382 section 5 (idle timeout of address translators)", "seen with nftables, which drops what its table does not know, before nginx: six times in 3 s without an answer, 504 by HAProxy"},
 	},
 	Hides:   []string{"half-open-peer", "client-gave-up", "slow-origin", "gateway-timeout", "origin-closed-without-answer", "keepalive-race"},
 	Silence: true,

@@ -19,7 +19,7 @@ var largeClientHelloDropped = explain.Rule{
 		Why:   "A firewall, load balancer or SNI router that expects the whole ClientHello in its first read; a server that reads once and parses what it got.",
 		Fixes: []explain.Fix{
 			fix(explain.Network, "", "Update the device that reads the server name: firewall, load balancer, filter. Its vendor calls it support for large or fragmented ClientHello, Kyber or ML-KEM."),
-			fix(explain.Network, "HAProxy", "As an SNI router, wait for the whole ClientHello before deciding:", "tcp-request inspect-delay 5s", "tcp-request content accept if { req.ssl_hello_type 1 }"),
+			fix(explain.Network, "HAProxy", "As an SNI router, wait for the whole ClientHello before deciding (`accept if { req.len gt 0 }` decides by the first packet):", "tcp-request inspect-delay 5s", "tcp-request content accept if { req.ssl_hello_type 1 }"),
 			fix(explain.Client, "Go", "Until then send no post-quantum key share:", "GODEBUG=tlsmlkem=0 ./program"),
 			fix(explain.Client, "curl and OpenSSL", "Until then send no post-quantum key share:", "curl --curves X25519:P-256 https://app.example/", "openssl s_client -groups X25519:P-256 -connect app.example:443"),
 			fix(explain.Gateway, "Fanlight", "Towards such an origin start the door without the post-quantum key share; it holds for all origins:", "GODEBUG=tlsmlkem=0 fanlight run"),
@@ -32,7 +32,7 @@ var largeClientHelloDropped = explain.Rule{
 			{ID: "accepted-but-silent", Difference: "a small ClientHello gets no answer either"},
 			{ID: "injected-reset", Difference: "the reset comes from another machine: its TTL differs"},
 		},
-		References: []string{"tldr.fail", "draft-ietf-tls-ecdhe-mlkem (size of the key share)", "golang/go#70047, lxd#14839, openssl#27557", "RFC 8446 section 5.1 (a message may span records and packets)"},
+		References: []string{"tldr.fail", "draft-ietf-tls-ecdhe-mlkem (size of the key share)", "golang/go#70047, lxd#14839, openssl#27557", "RFC 8446 section 5.1 (a message may span records and packets)", "seen with Go 1.26 and HAProxy 2.6, which closed when it had the first 1448 of 1500 bytes"},
 	},
 	Hides: []string{"no-certificate-for-binding", "accepted-but-silent", "origin-handshake-failed", "tls13-intolerance"},
 	Check: checkLargeHello,

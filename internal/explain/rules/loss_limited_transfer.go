@@ -22,6 +22,7 @@ var lossLimitedTransfer = explain.Rule{
 		},
 		Confirm: "`ss -ti dst ADDRESS` on the sender shows `retrans:` growing during the transfer. The same download over another path is quick.",
 		LookAlikes: []explain.Alike{
+			{ID: "window-limited-transfer", Difference: "nothing is sent again; the sender waits for the window"},
 			{ID: "receiver-stalls", Difference: "the receiver closes its window, nothing is lost"},
 			{ID: "mtu-black-hole", Difference: "the same large segment is repeated, none gets through"},
 			{ID: "capture-incomplete", Difference: "the capture lost the packets, the receiver got them"},

@@ -16,7 +16,7 @@ var mtuBlackHole = explain.Rule{
 		Looks: "Connecting works, small pages work, and the first large answer, certificate or upload hangs. In a capture at the sender: a segment of full size, sent again after 0.2, 0.4, 0.8 s and so on, never acknowledged. In a capture at the receiver: nothing at all. curl hangs after `Client hello` or in the middle; gateways answer 504.",
 		Why:   "A tunnel, VPN, PPPoE or overlay network with a smaller MTU, and a firewall that drops ICMP `fragmentation needed` (type 3 code 4; IPv6: `packet too big`).",
 		Fixes: []explain.Fix{
-			fix(explain.Network, "", "Let ICMP type 3 code 4 and ICMPv6 type 2 pass, in both directions."),
+			fix(explain.Network, "", "Let ICMP type 3 code 4 and ICMPv6 type 2 pass, in both directions. On a Linux router:", "nft insert rule inet filter forward icmp type destination-unreachable accept", "nft insert rule inet filter forward icmpv6 type packet-too-big accept"),
 			fix(explain.Network, "nftables", "Make both sides agree on smaller segments, on the router:", "nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu"),
 			fix(explain.Origin, "Linux", "Let the sender find out by itself:", "sysctl -w net.ipv4.tcp_mtu_probing=1"),
 			fix(explain.Origin, "Windows", "Lower the MTU of the interface:", "netsh interface ipv4 set subinterface \"Ethernet\" mtu=1400 store=persistent"),
@@ -27,6 +27,7 @@ var mtuBlackHole = explain.Rule{
 			{ID: "half-open-peer", Difference: "nothing at all comes from the other side, small packets included"},
 			{ID: "loss-limited-transfer", Difference: "the first repetition gets through"},
 			{ID: "large-clienthello-dropped", Difference: "the packets arrive; a device cannot read a hello in two pieces"},
+			{ID: "a path of small packets that says so", Difference: "an ICMP message comes at once, and smaller segments are sent; nothing is lost but a round trip"},
 			{ID: "accepted-but-silent", Difference: "everything is acknowledged, the program says nothing"},
 		},
 		References: []string{"RFC 1191 and RFC 8201 (path MTU discovery)", "RFC 4821 (packetization layer path MTU discovery)", "seen with Linux 6 and a path of 1300 bytes: repeated after 0.2, 0.4, 0.9, 1.7, 3.5, 6.9 s"},

@@ -20,6 +20,7 @@ var nagleDelayedACK = explain.Rule{
 			fix(explain.Origin, "", "Write each message with one call (writev), or set TCP_NODELAY on the socket:", "setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);"),
 			fix(explain.Origin, "Python", "Set it on the accepted socket:", "conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)"),
 			fix(explain.Origin, "nginx", "It is on by default; remove this:", "tcp_nodelay off;"),
+			fix(explain.Origin, "Node", "It is on by default; remove this:", "noDelay: false"),
 			fix(explain.Client, "", "If requests are what is held up, the same is to be done there."),
 			fix(explain.Gateway, "Fanlight", "It writes each message at once. Placed before such an origin it does not help: the pause is between the two."),
 		},
@@ -29,7 +30,7 @@ var nagleDelayedACK = explain.Rule{
 			{ID: "loss-limited-transfer", Difference: "pauses of 200 ms and more, with retransmissions"},
 			{ID: "an application that streams", Difference: "pauses differ from response to response"},
 		},
-		References: []string{"RFC 9293 section 3.7.4 (Nagle)", "RFC 9293 section 3.8.6.3 (delayed acknowledgements)", "seen with Linux 6: 42 to 44 ms from header to body"},
+		References: []string{"RFC 9293 section 3.7.4 (Nagle)", "RFC 9293 section 3.8.6.3 (delayed acknowledgements)", "seen with Linux 6, nginx and Node: 41 to 47 ms from header to body"},
 	},
 	Check: checkNagle,
 }

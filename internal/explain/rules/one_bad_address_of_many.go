@@ -26,7 +26,7 @@ var oneBadAddressOfMany = explain.Rule{
 		},
 		Confirm: "The curl line above, once for each address of `dig +short NAME A NAME AAAA`: one fails, always.",
 		LookAlikes: []explain.Alike{
-			{ID: "port-closed", Difference: "all addresses refuse, or there is one only"},
+			{ID: "port-closed", Difference: "all addresses refuse, or there is one only. A capture knows the name only of connections that got as far as a ClientHello or request"},
 			{ID: "v6-blackhole-fallback", Difference: "all addresses of one family fail"},
 			{ID: "loss-limited-transfer", Difference: "failures are spread over all addresses"},
 		},

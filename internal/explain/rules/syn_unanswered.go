@@ -13,7 +13,7 @@ var synUnanswered = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The client asked for a connection again and again and heard nothing: no acceptance, no refusal. A closed port would have answered with a reset.",
-		Looks: "Only SYNs, with growing pauses (on Linux typically 1, 3 and 7 s after the first), no SYN-ACK, no RST. curl ends with code 28, Chrome shows ERR_CONNECTION_TIMED_OUT, nginx logs `upstream timed out (110) while connecting`, HAProxy answers 503 with state `sC`.",
+		Looks: "Only SYNs, with growing pauses (Linux since 6.5: 1, 2, 3, 4, 5, 7 and 11 s after the first; before that 1, 3 and 7 s), no SYN-ACK, no RST. curl ends with code 28, Chrome shows ERR_CONNECTION_TIMED_OUT, nginx logs `upstream timed out (110) while connecting`, HAProxy answers 503 with state `sC`.",
 		Why:   "A firewall, a security group or a missing route drops the packets, or the machine is off, or the address belongs to nobody.",
 		Fixes: []explain.Fix{
 			fix(explain.Network, "", "Open the path from this client to that address and port; a rule that rejects instead of dropping makes the fault visible at once."),
@@ -24,7 +24,8 @@ var synUnanswered = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "port-closed", Difference: "a reset comes back after one round trip"},
 			{ID: "accepted-but-silent", Difference: "the connection is accepted, then nothing is said on it"},
-			{ID: "a full accept queue", Difference: "the connection is accepted at a later SYN, other connections at the same time are fine"},
+			{ID: "accept-queue-overflow", Difference: "the connection is accepted at a later SYN, other connections at the same time are fine"},
+			{ID: "address-unreachable", Difference: "a router or firewall answers by ICMP; a capture shows that only if its filter lets ICMP in"},
 		},
 		References: []string{"RFC 9293 section 3.8.3 (connection failures)", "RFC 6298 (retransmission timer)"},
 	},

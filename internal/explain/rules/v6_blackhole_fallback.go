@@ -26,10 +26,11 @@ var v6BlackholeFallback = explain.Rule{
 		Confirm: "`curl -6 -m 5 -sv URL` ends with a timeout, `curl -4` works.",
 		LookAlikes: []explain.Alike{
 			{ID: "syn-unanswered", Difference: "IPv4 is not answered either"},
+			{ID: "address-unreachable", Difference: "IPv6 is refused by ICMP, and the client takes IPv4 at once"},
 			{ID: "loopback-family-mismatch", Difference: "the other family is refused, at once"},
 			{ID: "a race that IPv4 won", Difference: "IPv6 is answered too, only later; nothing is wrong"},
 		},
-		References: []string{"RFC 8305 section 5 (connection attempts, 250 ms)", "seen with curl 7.88: 200 ms"},
+		References: []string{"RFC 8305 section 5 (connection attempts, 250 ms)", "seen with curl 7.88: 200 ms; Node 20: 250 ms"},
 	},
 	Hides:   []string{"syn-unanswered", "address-unreachable"},
 	Silence: true,
