@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -56,11 +58,38 @@ func (f *compareFlags) read(ctx context.Context, s streams, arg string) (*flow.T
 		return nil, openFault(err)
 	case archive.IsZip(head):
 		return loadSAZ(arg, file)
-	case !isText(head):
-		return f.loadCapture(ctx, s, arg)
+	case isText(head):
+		return loadText(arg, file)
 	}
-	return loadText(arg, file)
+	if packed, err := packedText(file); packed != nil || err != nil {
+		return loadPacked(arg, packed, err)
+	}
+	return f.loadCapture(ctx, s, arg)
 }
+
+// packedText gives what is in a file packed with gzip, nil if that is no text.
+// The file is then at its beginning.
+func packedText(file *os.File) (io.Reader, error) {
+	if r, err := gzip.NewReader(file); err == nil {
+		b := bufio.NewReader(r)
+		head, _ := b.Peek(512) // what is shorter is there
+		if isText(bytes.TrimLeft(head, blanks)) {
+			return b, nil
+		}
+	}
+	_, err := file.Seek(0, io.SeekStart)
+	return nil, err
+}
+
+func loadPacked(arg string, packed io.Reader, err error) (*flow.Trace, error) {
+	if err != nil {
+		return nil, openFault(err)
+	}
+	return loadText(arg, packed)
+}
+
+// blanks may stand in front of text; the first is a byte order mark.
+const blanks = "\ufeff \t\r\n"
 
 // beginning reads what a file begins with, but for blanks, and goes back.
 func beginning(file *os.File) ([]byte, error) {
@@ -70,7 +99,7 @@ func beginning(file *os.File) ([]byte, error) {
 		return nil, err
 	}
 	_, err = file.Seek(0, io.SeekStart)
-	return bytes.TrimLeft(head[:n], "\ufeff \t\r\n"), err
+	return bytes.TrimLeft(head[:n], blanks), err
 }
 
 func loadSAZ(arg string, file *os.File) (*flow.Trace, error) {

@@ -67,8 +67,9 @@ func traceCommand(s streams) *cobra.Command {
 		Long: `Read packet captures (pcap, pcapng, also packed with gzip or zstd; - is standard
 input; several files are merged by time) and print the exchanges and
 connections in them, decrypted where a key log, the server's private key or
-secrets inside the file allow, and what went wrong. One HAR file of a browser, or
-SAZ file of Fiddler, is read too; it tells nothing of TLS and of who closed.
+secrets inside the file allow, and what went wrong. One HAR file of a browser or
+SAZ file of Fiddler is read too (it tells nothing of TLS and of who closed), and
+one of records (--jsonl) or flow notation.
 
 Without a file, --since, --control or -c ask the running door for its records,
 and --data reads those of a door that does not run. Their credentials are

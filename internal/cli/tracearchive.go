@@ -9,7 +9,8 @@ import (
 	"fanlight/internal/flow"
 )
 
-// openArchive reads a HAR or SAZ file; nil without an error: it is neither.
+// openArchive reads a HAR or SAZ file, records or flow notation; nil without an
+// error: it is none of these.
 // A trace beside an error is what could be read.
 func openArchive(path string) (*flow.Trace, error) {
 	if path == "-" || !rereadable(path) {
@@ -26,8 +27,11 @@ func openArchive(path string) (*flow.Trace, error) {
 		return nil, nil
 	case archive.IsZip(head):
 		return loadSAZ(path, file)
-	case isHAR(head):
+	case isText(head):
 		return loadText(path, file)
+	}
+	if packed, err := packedText(file); packed != nil && err == nil {
+		return loadText(path, packed)
 	}
 	return nil, nil
 }
@@ -45,7 +49,7 @@ func (f *traceFlags) archived(s streams, args []string) (done bool, err error) {
 	}
 	view, err := f.view(s)
 	if err == nil {
-		err = f.foreign(nil, "an archive (HAR, SAZ)")
+		err = f.foreign(nil, "what is no capture")
 	}
 	if err != nil {
 		return true, failWith(exitUsage, err)

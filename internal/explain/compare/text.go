@@ -14,6 +14,9 @@ func (r *Result) Text(w io.Writer) {
 	r.doubts(w)
 	if len(r.Differences) == 0 {
 		fmt.Fprintln(w, "\nNothing differs but what differs every time (dates, ids, tokens, ports).")
+		if r.Good.Troubled && r.Bad.Troubled {
+			fmt.Fprintln(w, "The good side is not well either. Compare with something that works.")
+		}
 		return
 	}
 	first := &r.Differences[0]
