@@ -18,7 +18,7 @@ var nameDoesNotResolve = explain.Rule{
 		Looks: "No SYN at all. The resolver answers NXDOMAIN (no such name), or without an address, or SERVFAIL, or not at all. curl ends with code 6, Chrome shows ERR_NAME_NOT_RESOLVED, nginx refuses to start with `host not found in upstream` or logs `could not be resolved`, HAProxy reports `could not resolve address`, Envoy writes the flag `DF`.",
 		Why:   "The name is misspelt, its record is missing or was removed, or the line of the hosts file is. Or another resolver was asked than the one that knows the name: a VPN that is down, a container with a resolver of its own, a search suffix that is missing. Without any answer, the resolver is down or the way to it is blocked.",
 		Fixes: []explain.Fix{
-			fix(explain.Client, "", "Ask as programs on this machine do, then the resolver itself, and compare:", "getent ahosts NAME", "resolvectl query NAME", "cat /etc/resolv.conf"),
+			fix(explain.Client, "", "On the machine that looks it up, ask as programs do, then the resolver itself, and compare:", "getent ahosts NAME", "resolvectl query NAME", "cat /etc/resolv.conf"),
 			fix(explain.Client, "Windows", "The same there; the cache may hold the old answer:", "Resolve-DnsName NAME", "ipconfig /flushdns"),
 			fix(explain.Client, "", "A name for tests needs a line in the hosts file of the machine that looks it up:", "127.0.0.1 NAME"),
 			fix(explain.Network, "", "Add the record to the zone, or repair the resolver. Ask the zone's own server, to tell the two apart:", "dig +short NS ZONE", "dig NAME A @SERVER"),
