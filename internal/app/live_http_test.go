@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"fanlight/internal/flow"
 	"fanlight/internal/testnet"
 )
 
@@ -149,6 +151,27 @@ func originHTTPFaults() []liveFault {
 			l.before(l.always("HTTP/1.1 200 OK\r\nSet-Cookie: id=1; SameSite=None\r\nContent-Length: 0\r\n\r\n"))
 			l.several(2, request("GET", "/", "User-Agent: Mozilla/5.0"))
 		}},
+		{rule: "head-of-line-blocking", fault: "a browser's six connections are all busy", inject: func(l *live) {
+			l.serve(strings.Replace(l.to("/", "http://"+listener(testingT(l), answerLate)), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.browse()
+		}},
+		{rule: "client-address-untrusted", fault: "the origin believes what a client says of itself", inject: func(l *live) {
+			addr := listener(testingT(l), func(c net.Conn) {
+				for r := bufio.NewReader(c); ; {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					answer := "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+					if req.Header.Get("True-Client-IP") != "" {
+						answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+					}
+					_, _ = io.WriteString(c, answer)
+				}
+			})
+			l.serve(l.to("/", "http://"+addr))
+			l.several(1, request("GET", "/"), request("GET", "/", "True-Client-IP: 127.0.0.1"))
+		}},
 		{rule: "proxy-loop", fault: "the route leads back to the door", inject: func(l *live) {
 			l.serve(strings.Replace(l.to("/", "http://127.0.0.3:$PORT"), "first_byte: 300ms", "first_byte: 20s", 1))
 			l.get("/")
@@ -177,6 +200,39 @@ func originHTTPFaults() []liveFault {
 			l.askAbout("", before)
 		}},
 	}
+}
+
+// answerLate answers after as many milliseconds as the target says.
+func answerLate(c net.Conn) {
+	for r := bufio.NewReader(c); ; {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		wait, _ := time.ParseDuration(strings.TrimPrefix(req.URL.Path, "/") + "ms")
+		time.Sleep(wait)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	}
+}
+
+// browse asks for slow pages on six connections, and for another one on the
+// first two of them as soon as they are free.
+func (l *live) browse() {
+	l.t.Helper()
+	before := len(clientConns(l.Trace()))
+	var asking sync.WaitGroup
+	for _, targets := range [][]string{{"/1200", "/2000"}, {"/1400", "/2000"}, {"/3000"}, {"/3000"}, {"/3000"}, {"/3000"}} {
+		c := l.dial()
+		asking.Go(func() {
+			defer c.Close()
+			for _, target := range targets {
+				l.on(c, request("GET", target, "User-Agent: Mozilla/5.0"))
+			}
+		})
+	}
+	asking.Wait()
+	l.askAbout("", before+5)
+	l.ask = conns(l.Trace(), flow.Server)[before].ID.String()
 }
 
 // dial is a connection of a client of the site.
