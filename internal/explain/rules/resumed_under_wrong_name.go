@@ -99,6 +99,14 @@ func reportResumed(p *explain.Pass, first, c *flow.Conn) {
 		f.Cause += " The certificate shown then does not cover the new name."
 		f.Evidence = append(f.Evidence, explain.At(first, shown(first), "certificate for "+fact(first, flow.Server, flow.Certificate, flow.KeyNames)))
 	}
+	if front, x := answeredMeanwhile(p, c); refused == nil && x != nil && len(c.Exchanges) == 0 {
+		f.Cause += fmt.Sprintf(" A gateway then answered %s with %d.", asked(x), x.Status)
+		f.Evidence = append(f.Evidence, explain.At(front, findOf(front, x, flow.Response), clientGot(x)))
+		p.Blame(&f, c, nil)
+		p.Blame(&f, front, x)
+		p.ReportAs(explain.Error, f)
+		return
+	}
 	if refused == nil {
 		report(p, f, c, nil)
 		return
