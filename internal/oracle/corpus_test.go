@@ -59,6 +59,7 @@ func corpusCases() (all []corpusCase) {
 		quicFaults(),
 		revocationFaults(),
 		stapleFaults(),
+		originTLSFaults(),
 	} {
 		all = append(all, part...)
 	}
