@@ -13,7 +13,7 @@ import (
 
 // gateCorpus are the cases about HTTP, gateways and the machine.
 func gateCorpus() []corpusCase {
-	return slices.Concat(habits(), gates(), families(), streams(), timerFaults(), queues(), cached(), clientAddresses())
+	return slices.Concat(habits(), gates(), families(), streams(), timerFaults(), queues(), cached(), clientAddresses(), mended())
 }
 
 // habits are clients and servers that fail by their ways: connections, cookies, uploads.

@@ -347,6 +347,90 @@ func cached() []corpusCase {
 	}
 }
 
+// mended are the fixes of the pages at work.
+func mended() []corpusCase {
+	return []corpusCase{
+		{"healthy/cookie-repaired-by-nginx", "", func(b *bench) {
+			cookieCase([]string{"Set-Cookie: sid=s1; Path=/; SameSite=None"}, "listen ADDR ssl; proxy_cookie_flags ~ secure samesite=none;")(b)
+		}},
+		{"healthy/cookie-repaired-by-haproxy", "", func(b *bench) {
+			back := b.second()
+			b.also = nil
+			back.goServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/" {
+					w.Header().Set("Set-Cookie", "sid=s1; Path=/; SameSite=None")
+					w.Header().Set("Content-Type", "text/html")
+					writef(w, `<!doctype html><link rel=icon href="data:,"><title>t</title><img src=/account>`)
+				}
+			}), nil, false)
+			b.haproxy(haproxyTo(back) + " http-response replace-header Set-Cookie (.*SameSite=None.*) \"\\1; Secure\"\n")
+			b.captureFor(func() { b.browse(b.url("/")) })
+		}},
+		{"healthy/modsecurity-with-an-exclusion", "", func(b *bench) {
+			b.modSecurity(`SecRule REQUEST_URI "@beginsWith /search" "id:10001,phase:1,pass,nolog,ctl:ruleRemoveById=942100"
+SecRule ARGS "@rx (?i)union\s+select" "id:942100,phase:2,deny,status:403,log"`)
+			b.captureFor(func() { b.curl("--http1.1", b.url("/search?q=union%20select"), "-o", "1") })
+		}},
+		{"healthy/early-answer-haproxy-reads-first", "", func(b *bench) { // what fits its buffer
+			b.haproxy(haproxyTimes + "frontend f\n bind ADDR ssl crt DIR/both.pem\n option http-buffer-request\n http-request deny deny_status 413 if { req.body_size gt 1000 }\n")
+			b.captureFor(func() {
+				b.curl("--http1.1", "-H", "Expect:", "--data-binary", "@"+b.write("up", text(9000)), b.url("/up"))
+			})
+		}},
+		{"sick/cache-wrong-variant-lenient", label("HAProxy's cache with process-vary, and an answer with Vary: Accept-Encoding: a request without the field takes any coding (RFC 9110), says HAProxy, and curl without --compressed gets the packed one; TLS 1.3",
+			"find cache-wrong-variant confidence likely"), haproxyCache("")},
+		{"healthy/haproxy-cache-with-vary", "", haproxyCache(" http-request set-header Accept-Encoding identity unless { req.hdr(accept-encoding) -m found }\n")},
+
+		{"healthy/client-claim-dropped-by-apache", "", func(b *bench) {
+			back := b.second()
+			back.write("www/admin", text(50))
+			back.nginxOf("", "", "listen ADDR; set_real_ip_from "+b.addr.Addr().String()+"; real_ip_header X-Forwarded-For; real_ip_recursive on; location /admin { allow 10.0.0.0/8; deny all; } location / { return 200 $remote_addr; }")
+			b.apache(map[string][]byte{"x": text(9)}, apacheTo(back, "")+"RequestHeader unset X-Forwarded-For early\n")
+			b.captureFor(func() {
+				b.curl("--http1.1", b.url("/admin"), "-o", "1")
+				b.curl("--http1.1", "-H", "X-Forwarded-For: 10.0.0.7", b.url("/admin"), "-o", "2")
+				b.curl("--http1.1", "-H", "X-Forwarded-For: 10.0.0.7", b.url("/"), "-o", "3")
+			})
+		}},
+		{"healthy/client-claim-dropped-by-haproxy", "", func(b *bench) {
+			back := b.second()
+			back.write("www/admin", text(50))
+			back.nginxOf("", "", "listen ADDR; set_real_ip_from "+b.addr.Addr().String()+"; real_ip_header X-Forwarded-For; location /admin { allow 10.0.0.0/8; deny all; } location / { return 200 $remote_addr; }")
+			b.haproxy(inFront(haproxyTo(back), " http-request del-header X-Forwarded-For\n option forwardfor"))
+			b.captureFor(func() {
+				b.curl("--http1.1", b.url("/admin"), "-o", "1")
+				b.curl("--http1.1", "-H", "X-Forwarded-For: 10.0.0.7", b.url("/admin"), "-o", "2")
+				b.curl("--http1.1", "-H", "X-Forwarded-For: 10.0.0.7", b.url("/"), "-o", "3")
+			})
+		}},
+		{"sick/client-gave-up-abortonclose", label("curl --max-time 2 leaves nginx, which leaves HAProxy with option abortonclose, which lets its request to the application go", "find client-gave-up", "not timers-inverted"), func(b *bench) {
+			mid, back := b.second(), b.third()
+			back.goServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { time.Sleep(3 * time.Second) }), nil, false)
+			mid.haproxy(strings.Replace(unencrypted(haproxyTo(back)), "timeout server 2s", "timeout server 30s\n option abortonclose", 1))
+			b.nginxOf("", "", "listen ADDR; "+to(mid, "proxy_read_timeout 20s;"))
+			b.captureFor(func() {
+				b.client(program(b.t, "curl"), nil, "-q", "-sS", "--max-time", "2", b.plain("/report"))
+				time.Sleep(3 * time.Second)
+			})
+		}},
+	}
+}
+
+// haproxyCache is a cache of HAProxy that minds Vary, with more lines in front of it.
+func haproxyCache(lines string) func(b *bench) {
+	return func(b *bench) {
+		back := b.second()
+		back.goServer(packing("Vary: Accept-Encoding"), nil, false)
+		b.haproxy("cache store\n total-max-size 4\n max-age 60\n process-vary on\n" + inFront(haproxyTo(back), lines+" http-request cache-use store\n http-response cache-store store"))
+		b.captureFor(func() {
+			for range 2 {
+				b.curl("--http1.1", "-H", "Accept-Encoding: gzip", b.url("/page"), "-o", "1")
+				b.curl("--http1.1", b.url("/page"), "-o", "2")
+			}
+		})
+	}
+}
+
 // clientAddresses are gateways that say whose request it is, or do not.
 func clientAddresses() []corpusCase {
 	const inner = "allow 10.0.0.0/8; deny all;"

@@ -16,8 +16,12 @@ func connectingSubjects(id string) []string {
 		return []string{"server-address"}
 	case "keepalive-race", "idle-mapping-dropped", "half-open-peer":
 		return []string{"idle", "reused"}
-	case "gateway-timeout", "slow-origin":
+	case "gateway-timeout", "timers-inverted", "slow-origin", "head-of-line-blocking":
 		return []string{"wait"}
+	case "slow-transfer":
+		return []string{"receive"}
+	case "streaming-buffered":
+		return []string{"wait", "receive"}
 	case "receiver-stalls":
 		return []string{"zero-window"}
 	case "proxy-protocol-mismatch":
@@ -86,6 +90,8 @@ func httpSubjects(id string) []string {
 		return []string{"request-header:upgrade", "request-header:connection"}
 	case "h2-http11-required":
 		return []string{"request-http", "alpn"}
+	case "client-address-untrusted":
+		return []string{"request-header:x-forwarded-for"}
 	case "body-truncated":
 		return []string{"outcome"}
 	}

@@ -23,7 +23,7 @@ var cacheWrongVariant = explain.Rule{
 			fix(explain.Gateway, "", "If users saw what belongs to others: empty the cache now, and end the sessions that were given out."),
 			fix(explain.Origin, "", "Name the fields on which the answer depends, and mark what is one user's own:", "Vary: Accept-Encoding, Origin", "Cache-Control: private, no-store"),
 			fix(explain.Gateway, "nginx", "Keep apart what differs, keep out what has a session, and remove Set-Cookie and Cache-Control from proxy_ignore_headers. To empty it: stop nginx, remove the files of proxy_cache_path, start it.", "proxy_cache_key $scheme$host$request_uri$http_origin;", "proxy_cache_bypass $http_authorization $cookie_sid;", "proxy_no_cache $http_authorization $cookie_sid;"),
-			fix(explain.Gateway, "HAProxy", "It stores an answer whose Vary it can keep apart (Accept-Encoding, Referer, Origin) only if told so:", "cache store", "  process-vary on"),
+			fix(explain.Gateway, "HAProxy", "It stores an answer whose Vary it can keep apart (Accept-Encoding, Referer, Origin) only if told so. A request without Accept-Encoding gets any coding from it; say for such clients what they take, in front of cache-use:", "cache store", "  process-vary on", "http-request set-header Accept-Encoding identity unless { req.hdr(accept-encoding) -m found }"),
 			fix(explain.Gateway, "Apache", "Never turn these on for pages of users; they are off by default:", "CacheStorePrivate Off", "CacheStoreNoStore Off"),
 			fix(explain.Origin, "IIS", "Let the kernel cache not keep what depends on the user:", `%windir%\system32\inetsrv\appcmd set config "SITE" /section:system.webServer/caching /enableKernelCache:false`),
 		},
@@ -132,8 +132,12 @@ func variant(t, stored turn, by string) *explain.Finding {
 		},
 		Missing: []string{"the earlier request that the answer was made for"},
 	}
-	if stored.x != nil {
+	if field == "Accept-Encoding" && header(t.x.RequestHeader, field) == "" {
+		f.Missing = []string{"whether the client can unpack: a request without Accept-Encoding allows any coding (RFC 9110, section 12.5.3), but few such clients can"}
+	} else if stored.x != nil {
 		f.Confidence, f.Missing = explain.Proof, nil
+	}
+	if stored.x != nil {
 		f.Evidence = append(f.Evidence, explain.At(stored.c, findOf(stored.c, stored.x, flow.Response), "an earlier answer, to "+caller(stored.c)+", for which it was made"))
 	}
 	return f
@@ -156,7 +160,7 @@ func wrongFor(x, stored *flow.Exchange) (field, what string) {
 	packed := coding(x)
 	switch {
 	case packed != "" && !accepts(x, packed) && (stored == nil || accepts(stored, packed)):
-		return "Accept-Encoding", "it is packed with " + packed + ", which the client does not take"
+		return "Accept-Encoding", "it is packed with " + packed + ", which the client did not say it takes"
 	case stored == nil:
 		return "", ""
 	case otherOrigin(x) && header(stored.RequestHeader, "Origin") == header(x.ResponseHeader, "Access-Control-Allow-Origin"):

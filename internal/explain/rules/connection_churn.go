@@ -17,7 +17,7 @@ var connectionChurn = explain.Rule{
 		Looks: "Dozens of connections within seconds between the same two machines, one exchange each, closed after it without a message that says so. `ss -tan state time-wait | wc -l` grows; the CPU goes into handshakes.",
 		Why:   "A client library without a pool, or one that is made anew for each call; a pool smaller than the number of simultaneous requests; a server with a limit of requests per connection near 1; load tests without keep-alive.",
 		Fixes: []explain.Fix{
-			fix(explain.Client, "", "Make one HTTP client or session and use it for all calls; read response bodies to their end, or the connection cannot be used again."),
+			fix(explain.Client, "", "Make one HTTP client, session or agent and use it for all calls; read response bodies to their end, or the connection cannot be used again."),
 			fix(explain.Client, "Go", "Keep as many idle connections to a host as there are requests at a time (the default is 2):", "transport.MaxIdleConnsPerHost = 64"),
 			fix(explain.Gateway, "nginx", "Keep connections to the origin:", "keepalive 32;", "proxy_http_version 1.1;", `proxy_set_header Connection "";`),
 			fix(explain.Origin, "Apache", "Allow more requests on a connection:", "MaxKeepAliveRequests 1000"),
@@ -29,7 +29,7 @@ var connectionChurn = explain.Rule{
 			{ID: "server-header-stripped-reauth", Difference: "the client closes after signed-in responses without Server header"},
 			{ID: "many users behind one address", Difference: "connections overlap, and each carries several requests"},
 		},
-		References: []string{"RFC 9112 section 9.3 (persistence)", "Go: net/http, Transport.MaxIdleConnsPerHost"},
+		References: []string{"RFC 9112 section 9.3 (persistence)", "Go: net/http, Transport.MaxIdleConnsPerHost", "seen with curl started anew, a http.Transport and a Node.js agent made anew for each request"},
 	},
 	Check: checkConnectionChurn,
 }

@@ -31,7 +31,7 @@ var cookieDropped = explain.Rule{
 			{ID: "auth-repeated-per-request", Difference: "401 in place of a redirect; no cookie is meant to help"},
 			{ID: "a client without cookies", Difference: "a program that keeps none sends no cookie at all"},
 		},
-		References: []string{"RFC 6265 section 5.3 (storage)", "draft-ietf-httpbis-rfc6265bis (SameSite, prefixes)", "dotnet/aspnetcore#45247"},
+		References: []string{"RFC 6265 section 5.3 (storage)", "draft-ietf-httpbis-rfc6265bis (SameSite, prefixes)", "dotnet/aspnetcore#45247", "seen with Chromium: SameSite=None without Secure, and a foreign Domain"},
 	},
 	Check: checkCookieDropped,
 }

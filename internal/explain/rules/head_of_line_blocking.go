@@ -17,7 +17,7 @@ var headOfLineBlocking = explain.Rule{
 		Looks: "A quick page takes as long as the slow report asked for just before. Browsers show the time as `Stalled` or `Queueing`, a HAR as `blocked`; HAProxy's log has it in Tw, the second of its times, and the queue lengths at the end of the line grow.",
 		Why:   "HTTP/1.1 answers in order, one at a time on a connection, and browsers open at most 6 connections to a host: six event streams, downloads or slow reports take them all. HAProxy's maxconn on a server line, or a small pool of connections, does the same in a gateway.",
 		Fixes: []explain.Fix{
-			fix(explain.Gateway, "nginx", "Speak HTTP/2 to browsers: there one connection carries many requests at a time.", "listen 443 ssl http2;"),
+			fix(explain.Gateway, "nginx", "Speak HTTP/2 to browsers: there one connection carries many requests at a time.", "listen 443 ssl http2;   # from 1.25.1 on: http2 on;"),
 			fix(explain.Gateway, "Apache", "The same:", "Protocols h2 http/1.1"),
 			fix(explain.Gateway, "HAProxy", "The same; and let through as many as the server can take:", "bind :443 ssl crt /etc/haproxy/site.pem alpn h2,http/1.1", "server app 192.0.2.20:443 ssl verify required ca-file /etc/haproxy/ca.pem maxconn 200"),
 			fix(explain.Origin, "IIS", "It speaks HTTP/2 over TLS by itself, but not where Windows sign-in is used: move streams and slow reports to a host name of their own."),

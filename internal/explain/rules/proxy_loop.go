@@ -15,7 +15,7 @@ var proxyLoop = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The address that the proxy takes for the origin's is its own, or leads back to it by way of another proxy. Each round makes a new request, until something gives up: a limit of connections, of header size, or of patience.",
-		Looks: "Many identical requests within milliseconds, each inside the other; X-Forwarded-For or Via grows by the same entry each time. The client gets 502, 504, 508 or 431. nginx logs `worker_connections are not enough`, Apache `AH00124: Request exceeded the limit of 10 internal redirects` or 502; the machine runs out of ports.",
+		Looks: "Many identical requests within milliseconds, each inside the other; X-Forwarded-For or Via grows by the same entry each time. The client gets 502, 504, 508, 431, or 400 once the header has grown too large. nginx logs `worker_connections are not enough`; in Apache all workers wait for each other, until one of them gives up with 502; the machine runs out of ports.",
 		Why:   "The origin's name leads to the proxy, most often by a line in the hosts file that was made for the clients, or by public DNS. Or a request for an unknown host goes to a default site that passes on to that host.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Fanlight", "The route leads to an address of the door itself, by its address or by a name. Name the origin's own address:", "to: https://10.0.0.5:8443", "host: keep"),

@@ -16,7 +16,7 @@ var requestFilterRejected = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "Something in the request is on a list of what is not let through: a byte sequence, a file extension, a method, a length. A filter answered, and the application never saw the request.",
-		Looks: "404 (IIS, on purpose without a reason) or 403 (ModSecurity, most firewalls), at once, with a small page; other requests to the same site are fine. IIS logs the sub-status: 404.5 to 404.8, 404.11 to 404.15, 404.18; UrlScan logs `Rejected-By-UrlScan`; nginx with ModSecurity logs `Access denied with code 403` and the id of the rule.",
+		Looks: "404 (IIS, on purpose without a reason) or 403 (ModSecurity, most firewalls), at once, with a small page; other requests to the same site are fine. IIS logs the sub-status: 404.5 to 404.8, 404.11 to 404.15, 404.18; UrlScan logs `Rejected-By-UrlScan`; ModSecurity writes `Access denied with code 403` and the id of the rule to the error log of its server; HAProxy's log has state `PR`.",
 		Why:   "A file name with a plus sign or an escaped percent sign, a long query, a search text that looks like SQL, a path with a segment such as /bin/; or somebody who tries doors.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "IIS", "If the request is legitimate, allow exactly that: double escaping, lengths (bytes), a hidden segment:", `%windir%\system32\inetsrv\appcmd set config "SITE" /section:requestFiltering /allowDoubleEscaping:true`, `%windir%\system32\inetsrv\appcmd set config "SITE" /section:requestFiltering /requestLimits.maxQueryString:8192 /requestLimits.maxUrl:8192`, `%windir%\system32\inetsrv\appcmd set config "SITE" /section:requestFiltering /-hiddenSegments.[segment='bin']`),
@@ -29,7 +29,7 @@ var requestFilterRejected = explain.Rule{
 			{ID: "host-rejected", Difference: "the name is refused, not the path"},
 			{ID: "a 404 of the application", Difference: "it takes its time, has the site's own page, and goes away when the file exists"},
 		},
-		References: []string{"Microsoft Learn: HTTP status code in IIS 7 and later (404.5 to 404.20)", "Microsoft Learn: requestFiltering", "OWASP ModSecurity Core Rule Set"},
+		References: []string{"Microsoft Learn: HTTP status code in IIS 7 and later (404.5 to 404.20)", "Microsoft Learn: requestFiltering", "OWASP ModSecurity Core Rule Set", "seen with ModSecurity 2.9 in Apache, and HAProxy 2.6"},
 	},
 	Check: checkRequestFilter,
 }
