@@ -76,8 +76,8 @@ func cutMidway(l *login) (how string, at int) {
 	if says(x.ResponseHeader, "Connection", "close") {
 		return "said Connection: close with it", responded
 	}
-	i := closing(c)
-	if d, known := between(c, findOf(c, x, flow.ResponseDone), i); c.Close.By == flow.Server && known && d < time.Second {
+	side, i := leaver(c)
+	if d, known := between(c, findOf(c, x, flow.ResponseDone), i); side == flow.Server && known && d < time.Second {
 		return fmt.Sprintf("closed it %s later", explain.Span(d)), i
 	}
 	return "", -1

@@ -113,9 +113,9 @@ func closedByOrigin(c *flow.Conn, a, b *flow.Exchange) bool {
 	if says(a.RequestHeader, "Connection", "close") || a.HTTP == "1.0" {
 		return false // the gateway wanted it so
 	}
-	i := closing(c)
+	side, i := leaver(c)
 	return says(a.ResponseHeader, "Connection", "close") ||
-		i >= 0 && c.Close.By == flow.Server && !c.Events[i].At.After(b.Started)
+		i >= 0 && side == flow.Server && !c.Events[i].At.After(b.Started)
 }
 
 // checkSplitHere sees only the origin's side: a last step on a connection that

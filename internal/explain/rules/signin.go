@@ -81,12 +81,24 @@ func (l *login) continued() bool {
 		return false
 	}
 	e := &l.conn.Events[l.asked]
-	return e.Attr(flow.KeyStep) == "2" || e.Attr("state") == "accept-incomplete"
+	return e.Attr(flow.KeyStep) == "2" && e.Attr("mech") != "kerberos" || e.Attr("state") == "accept-incomplete"
+}
+
+// recognised tells that the server's answer completes the sign-in, whatever its
+// status: the user is known, and may yet be none of those who are let in.
+func (l *login) recognised() bool {
+	if l.asked < 0 {
+		return false
+	}
+	e := &l.conn.Events[l.asked]
+	return e.Attr(flow.KeyStep) == "2" && e.Attr("mech") == "kerberos" || e.Attr("state") == "accept-completed"
 }
 
 func (l *login) accepted() bool { return l.proves() && l.x.Status != 0 && !l.denied() }
 
-func (l *login) refused() bool { return l.proves() && l.denied() && !l.continued() }
+func (l *login) refused() bool {
+	return l.proves() && l.denied() && !l.continued() && !l.recognised()
+}
 
 // bare tells that x was asked without any credentials.
 func (l *login) bare() bool {
