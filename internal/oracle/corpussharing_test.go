@@ -41,14 +41,13 @@ func (b *bench) nginxPool(directives string, backs ...*bench) {
 
 // apacheProxy is Apache as a gateway.
 func (b *bench) apacheProxy(back *bench, scheme, directives string) {
-	const modules = "/usr/lib/apache2/modules"
 	b.apache(map[string][]byte{"index.html": nil}, fmt.Sprintf(`LoadModule proxy_module %[1]s/mod_proxy.so
 LoadModule proxy_http_module %[1]s/mod_proxy_http.so
 ProxySourceAddress %[2]s
 ProxyPreserveHost On
 ProxyPass / %[3]s://%[4]s/
 %[5]s
-`, modules, b.addr.Addr(), scheme, back.addr, directives))
+`, apacheModules, b.addr.Addr(), scheme, back.addr, directives))
 }
 
 // signInAmongOthers has three clients ask for the same page, of which the second
@@ -97,7 +96,7 @@ func splitFaults() []corpusCase {
 			back := b.second()
 			back.plainNTLM()
 			b.env = back.env
-			b.apacheProxy(back, "http", "LoadModule env_module /usr/lib/apache2/modules/mod_env.so\nSetEnv proxy-nokeepalive 1\nSSLProtocol TLSv1.2")
+			b.apacheProxy(back, "http", "LoadModule env_module "+apacheModules+"/mod_env.so\nSetEnv proxy-nokeepalive 1\nSSLProtocol TLSv1.2")
 			b.captureFor(func() { b.askFor(negotiates, private) })
 		}},
 		{"sick/ntlm-handshake-split-server-close", label("HAProxy, option http-server-close, in front of Apache with mod_auth_gssapi; curl with gss-ntlmssp, TLS 1.3",

@@ -20,7 +20,6 @@ func (b *bench) basic(directives string, location ...string) {
 // digest is Apache that signs in by Digest.
 func (b *bench) digest() {
 	b.t.Helper()
-	const modules = "/usr/lib/apache2/modules"
 	// the hash of anna:corpus:secret, as htdigest writes it
 	b.write("digests", []byte("anna:corpus:14bccb87a84bfe5257b8ed6bba3244b2\n"))
 	b.apache(map[string][]byte{"private/page.txt": text(300), "private/more.txt": text(300)}, fmt.Sprintf(`LoadModule authn_core_module %[1]s/mod_authn_core.so
@@ -33,13 +32,12 @@ AuthName corpus
 AuthUserFile %[2]s/digests
 Require valid-user
 </Location>
-`, modules, b.dir))
+`, apacheModules, b.dir))
 }
 
 // forwardProxy is Apache as a proxy that users sign in to by Kerberos.
 func (b *bench) forwardProxy(back *bench) *realm {
 	b.t.Helper()
-	const modules = "/usr/lib/apache2/modules"
 	r := b.kerberos()
 	b.gssapi(fmt.Sprintf(`SSLEngine off
 LoadModule proxy_module %[1]s/mod_proxy.so
@@ -53,7 +51,7 @@ AuthType GSSAPI
 AuthName proxy
 GssapiAllowedMech krb5
 Require valid-user
-</Proxy>`, modules, back.port(), b.addr.Addr()))
+</Proxy>`, apacheModules, back.port(), b.addr.Addr()))
 	r.login()
 	return r
 }
@@ -197,8 +195,7 @@ func signInHealth() []corpusCase {
 			b.captureFor(func() { b.askProxy(back, "/?n=100", "/?n=200") })
 		}},
 		{"healthy/sign-in-kerberos-cookie", "", func(b *bench) { // remembered by a session of Apache
-			const modules = "/usr/lib/apache2/modules"
-			b.ticketed("LoadModule session_module "+modules+"/mod_session.so\nLoadModule session_cookie_module "+modules+"/mod_session_cookie.so",
+			b.ticketed("LoadModule session_module "+apacheModules+"/mod_session.so\nLoadModule session_cookie_module "+apacheModules+"/mod_session_cookie.so",
 				"GssapiUseSessions On", "Session On", "SessionCookieName gssapi_session path=/;httponly;secure")
 			b.captureFor(func() { b.askFor([]string{"--http1.1", "--anyauth", "-u", ":", "-b", ""}, private, more, last) })
 		}},

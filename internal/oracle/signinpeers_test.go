@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"fanlight/internal/testnet"
 )
+
+const apacheModules = "/usr/lib/apache2/modules"
 
 // private is what users have to sign in for.
 const private = "/private/page.txt"
@@ -18,8 +21,7 @@ const private = "/private/page.txt"
 // gssapi protects /private by mod_auth_gssapi; more are lines within the Location.
 func (b *bench) gssapi(server string, more ...string) {
 	b.t.Helper()
-	const modules = "/usr/lib/apache2/modules"
-	if _, err := os.Stat(modules + "/mod_auth_gssapi.so"); err != nil {
+	if _, err := os.Stat(apacheModules + "/mod_auth_gssapi.so"); err != nil {
 		b.t.Skip("libapache2-mod-auth-gssapi is not installed")
 	}
 	if !strings.Contains(strings.Join(more, " "), "Require ") {
@@ -29,14 +31,13 @@ func (b *bench) gssapi(server string, more ...string) {
 	b.apache(pages, fmt.Sprintf(`LoadModule authn_core_module %[1]s/mod_authn_core.so
 LoadModule authz_user_module %[1]s/mod_authz_user.so
 LoadModule auth_gssapi_module %[1]s/mod_auth_gssapi.so
-LogLevel auth_gssapi:debug
 %[2]s
 <Location /private>
 AuthType GSSAPI
 AuthName corpus
 %[3]s
 </Location>
-`, modules, server, strings.Join(more, "\n")))
+`, apacheModules, server, strings.Join(more, "\n")))
 }
 
 // ntlmUsers makes NTLM of gss-ntlmssp let two users in, and has programs sign
@@ -55,11 +56,7 @@ func (b *bench) as(user, password string) *bench {
 
 // realm is a Kerberos realm of the case: MIT's KDC with its database in the
 // folder of the case.
-type realm struct {
-	b    *bench
-	kdc  string // address
-	base []string
-}
+type realm struct{ b *bench }
 
 const (
 	realmName = "CORPUS.TEST"
@@ -72,7 +69,19 @@ func (b *bench) kerberos() *realm {
 	b.t.Helper()
 	kdc := *b
 	kdc.listenAnywhere()
-	r := &realm{b: b, kdc: kdc.addr.String()}
+	r := &realm{b}
+	r.configure(kdc.addr.String())
+	b.client(program(b.t, "kdb5_util"), nil, "create", "-s", "-P", "master", "-r", realmName)
+	r.admin("addprinc -pw secret anna", "addprinc -randkey "+service)
+	r.keytab("http.keytab")
+	kdc.env = b.env
+	kdc.launch(program(b.t, "krb5kdc"), "-n", "-P", b.dir+"/kdc.pid")
+	return r
+}
+
+// configure has programs find the KDC at an address, and nothing by DNS.
+func (r *realm) configure(kdc string) {
+	b := r.b
 	config := fmt.Sprintf(`[libdefaults]
 default_realm = %[1]s
 dns_lookup_kdc = false
@@ -86,8 +95,7 @@ udp_preference_limit = 1
 }
 [domain_realm]
 .test = %[1]s
-test = %[1]s
-`, realmName, r.kdc)
+`, realmName, kdc)
 	profile := fmt.Sprintf(`[kdcdefaults]
 kdc_listen = ""
 kdc_tcp_listen = %[2]s
@@ -96,19 +104,12 @@ kdc_tcp_listen = %[2]s
  database_name = %[3]s/principal
  key_stash_file = %[3]s/stash
  acl_file = %[3]s/acl
- max_life = 10h
 }
 [logging]
 kdc = FILE:%[3]s/kdc.log
-`, realmName, r.kdc, b.dir)
+`, realmName, kdc, b.dir)
 	b.env = append(b.env, "KRB5_CONFIG="+b.write("krb5.conf", []byte(config)), "KRB5_KDC_PROFILE="+b.write("kdc.conf", []byte(profile)),
 		"KRB5CCNAME=FILE:"+b.dir+"/tickets", "KRB5RCACHENAME=none:", "KRB5_KTNAME=FILE:"+b.dir+"/http.keytab")
-	b.client(program(b.t, "kdb5_util"), nil, "create", "-s", "-P", "master", "-r", realmName)
-	r.admin("addprinc -pw secret anna", "addprinc -randkey "+service)
-	r.keytab("http.keytab")
-	kdc.env = b.env
-	kdc.launch(program(b.t, "krb5kdc"), "-n", "-P", b.dir+"/kdc.pid")
-	return r
 }
 
 // admin runs commands of kadmin.
@@ -125,6 +126,18 @@ func (r *realm) keytab(name string) {
 	path := r.b.dir + "/" + name
 	r.admin("ktadd -k " + path + " " + service)
 	must(r.b.t, os.Chmod(path, 0o644))
+}
+
+// atAnotherTime has programs that are started from here on think that it is
+// earlier or later: -10m.
+func (b *bench) atAnotherTime(by string) {
+	b.t.Helper()
+	found, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	must(b.t, err)
+	if len(found) == 0 {
+		b.t.Skip("faketime is not installed")
+	}
+	b.env = append(b.env, "LD_PRELOAD="+found[0], "FAKETIME="+by)
 }
 
 // login gets the user's ticket.
