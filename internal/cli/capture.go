@@ -44,7 +44,7 @@ with the secrets that open them.`,
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.iface, "interface", "i", sniff.Any, "interface to capture on; any: all of them")
-	flags.UintSliceVar(&f.ports, "port", nil, "only packets from or to these ports")
+	flags.UintSliceVar(&f.ports, "port", nil, "only packets from or to these ports, and what ICMP says was not delivered")
 	flags.StringVarP(&f.keep, "write", "w", "", "keep the packets in this new pcapng file, with all secrets that are followed; with a limit below in several, numbered")
 	flags.Int64Var(&f.ringSize, "ring-size", 0, "begin a new file after so many megabytes")
 	flags.IntVar(&f.ringKeep, "ring-files", 0, "keep only so many files")

@@ -84,9 +84,17 @@ func cookedProtocol() []bpf.Instruction {
 	}
 }
 
+// Types of ICMP (RFC 792, RFC 4443): those of ICMPv6 below firstInformation are
+// errors.
+const (
+	unreachable      = 3
+	timeExceeded     = 11
+	firstInformation = 128
+)
+
 // transportLayer moves X to the transport layer and ends the program for what
 // is neither TCP nor UDP. Fragments that hold no ports are kept: they may belong
-// to a packet that is wanted.
+// to a packet that is wanted. So may what ICMP says was not delivered.
 func transportLayer(keep bpf.RetConstant) []bpf.Instruction {
 	drop := bpf.RetConstant{}
 	v6 := []bpf.Instruction{
@@ -94,6 +102,11 @@ func transportLayer(keep bpf.RetConstant) []bpf.Instruction {
 		drop,
 		bpf.LoadIndirect{Off: 6, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_FRAGMENT, SkipTrue: 1},
+		keep,
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_ICMPV6, SkipTrue: 4},
+		bpf.LoadIndirect{Off: 40, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: firstInformation, SkipTrue: 1},
+		drop,
 		keep,
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_TCP, SkipTrue: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipTrue: 1},
@@ -104,6 +117,12 @@ func transportLayer(keep bpf.RetConstant) []bpf.Instruction {
 	}
 	v4 := []bpf.Instruction{
 		bpf.LoadIndirect{Off: 9, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_ICMP, SkipTrue: 5},
+		bpf.LoadIndirect{Off: 20, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unreachable, SkipTrue: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: timeExceeded, SkipTrue: 1},
+		drop,
+		keep,
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_TCP, SkipTrue: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipTrue: 1},
 		drop,
