@@ -41,7 +41,6 @@ func notLive() map[string]string {
 		"h2-ping-or-settings-timeout": http2,
 		"quic-handshake-failed":       "the door speaks no QUIC, and sees no UDP",
 		"alt-svc-wrong":               "the attempt at the other address does not come to the door",
-		"window-limited-transfer":     "windows of TCP are in packets only",
 		"staple-problem":              "the door's record does not hold stapled answers yet",
 		"cache-wrong-variant":         "the door keeps no cache; one behind it is not judged on connections to origins",
 
