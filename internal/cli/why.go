@@ -145,7 +145,7 @@ func (item *whyItem) text(w *strings.Builder) {
 		f.Advice(w, product, item.withClient(f))
 	}
 	if in := item.Incident; told == 0 && in != nil {
-		fmt.Fprintf(w, "\nwhat happened: %s\n", in.Cause)
+		fmt.Fprintf(w, "\nwhat to do:\n  No finding says more. Compare it with a request that works, by its connection's id:\n      fanlight compare c1 %s\n", in.ID)
 	} else if told == 0 && item.Notation != "" {
 		fmt.Fprintln(w, "\nNothing is wrong with it as far as the record shows.")
 	}
