@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fanlight/internal/dissect"
+	"fanlight/internal/machine"
 	"fanlight/internal/pcap"
 	"fanlight/internal/sniff"
 )
@@ -62,6 +63,9 @@ func (f *captureFlags) capture(ctx context.Context, s streams) error {
 		return failWith(exitUsage, err)
 	}
 	view.live = true
+	if f.hosts == "" {
+		_ = view.knowHosts(machine.SystemHosts().Path) // without it there is less to find
+	}
 	logs := f.keys.Logs
 	f.keys.Logs = nil // they are followed
 	keys, err := dissect.LoadKeys(f.keys)

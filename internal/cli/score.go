@@ -14,6 +14,7 @@ import (
 	"fanlight/internal/explain"
 	"fanlight/internal/explain/rules"
 	"fanlight/internal/explain/score"
+	"fanlight/internal/machine"
 )
 
 // scoreItem is what became of one rule, or one answer that was not right.
@@ -114,7 +115,8 @@ func labelOf(capture string) (*score.Label, error) {
 }
 
 // explainCapture gives the findings of one capture, with the secrets inside of
-// it or in a key log beside it (.keys).
+// it or in a key log beside it (.keys), and with the hosts file of where it was
+// made (.hosts).
 func explainCapture(ctx context.Context, path string) ([]explain.Finding, error) {
 	var f traceFlags
 	if log := strings.TrimSuffix(path, filepath.Ext(path)) + ".keys"; exists(log) {
@@ -129,6 +131,11 @@ func explainCapture(ctx context.Context, path string) ([]explain.Finding, error)
 	}
 	defer in.close(ctx)
 	k := newKept(keptConns, keptBytes)
+	if hosts := strings.TrimSuffix(path, filepath.Ext(path)) + ".hosts"; exists(hosts) {
+		if k.Facts, err = hostsFacts(machine.Hosts{Path: hosts}); err != nil {
+			return nil, err
+		}
+	}
 	_, err = dissect.New(dissect.Options{Source: filepath.Base(path), Keys: in.keys, Conn: k.add}).Run(ctx, in.src)
 	if err := errors.Join(append(in.src.Damage(), err)...); err != nil {
 		return nil, failWith(exitDamaged, err)

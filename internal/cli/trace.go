@@ -33,6 +33,7 @@ type traceFlags struct {
 	write    string
 	failOn   string
 	unjudged bool
+	hosts    string
 	output   outputFlags
 	recorded recordedFlags
 }
@@ -47,6 +48,7 @@ func (f *traceFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.from, "from", "", "nothing that began before: RFC 3339, or a duration from the start of the capture")
 	flags.StringVar(&f.to, "to", "", "nothing that began after")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or above: error, warning, note")
+	flags.StringVar(&f.hosts, "hosts", "", "hosts file of the machine where the packets were captured: did connections go where it says")
 	flags.BoolVar(&f.unjudged, "no-findings", false, "look for no causes of trouble")
 	f.output.add(c)
 }

@@ -63,6 +63,11 @@ func (f *traceFlags) view(s streams) (*view, error) {
 	if !f.unjudged {
 		v.rules = rules.All()
 	}
+	if f.hosts != "" {
+		if err := v.knowHosts(f.hosts); err != nil {
+			return nil, err
+		}
+	}
 	v.keeping = !f.unjudged || f.ladder || f.write != ""
 	switch {
 	case f.output.jsonl, f.output.json:

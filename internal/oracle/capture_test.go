@@ -34,19 +34,21 @@ var addresses atomic.Uint32
 // bench is the place of one case: an address of its own, files, and a capture
 // of what happens at that address.
 type bench struct {
-	t      testing.TB
-	dir    string
-	addr   netip.AddrPort   // of the server
-	also   []netip.AddrPort // further servers that are captured
-	beside string           // a further address that is captured, as tcpdump names it
-	env    []string         // of the servers and clients that are started from here on
-	within []string         // the command line that servers are started by
-	file   string           // the capture
-	keys   string           // the key log that clients (or the server) write
-	cert   *testnet.Cert    // what servers show in place of the one they are asked to; nil: that
-	udp    bool             // datagrams to the servers are captured as well
-	wire   *wire            // that leads to the servers; nil: the loopback interface
-	dns    bool             // what is asked of name servers is captured as well
+	t        testing.TB
+	dir      string
+	addr     netip.AddrPort   // of the server
+	also     []netip.AddrPort // further servers that are captured
+	beside   string           // a further address that is captured, as tcpdump names it
+	env      []string         // of the servers and clients that are started from here on
+	within   []string         // the command line that servers are started by
+	file     string           // the capture
+	keys     string           // the key log that clients (or the server) write
+	cert     *testnet.Cert    // what servers show in place of the one they are asked to; nil: that
+	udp      bool             // datagrams to the servers are captured as well
+	wire     *wire            // that leads to the servers; nil: the loopback interface
+	dns      bool             // what is asked of name servers is captured as well
+	switches string           // nsswitch.conf of these; empty: the usual one
+	hosts    string           // the hosts file of the clients that asked the bench's name server
 
 	tcpdump *exec.Cmd
 	stderr  *buffer

@@ -80,7 +80,8 @@ func TestMakeCorpus(t *testing.T) {
 	}
 }
 
-// keep writes the capture with its secrets, and the label beside it.
+// keep writes the capture with its secrets, and beside it the label and the hosts
+// file of the client.
 func (b *bench) keep(path, want string) {
 	b.t.Helper()
 	must(b.t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -112,6 +113,9 @@ func (b *bench) keep(path, want string) {
 	}
 	if want != "" {
 		must(b.t, os.WriteFile(path+".want", []byte(want), 0o644))
+	}
+	if b.hosts != "" {
+		must(b.t, os.WriteFile(path+".hosts", []byte(b.hosts), 0o644))
 	}
 }
 

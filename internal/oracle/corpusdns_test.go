@@ -74,6 +74,50 @@ func lookupFaults() []corpusCase {
 					" server app app.internal:" + strconv.Itoa(int(m.new.Port())) + " source " + b.addr.Addr().String() + " ssl verify required ca-file DIR/origin-ca.pem sni str(app.internal) verifyhost app.internal\n")
 			}, func() {})
 		}},
+		{"sick/hosts-entry-bypassed-squid", label("the hosts file gives app.test to nginx here; curl uses Squid as a proxy, which asks dnsmasq and gets another address",
+			"find hosts-entry-bypassed confidence proof"), func(b *bench) {
+			m := b.elsewhere()
+			b.shell("ip addr replace 2001:db8::7/128 dev lo nodad")
+			at := netip.MustParseAddrPort("[2001:db8::7]:3128") // of another machine, as far as its address tells
+			proxy := b.second()
+			b.also = append(b.also, at)
+			proxy.namedBy(b)
+			proxy.forwards(at)
+			b.captureFor(func() { m.visit("-x http://" + at.String()) })
+		}},
+		{"sick/hosts-entry-bypassed-dns-only", label("the hosts file gives app.test to nginx here; nsswitch.conf names dns alone, so that curl gets another address",
+			"find hosts-entry-bypassed confidence likely"), func(b *bench) {
+			m := b.elsewhere()
+			b.switches = "hosts: dns\n"
+			b.captureFor(func() { m.visit("") })
+		}},
+		{"sick/hosts-family-leak-dnsmasq", label("dnsmasq has an IPv4 address for app.test in its own hosts file, and passes AAAA on to another dnsmasq, which has one; curl",
+			"find hosts-family-leak confidence likely"), func(b *bench) {
+			m := b.elsewhere6()
+			b.write("more-hosts", []byte(b.addr.Addr().String()+" app.test\n"))
+			b.dnsmasq("--addn-hosts="+b.dir+"/more-hosts", "--server=127.0.0.251")
+			b.dnsmasqAt(netip.MustParseAddr("127.0.0.251"), "--host-record=app.test,"+m.new.Addr().String())
+			b.hosts = ""
+			b.captureFor(func() { m.visit("") })
+		}},
+		{"sick/hosts-family-leak-python", label("the hosts file gives app.test an IPv4 address; Python with an IPv6 socket (glibc, one family) asks DNS for the other family, and gets one",
+			"find hosts-family-leak confidence proof"), func(b *bench) {
+			m := b.elsewhere6()
+			b.dnsmasq("--host-record=app.test,"+m.new.Addr().String(), "--local=/test/")
+			b.captureFor(func() { m.visit6() })
+		}},
+		{"healthy/hosts-entry-followed", "", func(b *bench) {
+			m := b.elsewhere()
+			b.captureFor(func() { m.visit("") })
+		}},
+		{"healthy/hosts-entry-with-a-gateway", "", func(b *bench) {
+			m := b.moving()
+			m.origin(m.new, nil)
+			b.nginx(nil, "ssl", "location / { proxy_pass http://"+m.new.String()+"; proxy_set_header Host $http_host; proxy_bind "+b.addr.Addr().String()+"; }")
+			b.dnsmasq("--local=/test/")
+			b.hosts = b.addr.Addr().String() + " app.test\n"
+			b.captureFor(func() { m.visit("") })
+		}},
 		{"healthy/origin-moved-and-gateway-told", "", func(b *bench) {
 			m := b.moving()
 			m.move(nil, nil, func() { m.gateNginx() }, func() {
@@ -175,16 +219,21 @@ func (b *bench) reply(m dnsmessage.Message, what int) []byte {
 // dnsmasq starts dnsmasq at port 53 of the bench's address.
 func (b *bench) dnsmasq(args ...string) *exec.Cmd {
 	b.t.Helper()
+	return b.dnsmasqAt(b.addr.Addr(), args...)
+}
+
+func (b *bench) dnsmasqAt(at netip.Addr, args ...string) *exec.Cmd {
+	b.t.Helper()
 	b.dns = true
 	path := program(b.t, "dnsmasq")
-	addr := b.addr.Addr().String()
+	addr := at.String()
 	cmd := exec.Command(path, append([]string{"--keep-in-foreground", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--pid-file=",
 		"--user=root", "--bind-interfaces", "--listen-address=" + addr, "--port=53", "--cache-size=0"}, args...)...)
 	out := &buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	must(b.t, cmd.Start())
 	b.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	b.until("dnsmasq to listen: "+out.String(), func() bool { return listensTo(b.t, netip.AddrPortFrom(b.addr.Addr(), 53)) })
+	b.until("dnsmasq to listen: "+out.String(), func() bool { return listensTo(b.t, netip.AddrPortFrom(at, 53)) })
 	return cmd
 }
 
@@ -200,7 +249,7 @@ func listensTo(t testing.TB, addr netip.AddrPort) bool {
 // lines of resolv.conf in front, and which has no hosts file.
 func (b *bench) named(resolvConf, line string) {
 	b.t.Helper()
-	b.write("line.sh", []byte(b.place(resolvConf, "")+"{ "+line+"; }\n"))
+	b.write("line.sh", []byte(b.place(resolvConf, b.hosts)+"{ "+line+"; }\n"))
 	ended := time.AfterFunc(60*time.Second, func() { b.t.Error("the command takes too long") })
 	defer ended.Stop()
 	b.shell("cd " + b.dir + " && unshare --mount sh line.sh")
@@ -208,9 +257,12 @@ func (b *bench) named(resolvConf, line string) {
 
 // namedServers has servers that are started from here on ask the bench's
 // address.
-func (b *bench) namedServers() {
+func (b *bench) namedServers() { b.namedBy(b) }
+
+// namedBy is namedServers with the name server of another bench.
+func (b *bench) namedBy(of *bench) {
 	b.t.Helper()
-	b.within = []string{program(b.t, "unshare"), "--mount", "sh", "-c", b.place("", "") + `exec "$0" "$@"`}
+	b.within = []string{program(b.t, "unshare"), "--mount", "sh", "-c", of.place("", "") + `exec "$0" "$@"`}
 }
 
 // place is the beginning of a command line that puts a resolv.conf and a hosts
@@ -219,7 +271,10 @@ func (b *bench) place(resolvConf, hosts string) (mounts string) {
 	b.t.Helper()
 	b.write("resolv.conf", []byte(resolvConf+"\nnameserver "+b.addr.Addr().String()+"\n"))
 	b.write("hosts", []byte(hosts))
-	b.write("nsswitch.conf", []byte("hosts: files dns\n"))
+	if b.switches == "" {
+		b.switches = "hosts: files dns\n"
+	}
+	b.write("nsswitch.conf", []byte(b.switches))
 	for _, name := range []string{"resolv.conf", "hosts", "nsswitch.conf"} {
 		mounts += "mount --bind " + b.dir + "/" + name + " /etc/" + name + " && "
 	}
@@ -302,4 +357,69 @@ func (m *moved) move(cert, other *testnet.Cert, gateway func(), between func()) 
 	m.named("", ask+m.url("/page.txt")+" "+m.url("/page.txt"))
 	time.Sleep(50 * time.Millisecond)
 	m.end()
+}
+
+// elsewhere serves app.test at the bench's address, for which there is a line in
+// the hosts file, and at another, which DNS gives.
+func (b *bench) elsewhere() *moved {
+	b.t.Helper()
+	m := b.moving()
+	b.nginx(map[string][]byte{"page.txt": text(300)}, "ssl", "")
+	m.new = netip.AddrPortFrom(m.new.Addr(), b.addr.Port())
+	m.origin(m.new, b.identity(rsaCert).cert)
+	b.dnsmasq("--host-record=app.test,"+m.new.Addr().String(), "--local=/test/")
+	b.hosts = b.addr.Addr().String() + " app.test\n"
+	return m
+}
+
+// elsewhere6 is elsewhere with an IPv6 address for DNS, and without a name server.
+func (b *bench) elsewhere6() *moved {
+	b.t.Helper()
+	m := b.moving()
+	b.nginx(map[string][]byte{"page.txt": text(300)}, "ssl", "")
+	m.new = netip.AddrPortFrom(netip.MustParseAddr("2001:db8::5"), b.addr.Port())
+	b.shell("ip addr replace 2001:db8::5/128 dev lo nodad")
+	b.also[len(b.also)-1] = m.new
+	m.origin(m.new, b.identity(rsaCert).cert)
+	b.hosts = b.addr.Addr().String() + " app.test\n"
+	return m
+}
+
+// visit asks for the page of app.test by its name, with more options of curl.
+func (m *moved) visit(options string) {
+	m.t.Helper()
+	m.named("", "SSLKEYLOGFILE="+m.keys+" curl -sSk --http1.1 -o /dev/null "+options+" https://app.test:"+m.port()+"/page.txt")
+}
+
+// visit6 asks for the page with a socket that knows IPv6 alone.
+func (m *moved) visit6() {
+	m.t.Helper()
+	m.write("visit6.py", []byte(`import socket, ssl
+s = socket.socket(socket.AF_INET6)
+s.connect(("app.test", `+m.port()+`))
+t = ssl._create_unverified_context().wrap_socket(s, server_hostname="app.test")
+t.sendall(b"GET /page.txt HTTP/1.1\r\nHost: app.test:`+m.port()+`\r\nConnection: close\r\n\r\n")
+while t.recv(4096): pass
+`))
+	m.named("", "SSLKEYLOGFILE="+m.keys+" "+program(m.t, "python3")+" visit6.py")
+}
+
+// forwards starts Squid as a proxy without further ado, at one more address.
+func (b *bench) forwards(at netip.AddrPort) {
+	b.t.Helper()
+	path := program(b.t, "squid")
+	b.shell("chmod 777 " + b.dir)
+	b.launch(path, "-N", "-f", b.write("squid.conf", []byte(b.inDir(`
+http_port ADDR
+http_port `+at.String()+`
+http_access allow all
+hosts_file none
+pid_filename DIR/pid
+cache_log DIR/cache.log
+access_log none
+cache deny all
+coredump_dir DIR
+shutdown_lifetime 0 seconds
+pinger_enable off
+`))))
 }

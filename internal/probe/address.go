@@ -105,9 +105,21 @@ func (w *way) resolve(ctx context.Context, t *Target) (place, error) {
 		}
 		return p, err
 	}
+	w.noteHosts(t.Host)
 	var source string
 	source, l.By = w.sourceOf(t.Host, l.Addresses)
 	return place{addrs: l.Addresses, source: source, lookup: l}, nil
+}
+
+// noteHosts records what the hosts file has for a name: the system's resolver
+// need not go by it.
+func (w *way) noteHosts(host string) {
+	if w.Hosts == nil {
+		return
+	}
+	if listed := w.Hosts(host); len(listed) > 0 {
+		w.rec.Fact(flow.Event{At: time.Now(), Kind: flow.HostsEntry, Text: host, Attrs: flow.Attrs(flow.KeyAddresses, flow.FormatAddresses(listed))})
+	}
 }
 
 // sourceOf says where the system's resolver has addresses from. It does not

@@ -179,6 +179,20 @@ func TestHostsFileIsNamed(t *testing.T) {
 	}
 }
 
+// What the hosts file has is on record beside what the resolver said.
+func TestHostsFileIsOnRecord(t *testing.T) {
+	o := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
+	names := testnet.Resolver(t, map[string][]netip.Addr{"here.test": {netip.MustParseAddr("127.0.0.1")}})
+	_, port, _ := net.SplitHostPort(o.Addr)
+	r := tried(t, "http://here.test:"+port+"/", nil, func(o *Options) {
+		o.Resolver = names
+		o.Hosts = func(string) []netip.Addr { return []netip.Addr{netip.MustParseAddr("127.0.0.2")} }
+	})
+	if text := r.Expected().String(); !strings.Contains(text, "hosts-entry here.test addresses=127.0.0.2") || !strings.Contains(text, "looked-up here.test result=found addresses=127.0.0.1") {
+		t.Errorf("recorded:\n%s", text)
+	}
+}
+
 func TestKeepAliveThatEnds(t *testing.T) {
 	o := testnet.CloseOnRequest{At: testnet.At{Plain: true}}.Start(t)
 	r := tried(t, at(o, "http", "/"), nil, nil)

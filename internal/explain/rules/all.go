@@ -11,6 +11,8 @@ func All() []explain.Rule {
 		nameDoesNotResolve,
 		resolverStall,
 		staleOriginAddress,
+		hostsEntryBypassed,
+		hostsFamilyLeak,
 		portClosed,
 		synUnanswered,
 		addressUnreachable,

@@ -30,7 +30,7 @@ var staleOriginAddress = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "port-closed", Difference: "the name still has that address"},
 			{ID: "one-bad-address-of-many", Difference: "the name has that address, among others"},
-			{ID: "an old line in the hosts file", Difference: "the address was never an answer of DNS"},
+			{ID: "hosts-entry-bypassed", Difference: "the hosts file has the right address, and it is not used"},
 			{ID: "an answer of another zone", Difference: "a split DNS, or one that answers by place, gives others other addresses, all of which work"},
 		},
 		References: []string{"RFC 1035 section 3.2.1 (TTL)", "nginx, ngx_http_proxy_module (proxy_pass) and ngx_http_upstream_module (resolve)", "HAProxy configuration manual, resolvers", "alphagov/digitalmarketplace-aws#80", "seen with nginx 1.22"},
@@ -137,7 +137,9 @@ func hasFamily(s *search, c *flow.Conn) bool {
 // expired tells that the answer with the address of c was too old to be used
 // when c began.
 func expired(s *search, c *flow.Conn) bool {
-	m, ok := s.answer(func(e *flow.Event) bool { return hasAddress(&search{found: flow.ParseAddresses(e.Attr(flow.KeyAddresses))}, c) })
+	m, ok := s.answer(func(e *flow.Event) bool {
+		return hasAddress(&search{found: flow.ParseAddresses(e.Attr(flow.KeyAddresses))}, c)
+	})
 	if !ok {
 		return false
 	}
