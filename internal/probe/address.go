@@ -105,19 +105,20 @@ func (w *way) resolve(ctx context.Context, t *Target) (place, error) {
 		}
 		return p, err
 	}
-	w.noteHosts(t.Host)
+	w.noteHosts(t.Host, l.Addresses)
 	var source string
 	source, l.By = w.sourceOf(t.Host, l.Addresses)
 	return place{addrs: l.Addresses, source: source, lookup: l}, nil
 }
 
-// noteHosts records what the hosts file has for a name: the system's resolver
-// need not go by it.
-func (w *way) noteHosts(host string) {
+// noteHosts records what the hosts file has for a name where the system's
+// resolver does not go by it.
+func (w *way) noteHosts(host string, addrs []netip.Addr) {
 	if w.Hosts == nil {
 		return
 	}
-	if listed := w.Hosts(host); len(listed) > 0 {
+	listed := w.Hosts(host)
+	if len(listed) > 0 && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !slices.Contains(listed, a) }) {
 		w.rec.Fact(flow.Event{At: time.Now(), Kind: flow.HostsEntry, Text: host, Attrs: flow.Attrs(flow.KeyAddresses, flow.FormatAddresses(listed))})
 	}
 }

@@ -69,8 +69,8 @@ func strayed(p *explain.Pass, entries map[string][]netip.Addr) (out []elsewhere)
 
 // entryOf is the name of the hosts file that c is for, and its addresses.
 func entryOf(c *flow.Conn, entries map[string][]netip.Addr) (string, []netip.Addr) {
-	if c.Scheme == flow.SchemeDNS || !c.Server.IsValid() || c.Self == flow.Client && c.Lookup == nil {
-		return "", nil // our own, to an address that was told and not looked up
+	if c.Scheme == flow.SchemeDNS || !c.Server.IsValid() {
+		return "", nil
 	}
 	for _, name := range namesOf(c) {
 		if lines := entries[name]; lines != nil {
