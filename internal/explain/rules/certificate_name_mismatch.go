@@ -23,7 +23,7 @@ var certificateNameMismatch = explain.Rule{
 			fix(explain.Origin, "IIS and HTTP.sys", "See which certificate belongs to which address and name; an entry for the address can shadow one for the name:", "netsh http show sslcert"),
 			fix(explain.Client, "", "Ask by a name the certificate has."),
 		},
-		Confirm: "`openssl s_client -connect ADDRESS:443 -servername NAME | openssl x509 -noout -ext subjectAltName`",
+		Confirm: "`openssl s_client -connect ADDRESS:443 -servername NAME </dev/null | openssl x509 -noout -ext subjectAltName`",
 		LookAlikes: []explain.Alike{
 			{ID: "default-certificate-served", Difference: "the same certificate comes for any unknown name and for none"},
 			{ID: "wildcard-listener-shadows", Difference: "another program answers on that address"},

@@ -30,7 +30,7 @@ var chainIncomplete = explain.Rule{
 			{ID: "private-ca-not-trusted-here", Difference: "the chain is whole, or its root signs directly, and that root is not trusted here"},
 			{ID: "tls-intercepted", Difference: "the issuer is an inspecting proxy or a virus scanner"},
 		},
-		References: []string{"RFC 8446 section 4.4.2 (certificate list)", "RFC 5280 section 4.2.2.1 (caIssuers)"},
+		References: []string{"RFC 8446 section 4.4.2 (certificate list)", "RFC 5280 section 4.2.2.1 (caIssuers)", "seen with nginx, HAProxy and Go as servers; curl and openssl send unknown_ca, Go bad_certificate"},
 	},
 	Hides: []string{"private-ca-not-trusted-here", "origin-handshake-failed"},
 	Check: checkChain,

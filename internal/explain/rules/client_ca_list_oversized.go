@@ -26,7 +26,7 @@ var clientCAListOversized = explain.Rule{
 			{ID: "client-certificate-not-sent", Difference: "the list is short: the client simply has no certificate"},
 			{ID: "client-certificate-rejected", Difference: "a certificate was sent"},
 		},
-		References: []string{"Microsoft support 933430 and 2880390 (limit of the list)", "RFC 5246 section 7.4.4", "seen with nginx 1.22 and the roots of Debian: 14,755 bytes"},
+		References: []string{"Microsoft support 933430 and 2880390 (limit of the list)", "RFC 5246 section 7.4.4", "seen with nginx 1.22 and Apache 2.4 and the roots of Debian: 14,755 bytes"},
 	},
 	Hides: []string{"client-certificate-not-sent", "cipher-or-group-mismatch", "origin-handshake-failed", "origin-closed-without-answer"},
 	Check: checkCAList,

@@ -13,7 +13,7 @@ var closeWithoutNotify = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The response has no length: it ends where the connection ends. The server closed without TLS's word of farewell (close_notify), so nobody can tell whether the body is whole or was cut, by a crash or by somebody on the way.",
-		Looks: "A response without Content-Length and without chunked, then FIN or RST without an alert before it. OpenSSL 3 `unexpected eof while reading`, curl 56, Python `EOF occurred in violation of protocol`; others take what came as complete.",
+		Looks: "A response without Content-Length and without chunked, then FIN or RST without an alert before it. OpenSSL 3 `unexpected eof while reading`, Python `EOF occurred in violation of protocol`; others, curl 7.88 among them, take what came as complete.",
 		Why:   "A server program that closes the socket without shutting TLS down; one that was killed; a device on the way that ended the connection.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "", "Send Content-Length, or use chunked transfer coding: then the end is known without close_notify."),
@@ -26,7 +26,7 @@ var closeWithoutNotify = explain.Rule{
 			{ID: "body-truncated", Difference: "the length was announced, and less came"},
 			{ID: "a close after a complete response", Difference: "harmless: the length says that all is there"},
 		},
-		References: []string{"RFC 8446 section 6.1 (close_notify)", "RFC 9112 section 9.8 (TLS connection closure)", "openssl#11735, #22526", "seen with Python's ssl module under TLS 1.2 and 1.3; curl 7.88 took the answer for complete"},
+		References: []string{"RFC 8446 section 6.1 (close_notify)", "RFC 9112 section 9.8 (TLS connection closure)", "openssl#11735, #22526", "seen with Python's ssl module, and with a worker of nginx that was killed; curl 7.88 took both answers for complete"},
 	},
 	Needs: []explain.Need{{
 		What: "a capture with keys: the response cannot be read",

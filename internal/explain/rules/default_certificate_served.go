@@ -13,7 +13,7 @@ var defaultCertificateServed = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The certificate does not cover the name that was asked for, and the same server shows the same certificate for other names too, or for none: it is the one for whoever fits nowhere.",
-		Looks: "One certificate for several unrelated names on one address and port. Chrome shows ERR_CERT_COMMON_NAME_INVALID, curl ends with code 60, Go says `certificate is valid for ..., not ...`.",
+		Looks: "One certificate for several unrelated names on one address and port. Chrome shows ERR_CERT_COMMON_NAME_INVALID, curl ends with code 60 and leaves right after the handshake, without an alert; Go says `certificate is valid for ..., not ...`.",
 		Why:   "The site is missing on that server, its name is misspelt there, its certificate is bound to another address, or the request went to the wrong server.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "nginx", "Add the name to the site that listens on that address, and refuse what fits nowhere:", "server { listen 192.0.2.10:443 ssl; server_name app.example; ... }", "server { listen 192.0.2.10:443 ssl default_server; ssl_reject_handshake on; }"),
@@ -23,13 +23,13 @@ var defaultCertificateServed = explain.Rule{
 			fix(explain.Gateway, "Fanlight", "If an origin showed it: ask for the name the origin has:", "tls: {name: app.internal}"),
 			fix(explain.Client, "", "Check where the name points to: the address may be that of another server."),
 		},
-		Confirm: "`openssl s_client -connect ADDRESS:443 -servername no-such-name.example | openssl x509 -noout -subject` shows the same certificate.",
+		Confirm: "`openssl s_client -connect ADDRESS:443 -servername no-such-name.example </dev/null | openssl x509 -noout -subject` shows the same certificate.",
 		LookAlikes: []explain.Alike{
 			{ID: "certificate-name-mismatch", Difference: "the right site, whose certificate lacks the name; other names get other certificates"},
 			{ID: "sni-missing-to-origin", Difference: "the client named no host"},
 			{ID: "wildcard-listener-shadows", Difference: "another program answers on that address"},
 		},
-		References: []string{"RFC 6066 section 3", "nginx: ngx_http_ssl_module, ssl_reject_handshake", "serverfault.com question 909918"},
+		References: []string{"RFC 6066 section 3", "nginx: ngx_http_ssl_module, ssl_reject_handshake", "serverfault.com question 909918", "seen with nginx 1.22 and Apache 2.4; curl and Go"},
 	},
 	Hides: []string{"certificate-name-mismatch", "private-ca-not-trusted-here", "origin-handshake-failed"},
 	Check: checkDefaultCertificate,

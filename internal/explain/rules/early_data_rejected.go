@@ -14,9 +14,10 @@ var earlyDataRejected = explain.Rule{
 	Doc: explain.Page{
 		Means: "The client sends its first request together with the ClientHello (TLS 1.3 early data). The server refuses it each time, and the request has to be sent again after the handshake: nothing is won, and bytes are sent twice.",
 		Looks: "ClientHellos with early_data, handshakes without it accepted; or the answer 425 Too Early. Chrome ERR_EARLY_DATA_REJECTED (it repeats by itself), OpenSSL `Early data was rejected`.",
-		Why:   "Early data is switched off, or the server that is asked is not the one that gave out the ticket; its key changed; protection against replays lets nothing through.",
+		Why:   "Early data is switched off, or the server that is asked is not the one that gave out the ticket; its key changed; protection against replays lets nothing through. Or the client sends its key for a group that the server does not take: the HelloRetryRequest refuses early data each time.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "nginx", "Take it, and tell the application, which must refuse what may not be repeated:", "ssl_early_data on;", "proxy_set_header Early-Data $ssl_early_data;"),
+			fix(explain.Origin, "nginx", "If a HelloRetryRequest refuses it, take the group that clients begin with:", "ssl_ecdh_curve X25519:P-256;"),
 			fix(explain.Origin, "HAProxy", "Take it:", "bind 192.0.2.10:443 ssl crt /etc/haproxy/site.pem allow-0rtt"),
 			fix(explain.Origin, "", "Share ticket keys among servers behind one address."),
 			fix(explain.Client, "", "Switch early data off if it is refused always. Answer 425 by sending the request again after the handshake."),
@@ -27,7 +28,7 @@ var earlyDataRejected = explain.Rule{
 			{ID: "resumption-never-works", Difference: "not even the session is taken up"},
 			{ID: "a single refusal", Difference: "normal: a ticket got old, or a server was restarted"},
 		},
-		References: []string{"RFC 8446 sections 2.3 and 4.2.10", "RFC 8470 (425 Too Early)", "seen with openssl s_server"},
+		References: []string{"RFC 8446 sections 2.3 and 4.2.10", "RFC 8470 (425 Too Early)", "seen with openssl s_client and nginx 1.22: switched off, and asked for another group"},
 	},
 	Check: checkEarlyData,
 }

@@ -22,7 +22,7 @@ var keyUsageIncompatible = explain.Rule{
 			fix(explain.Origin, "IIS and HTTP.sys", "From the Windows authority choose the template Web Server; see what the present one is for:", "certutil -store MY"),
 			fix(explain.Gateway, "Fanlight", "The purpose cannot be overlooked; until the origin is corrected only its verification can be given up:", "tls: {insecure: true}"),
 		},
-		Confirm: "`openssl s_client -connect ADDRESS:443 -servername NAME | openssl x509 -noout -ext keyUsage,extendedKeyUsage`",
+		Confirm: "`openssl s_client -connect ADDRESS:443 -servername NAME </dev/null | openssl x509 -noout -ext keyUsage,extendedKeyUsage`",
 		LookAlikes: []explain.Alike{
 			{ID: "weak-certificate", Difference: "the uses fit, the signature or the key's length does not"},
 			{ID: "private-ca-not-trusted-here", Difference: "the uses fit, the issuer is not trusted"},

@@ -28,7 +28,7 @@ var plaintextToTLSPort = explain.Rule{
 			{ID: "tls-to-plaintext-port", Difference: "the other way round"},
 			{ID: "origin-closed-without-answer", Difference: "the port speaks plain HTTP, or TLS was spoken"},
 		},
-		References: []string{"nginx: ngx_http_ssl_module, error 497", "seen with nginx 1.22, Apache 2.4 (400) and HAProxy 2.6 (closes)"},
+		References: []string{"nginx: ngx_http_ssl_module, error 497", "seen with nginx 1.22, Apache 2.4, Go (400) and HAProxy 2.6 (closes)"},
 	},
 	Hides: []string{"origin-closed-without-answer", "request-malformed", "keepalive-race", "host-rejected"},
 	Check: checkPlainToTLS,

@@ -22,7 +22,7 @@ var renegotiationLimit = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "renegotiation-refused", Difference: "already the first one was refused"},
 		},
-		References: []string{"RFC 5246 section 7.4.1.1", "Go crypto/tls, RenegotiateOnceAsClient"},
+		References: []string{"RFC 5246 section 7.4.1.1", "Go crypto/tls, RenegotiateOnceAsClient", "seen with Apache 2.4: once for the certificate, once more for the cipher suite of its error page"},
 	},
 	Hides: []string{"renegotiation-answered", "renegotiation-refused", "gateway-timeout", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "client-certificate-not-sent"},
 	Check: checkRenegotiationLimit,

@@ -29,7 +29,7 @@ var resumedUnderWrongName = explain.Rule{
 			{ID: "certificate-name-mismatch", Difference: "a certificate was shown in that handshake"},
 			{ID: "a certificate for both names", Difference: "resuming is then allowed, and the rule is silent unless the server answers 421"},
 		},
-		References: []string{"RFC 8446 section 4.6.1 (resumption and server names)", "RFC 6066 section 3", "envoy#46243, bunkerweb#2641", "seen with nginx 1.22 on both sides; Apache 2.4 makes a full handshake instead"},
+		References: []string{"RFC 8446 section 4.6.1 (resumption and server names)", "RFC 6066 section 3", "envoy#46243, bunkerweb#2641", "seen with nginx 1.22 on both sides (502 with proxy_ssl_verify), and with openssl s_client under TLS 1.3; Apache 2.4 makes a full handshake instead"},
 	},
 	Hides: []string{"sni-host-mismatch", "certificate-name-mismatch", "origin-handshake-failed"},
 	Check: checkResumedName,

@@ -14,7 +14,7 @@ var sniHostMismatch = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "The connection was made for one name (SNI) and the request on it asks for another (Host). The server does not serve that other name on this connection and refused.",
-		Looks: "421 Misdirected Request, on older servers 400, while SNI and Host differ. Apache logs AH02032 (\"Hostname ... provided via SNI and hostname ... provided via HTTP\"). nginx mostly answers from the site that Host names and shows nothing.",
+		Looks: "421 Misdirected Request, on older servers 400, while SNI and Host differ. Apache logs AH02032 (\"Hostname ... provided via SNI and hostname ... provided via HTTP\"). nginx mostly answers from the site that Host names and shows nothing; it answers 421 where that site asks for client certificates, and logs `client attempted to request the server name different from the one that was negotiated`.",
 		Why:   "A gateway changes Host and not SNI, or the other way round; it uses a kept connection for another site; a script sets a Host header of its own.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "nginx", "Use one name for both:", "proxy_set_header Host $host;", "proxy_ssl_server_name on;", "proxy_ssl_name $host;", "proxy_ssl_session_reuse off;"),
@@ -29,7 +29,7 @@ var sniHostMismatch = explain.Rule{
 			{ID: "resumed-under-wrong-name", Difference: "SNI and Host agree, the session is that of another name"},
 			{ID: "h2-coalesced-misdirected", Difference: "an HTTP/2 client used one connection for two names because the certificate covers both"},
 		},
-		References: []string{"RFC 9110 section 15.5.20 (421)", "RFC 6066 section 3", "Kong#4001, anubis#1508", "seen with Apache 2.4 (421) and nginx 1.22 (200)"},
+		References: []string{"RFC 9110 section 15.5.20 (421)", "RFC 6066 section 3", "Kong#4001, anubis#1508", "seen with Apache 2.4 (421) and nginx 1.22 (200, and 421 with ssl_verify_client)"},
 	},
 	Check: checkSNIHost,
 }

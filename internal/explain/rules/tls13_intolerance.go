@@ -31,7 +31,7 @@ var tls13Intolerance = explain.Rule{
 			{ID: "large-clienthello-dropped", Difference: "the ClientHello with TLS 1.3 is also too large for one packet: try a small one with TLS 1.3"},
 			{ID: "a client limited to TLS 1.2", Difference: "the mark in the server's random is then normal"},
 		},
-		References: []string{"RFC 8446 section 4.1.3 (downgrade mark in the random) and appendix D.2", "Chromium net_error_list.h (-180)"},
+		References: []string{"RFC 8446 section 4.1.3 (downgrade mark in the random) and appendix D.2", "Chromium net_error_list.h (-180)", "seen with curl (OpenSSL 3.0) and Go behind a relay that changes the offer or resets: both answer with illegal_parameter"},
 	},
 	Hides: []string{"no-certificate-for-binding", "cipher-or-group-mismatch", "origin-handshake-failed", "accepted-but-silent"},
 	Check: checkTLS13,

@@ -21,7 +21,7 @@ var tlsIntercepted = explain.Rule{
 			fix(explain.Network, "", "Take names that pin their certificate, ask for client certificates or bind sign-ins to the connection out of the inspection."),
 			fix(explain.Gateway, "Fanlight", "If an origin connection is inspected, give the route the inspecting authority, or have the origin's address exempted:", "tls: {ca: proxy-ca.pem}"),
 		},
-		Confirm: "Compare the issuer with what another network sees: `openssl s_client -connect NAME:443 -servername NAME | openssl x509 -noout -issuer`.",
+		Confirm: "Compare the issuer with what another network sees: `openssl s_client -connect NAME:443 -servername NAME </dev/null | openssl x509 -noout -issuer`.",
 		LookAlikes: []explain.Alike{
 			{ID: "private-ca-not-trusted-here", Difference: "the server itself uses a private authority: every client sees the same issuer"},
 			{ID: "certificate-name-mismatch", Difference: "the name is wrong as well"},
