@@ -27,7 +27,7 @@ var alpnPromiseBroken = explain.Rule{
 			{ID: "alpn-no-overlap", Difference: "the handshake itself was refused"},
 			{ID: "tls-to-plaintext-port", Difference: "what is not TLS came before any handshake"},
 		},
-		References: []string{"RFC 7301 section 3.2", "RFC 9113 section 3.4 (connection preface)", "traefik#7776, haproxy#3386", "seen with HAProxy 2.6 in TCP mode before Python's http.server"},
+		References: []string{"RFC 7301 section 3.2", "RFC 9113 section 3.4 (connection preface)", "traefik#7776, haproxy#3386", "seen with HAProxy 2.6 in TCP mode before nginx, Apache and Python's http.server"},
 	},
 	Needs: []explain.Need{{
 		What: "a capture with keys: what is spoken inside TLS cannot be read",

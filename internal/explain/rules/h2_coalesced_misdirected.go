@@ -14,8 +14,8 @@ var h2CoalescedMisdirected = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "A browser may use one HTTP/2 connection for several host names, if they lead to the same address and the certificate covers them all. It did so here. The server at the other end of that connection does not serve the second name, and answered 421. Where a balancer forwards by the name in the handshake, the second request can even end in the wrong application without any error.",
-		Looks: "One connection with two values of :authority; the second gets 421 Misdirected Request, or the page of the first site. It comes and goes with what was opened before; a private window cures it. Apache logs `AH02032: Hostname ... provided via SNI and hostname ... provided via HTTP have no compatible SSL setup`.",
-		Why:   "One wildcard certificate for several sites on one address, but different settings, or different servers, behind the names.",
+		Looks: "One connection with two values of :authority; the second gets 421 Misdirected Request, or the page of the first site. It comes and goes with what was opened before; a private window cures it. Chromium asks again by itself on a new connection, so that its users only lose time; other clients fail. Apache logs `AH02032: Hostname ... provided via SNI and hostname ... provided via HTTP have no compatible SSL setup`.",
+		Why:   "One wildcard certificate for several sites on one address, but different settings, or different servers, behind the names. nginx answers 421 if one of the two hosts asks for client certificates, Apache if their cipher suites, protocols or client certificates differ.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "", "Give sites that must not share a connection certificates of their own, or addresses of their own."),
 			fix(explain.Gateway, "", "Where TLS is passed through by name (HAProxy `req.ssl_sni`, nginx `ssl_preread`, OpenShift passthrough): terminate TLS there instead, or use one certificate for each name."),
@@ -31,7 +31,7 @@ var h2CoalescedMisdirected = explain.Rule{
 			{ID: "certificate-name-mismatch", Difference: "the certificate does not cover the second name"},
 			{ID: "stopped-site-still-handshakes", Difference: "404 or 503 instead of 421, also on a fresh connection"},
 		},
-		References: []string{"RFC 9113 section 9.1.1", "RFC 9110 section 15.5.20 (421)", "RFC 8336 (ORIGIN frame)", "projectcontour/contour#5240", "icing/mod_h2#34"},
+		References: []string{"RFC 9113 section 9.1.1", "RFC 9110 section 15.5.20 (421)", "RFC 8336 (ORIGIN frame)", "projectcontour/contour#5240", "icing/mod_h2#34", "seen with Chromium 156 before Apache 2.4 and nginx 1.22"},
 	},
 	Needs: needsHeaders(),
 	Check: checkCoalesced,

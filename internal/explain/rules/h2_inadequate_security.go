@@ -16,7 +16,7 @@ var h2InadequateSecurity = explain.Rule{
 	Doc: explain.Page{
 		Means: "HTTP/2 over TLS 1.2 allows only suites with ephemeral keys and an authenticated cipher (ECDHE or DHE, with GCM, CCM or ChaCha20). Server and client agreed on HTTP/2 and on an older suite; one of them noticed and ended the connection.",
 		Looks: "TLS 1.2, ALPN h2, a suite such as TLS_RSA_WITH_AES_128_CBC_SHA, then GOAWAY with INADEQUATE_SECURITY (12) or an immediate close. Chrome shows ERR_HTTP2_INADEQUATE_TRANSPORT_SECURITY, Firefox NS_ERROR_NET_INADEQUATE_SECURITY. Tolerant clients work: curl 7.88 with nghttp2 carries on.",
-		Why:   "The server's own order prefers CBC or RSA suites, and it does not take HTTP/2 back when it chooses one. Seen with IIS 10 and a changed cipher order, and with nginx and a narrow `ssl_ciphers`.",
+		Why:   "The server's own order prefers CBC or RSA suites, and it does not take HTTP/2 back when it chooses one. IIS 10 does so after its cipher order was changed, nginx and HAProxy with a narrow list of ciphers.",
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "IIS", "Put ECDHE suites with GCM first, then restart the machine:", "Enable-TlsCipherSuite -Name TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 -Position 0", "Enable-TlsCipherSuite -Name TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 -Position 1"),
 			fix(explain.Origin, "nginx", "Offer suites that HTTP/2 allows:", "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;"),
@@ -30,7 +30,7 @@ var h2InadequateSecurity = explain.Rule{
 			{ID: "cipher-or-group-mismatch", Difference: "no suite in common: the handshake itself fails"},
 			{ID: "h2-http11-required", Difference: "one path only, error 13"},
 		},
-		References: []string{"RFC 9113 section 9.2.2 and appendix A", "Microsoft support 4032720", "serverfault 712808"},
+		References: []string{"RFC 9113 section 9.2.2 and appendix A", "Microsoft support 4032720", "serverfault 712808", "seen with Chromium 156 before nginx 1.22 and HAProxy 2.6, and with Go 1.26 as server, which sends GOAWAY in front of SETTINGS"},
 	},
 	Hides: []string{"origin-closed-without-answer", "client-gave-up", "keepalive-race", "legacy-tls-origin", "origin-handshake-failed"},
 	Check: checkInadequate,

@@ -15,7 +15,7 @@ var quicUDPBlocked = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "The client tries QUIC over UDP, because the site or a former visit told it to, and nothing comes back. It falls back to TCP, which works.",
-		Looks: "UDP packets of 1200 bytes and more to port 443 without an answer, then TCP and TLS to the same address. For the user the first load is slow: a third of a second with Chrome, up to many seconds with others. curl --http3-only ends with code 28, 95 or 96.",
+		Looks: "UDP packets of 1200 bytes and more to port 443 without an answer, then TCP and TLS to the same address. For the user the first load is slow: up to a third of a second with Chrome, many seconds with others. Where the machine says by ICMP that nobody has the UDP port, Chrome sends one packet and goes on at once. curl --http3-only ends with code 28, 95 or 96.",
 		Why:   "A firewall or proxy that passes no UDP; a container that publishes only the TCP port; a load balancer without UDP, while the server behind it advertises h3.",
 		Fixes: []explain.Fix{
 			fix(explain.Network, "nftables", "Let UDP 443 pass, on each device on the way:", "nft add rule inet filter forward udp dport 443 accept"),
@@ -29,7 +29,7 @@ var quicUDPBlocked = explain.Rule{
 			{ID: "quic-handshake-failed", Difference: "the server answers, and closes with an error"},
 			{ID: "v6-blackhole-fallback", Difference: "the first attempt is TCP over IPv6"},
 		},
-		References: []string{"RFC 9000 section 14.1 (first datagrams of 1200 bytes)", "RFC 9114 section 3.1 (discovering HTTP/3)", "RFC 7838 (Alt-Svc)"},
+		References: []string{"RFC 9000 section 14.1 (first datagrams of 1200 bytes)", "RFC 9114 section 3.1 (discovering HTTP/3)", "RFC 7838 (Alt-Svc)", "seen with Chromium 156 and UDP dropped by iptables, and with a UDP port that nobody has"},
 	},
 	Silence: true,
 	Check:   checkQUICBlocked,

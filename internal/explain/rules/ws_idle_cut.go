@@ -30,7 +30,7 @@ var wsIdleCut = explain.Rule{
 			{ID: "idle-mapping-dropped", Difference: "nobody ends the connection; what is sent after the pause vanishes"},
 			{ID: "a closed tab or a restarted server", Difference: "frames had passed shortly before, or a close frame says why"},
 		},
-		References: []string{"RFC 6455 section 7.1.5 (1006) and 5.5.2 (ping)", "nginx: WebSocket proxying, proxy_read_timeout", "seen with nginx 1.22: TLS close and FIN, no close frame"},
+		References: []string{"RFC 6455 section 7.1.5 (1006) and 5.5.2 (ping)", "nginx: WebSocket proxying, proxy_read_timeout", "seen with nginx 1.22 and HAProxy 2.6: TLS close_notify and FIN, no close frame"},
 	},
 	Hides: []string{"client-gave-up"},
 	Check: checkWSIdle,

@@ -26,7 +26,7 @@ var wsUpgradeHeadersLost = explain.Rule{
 			{ID: "ws-idle-cut", Difference: "the upgrade works, the connection ends later"},
 			{ID: "a refused WebSocket", Difference: "the Upgrade header arrives, and the application says no: 403 for a wrong Origin, 401"},
 		},
-		References: []string{"RFC 6455 section 4.1 (opening handshake)", "RFC 9110 section 7.6.1 (Connection)", "nginx: WebSocket proxying"},
+		References: []string{"RFC 6455 section 4.1 (opening handshake)", "RFC 9110 section 7.6.1 (Connection)", "nginx: WebSocket proxying", "seen with nginx 1.22 and Apache 2.4 in front of Go"},
 	},
 	Hides: []string{"client-gave-up"},
 	Check: checkUpgradeLost,
