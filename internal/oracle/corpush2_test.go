@@ -52,6 +52,11 @@ func http2Faults() []corpusCase {
 			b.nginx(b.sharedPage(), "ssl http2", b.here("server_name "+firstHost+"; } server { listen ADDR ssl http2; server_name "+secondHost+"; ssl_certificate DIR/cert.pem; ssl_certificate_key DIR/key.pem; root DIR/www; ssl_verify_client optional; ssl_client_certificate DIR/ca.pem;"))
 			b.captureFor(func() { b.surf(at(firstHost, b, "/index.html")) })
 		}},
+		{"sick/h2-coalesced-misdirected-go", label("nginx wants client certificates for the second host; Go's HTTP/2 on one connection for both, and nobody asks again; TLS 1.3", "find h2-coalesced-misdirected conn c1 exchange x2 confidence proof"), func(b *bench) {
+			b.wildcard()
+			b.nginx(map[string][]byte{"p.txt": text(300)}, "ssl http2", b.here("ssl_protocols TLSv1.3; server_name "+firstHost+"; } server { listen ADDR ssl http2; server_name "+secondHost+"; ssl_certificate DIR/cert.pem; ssl_certificate_key DIR/key.pem; root DIR/www; ssl_verify_client on; ssl_client_certificate DIR/ca.pem;"))
+			b.captureFor(func() { b.askOnOne(firstHost, at(firstHost, b, "/p.txt"), at(secondHost, b, "/p.txt")) })
+		}},
 		{"healthy/h2-coalescing-allowed", "", func(b *bench) {
 			b.wildcard()
 			b.nginx(b.sharedPage(), "ssl http2", "")

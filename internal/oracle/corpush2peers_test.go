@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"fanlight/internal/testnet"
 )
 
@@ -90,6 +92,24 @@ func (b *bench) http2Client(config *tls.Config, tune func(*http.Transport)) *htt
 func twoAtMost(tr *http.Transport) { tr.MaxConnsPerHost = 2 }
 
 func oneAtMost(tr *http.Transport) { tr.MaxConnsPerHost = 1 }
+
+// askOnOne asks for URLs on one HTTP/2 connection that is made for a host.
+func (b *bench) askOnOne(name string, urls ...string) {
+	b.t.Helper()
+	c, err := tls.Dial("tcp", b.addr.String(), &tls.Config{ServerName: name, NextProtos: []string{"h2"}, InsecureSkipVerify: true, KeyLogWriter: b.keyLog()})
+	must(b.t, err)
+	one, err := (&http2.Transport{}).NewClientConn(c)
+	must(b.t, err)
+	defer one.Close()
+	for _, url := range urls {
+		r, err := http.NewRequest(http.MethodGet, url, nil)
+		must(b.t, err)
+		if res, err := one.RoundTrip(r); err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		}
+	}
+}
 
 // fetch asks and reads the answer to its end; the status is 0 without one.
 func fetch(client *http.Client, url string) (status int) {
