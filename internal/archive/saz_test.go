@@ -130,6 +130,23 @@ func TestReadSAZFaults(t *testing.T) {
 	}
 }
 
+// TestSAZWithPassword: Fiddler encrypts members as zip does.
+func TestSAZWithPassword(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: "raw/1_c.txt", Flags: 1, CompressedSize64: 4, UncompressedSize64: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(w, "????")
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadSAZ(bytes.NewReader(b.Bytes()), int64(b.Len()), "x.saz"); err == nil || !strings.Contains(err.Error(), "it is encrypted; save the archive without a password") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestSAZBomb: a body that unpacks to much is never unpacked, and heads that do
 // are cut.
 func TestSAZBomb(t *testing.T) {
