@@ -18,12 +18,13 @@ func fix(side, product, text string, lines ...string) explain.Fix {
 }
 
 // forPort gives fixes whose commands that list listeners ask about the port of
-// an address, if it is known; those of the catalogue ask about 443.
+// an address, if it is known; those of the catalogue ask about 443. The slice is
+// the caller's own.
 func forPort(fixes []explain.Fix, address netip.AddrPort) []explain.Fix {
-	if !address.IsValid() {
-		return fixes
-	}
 	out := slices.Clone(fixes)
+	if !address.IsValid() {
+		return out
+	}
 	for i := range out {
 		for _, lists := range []string{"fanlight ports :", "sport = :"} {
 			out[i].Command = strings.ReplaceAll(out[i].Command, lists+"443", lists+strconv.Itoa(int(address.Port())))

@@ -46,7 +46,9 @@ func checkResponseMalformed(p *explain.Pass) {
 			f.Cause = fmt.Sprintf("%s answered %s with what is no HTTP response: %s.", peer(c), asked(x), words)
 			f.Fixes = forPort(p.Fixes(), c.Server)
 			for i := range f.Fixes {
-				f.Fixes[i].Command = strings.ReplaceAll(f.Fixes[i].Command, "ADDRESS:PORT", c.Server.String())
+				if c.Server.IsValid() {
+					f.Fixes[i].Command = strings.ReplaceAll(f.Fixes[i].Command, "ADDRESS:PORT", c.Server.String())
+				}
 			}
 			report(p, f, c, x)
 		}
