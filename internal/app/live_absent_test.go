@@ -31,6 +31,8 @@ func notLive() map[string]string {
 		"stale-origin-address":    "the door looks the name up for each connection it makes",
 		"source-ports-exhausted":  "the door sees it; to use up the machine's ports would disturb what else runs here",
 		"answered-by-middlebox":   "it rests on the TTL of packets",
+		"hosts-entry-bypassed":    "how the client got its address is not known at the door",
+		"hosts-family-leak":       "the connection that leaks goes elsewhere",
 		"window-limited-transfer": "it rests on the windows of packets",
 		"slow-transfer":           "who takes part does not see who waited for whom",
 		"streaming-buffered":      "the door passes on at once, and sees one side only of other gateways",
