@@ -11,4 +11,4 @@ go build -o "$work/fanlight" ./cmd/fanlight
 go test -c -o "$work/oracle" ./internal/oracle
 export ORACLE_FANLIGHT="$work/fanlight" MAKE="$work/oracle" OUT="$PWD/testdata/captures" RUN="^TestMakeCorpus\$/${1:-.}"
 cd internal/oracle
-exec unshare --net sh -c 'ip link set lo up && exec "$MAKE" -test.run "$RUN" -test.v -test.timeout 20m -corpus "$OUT"'
+exec unshare --net sh -c 'ip link set lo up && exec "$MAKE" -test.run "$RUN" -test.v -test.timeout 60m -corpus "$OUT"'
