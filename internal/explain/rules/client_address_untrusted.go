@@ -57,13 +57,14 @@ func checkBelieved(p *explain.Pass, list []turn) {
 	refused := map[string]turn{}
 	told := map[string]bool{}
 	for _, t := range list {
-		if t.x.Parent != 0 || t.x.Incident != "" {
+		denied := t.x.Status == 401 || t.x.Status == 403
+		if t.x.Parent != 0 || t.x.Incident != "" || !denied && len(refused) == 0 {
 			continue
 		}
 		key := t.x.Method + " " + t.x.Host + t.x.Target
 		field := claim(t.x)
 		switch {
-		case field == "" && (t.x.Status == 401 || t.x.Status == 403):
+		case field == "" && denied:
 			refused[key] = t
 		case field == "":
 			delete(refused, key) // it is let in without
@@ -133,13 +134,13 @@ func checkOneForAll(p *explain.Pass, list []turn) {
 		}
 		client := front.Client.Addr()
 		_, known := last[client]
-		other := latest(last, client)
-		last[client] = t
-		if known || reported || t.x.Status != 429 || x.Status != 429 || other.x == nil || t.x.Started.Sub(other.x.Started) > limitWindow {
-			continue
+		if !known && !reported && t.x.Status == 429 && x.Status == 429 {
+			if other := latest(last, client); other.x != nil && t.x.Started.Sub(other.x.Started) <= limitWindow {
+				reportOneForAll(p, t, turn{front, x}, other)
+				reported = true
+			}
 		}
-		reportOneForAll(p, t, turn{front, x}, other)
-		reported = true
+		last[client] = t
 	}
 }
 
