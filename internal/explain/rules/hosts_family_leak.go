@@ -88,7 +88,7 @@ func leaksOfCache(p *explain.Pass, all []*search) (out []leak) {
 			continue
 		}
 		for _, c := range p.Conns() {
-			if c.Parent == 0 && slices.Contains(namesOf(c), s.name) && slices.Contains(global.addresses, c.Server.Addr().Unmap()) && !c.Started.Before(global.at()) {
+			if c.Parent == 0 && slices.Contains(global.addresses, c.Server.Addr().Unmap()) && slices.Contains(namesOf(c), s.name) && !c.Started.Before(global.at()) {
 				out = append(out, leak{elsewhere{c: c, name: s.name, lines: local.addresses}, []explain.Evidence{
 					explain.At(local.c, local.i, answerWords(local.said)), explain.At(global.c, global.i, answerWords(global.said))}, explain.Likely})
 			}
