@@ -100,7 +100,7 @@ func browser(a, b *flow.Exchange) bool {
 // refusedFor says why browsers refuse a cookie (RFC 6265 section 5.3 and its
 // successor); empty if they do not.
 func refusedFor(cookie *http.Cookie, x *flow.Exchange) string {
-	host, _ := splitHost(x.Host)
+	host := hostOf(x.Host)
 	switch {
 	case len(cookie.Name)+len(cookie.Value) > 4096:
 		return fmt.Sprintf("it has %d bytes, and browsers take 4096", len(cookie.Name)+len(cookie.Value))

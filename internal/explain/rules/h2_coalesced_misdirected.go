@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strings"
 
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
@@ -65,24 +64,12 @@ func ownHost(c *flow.Conn, x, first *flow.Exchange) bool {
 	return first == nil || sameName(first.Host, x.Host)
 }
 
-// sameName compares host names without their ports.
-func sameName(a, b string) bool {
-	return strings.EqualFold(hostOnly(a), hostOnly(b))
-}
-
-func hostOnly(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host = host[:i]
-	}
-	return strings.TrimSuffix(host, ".")
-}
-
 func reportCoalesced(p *explain.Pass, c *flow.Conn, first *flow.Exchange, lost []*flow.Exchange) {
 	x := lost[0]
 	f := explain.Finding{
 		Confidence: explain.Proof,
 		Cause: fmt.Sprintf("This HTTP/2 connection was made for %s. Then %s sent %s for %s on it too, and %s answered 421: it does not serve that name here.",
-			hostOnly(first.Host), caller(c), counted(len(lost), "request", "requests"), hostOnly(x.Host), peer(c)),
+			hostOf(first.Host), caller(c), counted(len(lost), "request", "requests"), hostOf(x.Host), peer(c)),
 		Evidence: []explain.Evidence{explain.At(c, findOf(c, first, flow.Request), fmt.Sprintf("stream %d for %s, answered %d", first.Stream, first.Host, first.Status)),
 			explain.At(c, findOf(c, x, flow.Request), fmt.Sprintf("stream %d for %s", x.Stream, x.Host)),
 			explain.At(c, findOf(c, x, flow.Response), "answered 421")},

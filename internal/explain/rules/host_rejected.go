@@ -89,7 +89,7 @@ func refusedForHost(p *explain.Pass, c *flow.Conn, x *flow.Exchange) bool {
 	if front != nil {
 		return !strings.EqualFold(front.Host, x.Host)
 	}
-	name, _ := splitHost(x.Host)
+	name := hostOf(x.Host)
 	_, err := netip.ParseAddr(name)
 	return x.Status != 404 && (err == nil || !strings.Contains(name, "."))
 }

@@ -46,7 +46,7 @@ func checkLoopback(p *explain.Pass) {
 				f = nil
 				break
 			}
-			if !l.refused() || !l.ntlm() || !first.continued() || !innermost(p, l.x) || !otherName(l.x.Host) || !windows(l.x) {
+			if !l.refused() || !l.ntlm() || !first.continued() || !innermost(p, l.x) || !otherName(hostOf(l.x.Host)) || !windows(l.x) {
 				continue
 			}
 			if f == nil {
@@ -75,13 +75,7 @@ func sameMachine(c *flow.Conn) bool {
 }
 
 // otherName tells that a host is neither an address nor localhost.
-func otherName(host string) bool {
-	if isAddress(host) {
-		return false
-	}
-	name, _, _ := strings.Cut(host, ":")
-	return name != "" && !strings.EqualFold(name, "localhost")
-}
+func otherName(host string) bool { return isName(host) && host != "localhost" }
 
 func windows(x *flow.Exchange) bool {
 	return strings.HasPrefix(header(x.ResponseHeader, "Server"), "Microsoft-")

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"fanlight/internal/explain"
@@ -64,7 +63,7 @@ func reportFellBack(p *explain.Pass, l *login) {
 		Evidence:   []explain.Evidence{explain.At(c, l.shown, "Negotiate with NTLM inside")},
 		Missing:    []string{"the client's traffic with the domain controller (port 88), or what klist says there"},
 	}
-	if isAddress(l.x.Host) {
+	if !isName(hostOf(l.x.Host)) {
 		f.Cause = fmt.Sprintf("%s signed in by Negotiate with an NTLM message. The URL names the address %s, and there are no Kerberos tickets for addresses.", caller(c), l.x.Host)
 		f.Missing = nil
 	}
@@ -73,13 +72,4 @@ func reportFellBack(p *explain.Pass, l *login) {
 	}
 	p.Blame(&f, c, l.x)
 	p.Report(f)
-}
-
-// isAddress tells that a host, with or without port, is an IP address.
-func isAddress(host string) bool {
-	if _, err := netip.ParseAddrPort(host); err == nil {
-		return true
-	}
-	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil
 }

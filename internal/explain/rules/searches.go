@@ -186,20 +186,11 @@ func sought(c *flow.Conn) string {
 	case c.TLS != nil && c.TLS.SNI != "":
 		return strings.ToLower(c.TLS.SNI)
 	case len(c.Exchanges) > 0 && c.Exchanges[0].Host != "":
-		return withoutPort(c.Exchanges[0].Host)
+		return hostOf(c.Exchanges[0].Host)
 	case c.Lookup != nil:
 		return c.Lookup.Name
 	}
 	return ""
-}
-
-// withoutPort is the name in host or host:port, in lower case.
-func withoutPort(host string) string {
-	host = strings.ToLower(host)
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		host = host[:i]
-	}
-	return strings.TrimSuffix(host, ".")
 }
 
 // blameSearch names the connections of a search in f.

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -29,21 +28,6 @@ func number(text string) (n int, known bool) {
 // words splits a comma separated fact.
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
-}
-
-// hostOf is the host of an authority, without port, in lower case.
-func hostOf(authority string) string {
-	host := authority
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host = host[:i]
-	}
-	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-}
-
-// isName tells a host name from an address.
-func isName(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return host != "" && err != nil
 }
 
 // requestOn tells that c carries exchanges that could be read.
