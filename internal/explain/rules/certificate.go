@@ -75,8 +75,8 @@ func leftWithoutRequest(c *flow.Conn) int {
 // shown is the index of the Certificate event of the server, or -1.
 func shown(c *flow.Conn) int { return find(c, 0, flow.Server, flow.Certificate) }
 
-// certificateFact is a fact about the certificate from the event that failed or
-// from the certificate itself.
+// fact is an attribute of the certificate, from the event that failed or from
+// the one that showed it.
 func (r rejected) fact(key string) string {
 	if v := r.conn.Events[r.event].Attr(key); v != "" {
 		return v

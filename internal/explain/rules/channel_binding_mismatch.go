@@ -59,15 +59,6 @@ func checkChannelBinding(p *explain.Pass) {
 	}
 }
 
-func exchangeOf(c *flow.Conn, id flow.ExchangeID) *flow.Exchange {
-	for _, x := range c.Exchanges {
-		if x.ID == id {
-			return x
-		}
-	}
-	return nil
-}
-
 func reportBinding(p *explain.Pass, c *flow.Conn, x *flow.Exchange, token int, has string) {
 	made := c.Events[token].Attr(flow.KeyBinding)
 	reportRefusal(p, explain.Finding{

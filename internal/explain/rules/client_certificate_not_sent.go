@@ -70,10 +70,8 @@ func refusedWithoutCertificate(c *flow.Conn, i int) (int, *flow.Exchange) {
 	}
 	switch c.Events[n].Status {
 	case 400, 401, 403, 496:
-		for _, x := range c.Exchanges {
-			if x.ID == c.Events[n].Exchange {
-				return n, x
-			}
+		if x := exchangeOf(c, c.Events[n].Exchange); x != nil {
+			return n, x
 		}
 	}
 	return -1, nil

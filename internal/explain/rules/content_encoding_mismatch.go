@@ -39,7 +39,7 @@ func checkContentEncoding(p *explain.Pass) {
 		for _, y := range c.Exchanges {
 			front, x := p.Front(c, y)
 			if x == nil || y.Outcome != flow.Complete || x.Outcome != flow.Complete || x.Status != y.Status || x.Incident != "" ||
-				y.Method == "HEAD" || y.ResponseBodyBytes == 0 || retried(p, x) != y {
+				y.Method == "HEAD" || y.ResponseBodyBytes == 0 || lastTry(p, x) != y {
 				continue
 			}
 			was, now := coding(y), coding(x)

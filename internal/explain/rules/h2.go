@@ -109,10 +109,3 @@ func blameAll(p *explain.Pass, f *explain.Finding, c *flow.Conn, xs []*flow.Exch
 		p.Blame(f, c, x)
 	}
 }
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "one " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}

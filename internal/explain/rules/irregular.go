@@ -99,11 +99,6 @@ func irregular(c *flow.Conn, group []int) (f explain.Finding, words string, x *f
 		}
 		f.Evidence = append(f.Evidence, explain.At(c, i, text))
 	}
-	for _, y := range c.Exchanges {
-		if id := c.Events[group[0]].Exchange; id != 0 && y.ID == id {
-			x = y
-		}
-	}
 	f.Confidence = explain.Proof
-	return f, strings.Join(parts, ", "), x
+	return f, strings.Join(parts, ", "), exchangeOf(c, c.Events[group[0]].Exchange)
 }

@@ -72,6 +72,16 @@ func findOf(c *flow.Conn, x *flow.Exchange, kind flow.Kind) int {
 	return -1
 }
 
+// exchangeOf is the exchange of c with an id, nil if c has none.
+func exchangeOf(c *flow.Conn, id flow.ExchangeID) *flow.Exchange {
+	for _, x := range c.Exchanges {
+		if x.ID == id && id != 0 {
+			return x
+		}
+	}
+	return nil
+}
+
 // closing is the index of the FIN or RST that ended c, or -1.
 func closing(c *flow.Conn) int {
 	if c.Close.How == flow.None {
@@ -314,4 +324,23 @@ func says(fields []flow.Field, name, token string) bool {
 func milliseconds(text string) (time.Duration, bool) {
 	ms, err := strconv.ParseFloat(text, 64)
 	return time.Duration(ms * float64(time.Millisecond)), err == nil
+}
+
+// counted words a number of things: one request, 3 requests.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "one " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// times words how often: once, twice, 3 times.
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
 }

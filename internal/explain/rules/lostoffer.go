@@ -43,7 +43,7 @@ func lostOffer(p *explain.Pass, x *flow.Exchange) *flow.Exchange {
 	if x.Status != 401 || len(x.ResponseHeader) == 0 || scheme(x) != "" {
 		return nil
 	}
-	y := carrier(p, x)
+	y := lastTry(p, x)
 	if y == nil || y.Status != 401 || scheme(y) == "" || guessed(y) {
 		return nil
 	}

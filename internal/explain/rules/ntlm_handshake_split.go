@@ -66,7 +66,7 @@ func splitBehind(p *explain.Pass, first, last *login, found *explain.Finding) *e
 	if !first.opens() || !first.continued() {
 		return found
 	}
-	a, b := carrier(p, first.x), carrier(p, last.x)
+	a, b := lastTry(p, first.x), lastTry(p, last.x)
 	if a == nil || b == nil || a.Conn == b.Conn || guessed(a) || guessed(b) {
 		return found
 	}
@@ -96,15 +96,6 @@ func splitEvidence(first, last *login, a, b *flow.Exchange, ca, cb *flow.Conn) [
 		explain.At(cb, findOf(cb, b, flow.Request), "passed on, on "+cb.ID.String()),
 		explain.At(cb, findOf(cb, b, flow.Response), fmt.Sprintf("answered %d", b.Status)),
 	}
-}
-
-// carrier is the last try of the exchanges made with the origin for x.
-func carrier(p *explain.Pass, x *flow.Exchange) *flow.Exchange {
-	behind := p.Behind(x.ID)
-	if len(behind) == 0 || p.Conn(behind[len(behind)-1].Conn) == nil {
-		return nil
-	}
-	return behind[len(behind)-1]
 }
 
 // closedByOrigin tells that the origin ended c after it had answered a, and
@@ -151,11 +142,11 @@ func checkSplitHere(p *explain.Pass, last *login) {
 	}
 }
 
-// sameSignIn tells that b can be the step after a: the same page, soon.
 // signInPause is how long a client may take to answer a challenge: it has its
 // answer at hand, or asks somebody who has to type it.
 const signInPause = 2 * time.Minute
 
+// sameSignIn tells that b can be the step after a: the same page, soon.
 func sameSignIn(a, b *flow.Exchange) bool {
 	if a.Target != b.Target || a.Host != b.Host || a.Responded.IsZero() || b.Started.IsZero() {
 		return false

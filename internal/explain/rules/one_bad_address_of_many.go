@@ -42,7 +42,8 @@ type tally struct {
 	failed, worked []*flow.Conn
 }
 
-// often enough, on the bad address and on the others, not to be chance.
+// addressTries is often enough, on the bad address and on the others, not to
+// be chance.
 const addressTries = 3
 
 func checkOneBadAddress(p *explain.Pass) {

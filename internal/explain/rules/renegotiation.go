@@ -79,12 +79,7 @@ func waitingAt(c *flow.Conn, i int) *flow.Exchange {
 			}
 		}
 	}
-	for _, x := range c.Exchanges {
-		if x.ID == id && id != 0 {
-			return x
-		}
-	}
-	return nil
+	return exchangeOf(c, id)
 }
 
 // failed tells that the exchange got no response from the origin. Where no

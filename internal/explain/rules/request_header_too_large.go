@@ -45,11 +45,11 @@ func checkHeaderTooLarge(p *explain.Pass) {
 				continue
 			}
 			if early := refusedEarly(c, x); early != nil && early.Status == 400 {
-				size, largest := headerSize(x)
+				size, largest := headerSize(x.RequestHeader)
 				reportTooLarge(p, c, early, explain.Likely, describeEarly(x, size, largest))
 				continue
 			}
-			size, largest := headerSize(x)
+			size, largest := headerSize(x.RequestHeader)
 			switch {
 			case x.Status == 414:
 				reportTooLarge(p, c, x, explain.Proof, describeTarget(x.Target))
@@ -65,7 +65,7 @@ func checkHeaderTooLarge(p *explain.Pass) {
 // refusedEarly is the refusal of x that came before the whole head of x was
 // there, so that the record has it as an exchange without a request; or nil.
 func refusedEarly(c *flow.Conn, x *flow.Exchange) *flow.Exchange {
-	size, _ := headerSize(x)
+	size, _ := headerSize(x.RequestHeader)
 	if x.Status != 0 || size+len(x.Target) <= manyBytes {
 		return nil
 	}
@@ -98,8 +98,9 @@ func answeredBehind(p *explain.Pass, x *flow.Exchange) bool {
 	return false
 }
 
-func headerSize(x *flow.Exchange) (total int, largest flow.Field) {
-	for _, f := range x.RequestHeader {
+// headerSize is the size of the fields as HTTP/1.1 writes them, and the largest.
+func headerSize(fields []flow.Field) (total int, largest flow.Field) {
+	for _, f := range fields {
 		total += len(f.Name) + len(f.Value) + len(": \r\n")
 		if len(f.Value) > len(largest.Value) {
 			largest = f

@@ -115,8 +115,8 @@ func (s *stall) waitAfter(i int) wait {
 			return wait{}
 		}
 	}
-	for _, c := range s.led {
-		return wait{q, said{}, c.Started.Sub(q.at())}
+	if len(s.led) > 0 {
+		return wait{q, said{}, s.led[0].Started.Sub(q.at())}
 	}
 	return wait{}
 }
@@ -157,7 +157,8 @@ func (s *stall) evidence() (out []explain.Evidence) {
 			out = append(out, explain.At(w.to.c, w.to.i, again))
 		}
 	}
-	for _, c := range s.led {
+	if len(s.led) > 0 {
+		c := s.led[0]
 		return append(out, explain.At(c, find(c, 0, flow.Unknown, flow.SYN), fmt.Sprintf("only now the connection begins, %s after the first query", explain.Span(c.Started.Sub(s.began())))))
 	}
 	return out

@@ -49,8 +49,8 @@ func checkResponseHeaderTooLarge(p *explain.Pass) {
 			if x == nil || x.Status != 502 || x.Incident != "" || y.Status == 0 || y.Status >= 500 || find(c, 0, flow.Unknown, flow.Irregular) >= 0 {
 				continue
 			}
-			size, largest := responseHeaderSize(y)
-			if size > pageSize && retried(p, x) == y {
+			size, largest := headerSize(y.ResponseHeader)
+			if size > pageSize && lastTry(p, x) == y {
 				reportResponseHeader(p, c, y, front, x, size, largest)
 			}
 		}
@@ -71,25 +71,6 @@ func reportOwnLimit(p *explain.Pass, c *flow.Conn, i int) {
 			fix(explain.Gateway, "Fanlight", "The limit cannot be changed."),
 		},
 	}, c, x)
-}
-
-// retried is the last try of x at an origin.
-func retried(p *explain.Pass, x *flow.Exchange) *flow.Exchange {
-	behind := p.Behind(x.ID)
-	if len(behind) == 0 {
-		return nil
-	}
-	return behind[len(behind)-1]
-}
-
-func responseHeaderSize(x *flow.Exchange) (total int, largest flow.Field) {
-	for _, f := range x.ResponseHeader {
-		total += len(f.Name) + len(f.Value) + len(": \r\n")
-		if len(f.Value) > len(largest.Value) {
-			largest = f
-		}
-	}
-	return total, largest
 }
 
 func reportResponseHeader(p *explain.Pass, c *flow.Conn, y *flow.Exchange, front *flow.Conn, x *flow.Exchange, size int, largest flow.Field) {

@@ -126,7 +126,7 @@ func whole(c *flow.Conn) bool {
 		find(c, 0, flow.Unknown, flow.MidStream, flow.BufferFull, flow.Gap) < 0
 }
 
-// client names whoever x was made for: the client of the gateway in front, by
+// clientOf is whom x was made for: the client of the gateway in front, by
 // the record of that connection or else by what the gateway wrote. conn is 0
 // and the address invalid where that is not known.
 func clientOf(p *explain.Pass, x *flow.Exchange) (conn flow.ConnID, address netip.Addr) {
@@ -143,6 +143,16 @@ func clientOf(p *explain.Pass, x *flow.Exchange) (conn flow.ConnID, address neti
 // innermost tells that x was not passed on to an origin that the trace knows:
 // what happened to it happened on its own connection.
 func innermost(p *explain.Pass, x *flow.Exchange) bool { return len(p.Behind(x.ID)) == 0 }
+
+// lastTry is the last of the exchanges made with an origin for x, nil if the
+// trace knows none.
+func lastTry(p *explain.Pass, x *flow.Exchange) *flow.Exchange {
+	behind := p.Behind(x.ID)
+	if len(behind) == 0 {
+		return nil
+	}
+	return behind[len(behind)-1]
+}
 
 // guessed tells that the join of x with the client's exchange is not certain
 // enough to accuse somebody.

@@ -82,7 +82,7 @@ func perSecond(x *flow.Exchange, took time.Duration) int64 {
 
 // slowBehind tells that the gateway got the body of x as slowly as it gave it.
 func slowBehind(p *explain.Pass, x *flow.Exchange) bool {
-	y := retried(p, x)
+	y := lastTry(p, x)
 	if y == nil {
 		return false
 	}
@@ -106,7 +106,7 @@ func reportSlowTransfer(p *explain.Pass, t turn, took time.Duration) {
 		f.Cause += fmt.Sprintf("It is %s that does not take it faster.", caller(where))
 		f.Evidence = append(f.Evidence, explain.At(where, closed, "the receiver's window is closed"))
 	case pause(t) > 0:
-		f.Cause += fmt.Sprintf("%s sent it in pieces, with pauses, although the receiver was ready.", capitalPeer(t.c))
+		f.Cause += fmt.Sprintf("It came from %s in pieces, with pauses, although the receiver was ready.", peer(t.c))
 	default:
 		f.Cause += "It came steadily, although the receiver was ready: a rate limit, in the server or on the line."
 	}
@@ -137,7 +137,5 @@ func closedWindow(p *explain.Pass, t turn) (int, *flow.Conn) {
 func roundTrip(c *flow.Conn) (time.Duration, bool) {
 	return between(c, find(c, 0, flow.Unknown, flow.SYN), find(c, 0, flow.Unknown, flow.Established))
 }
-
-func capitalPeer(c *flow.Conn) string { return "T" + peer(c)[1:] }
 
 func thousands(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/1000) }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -59,18 +58,14 @@ func checkStaleAddress(p *explain.Pass) {
 	if len(byName) == 0 {
 		return
 	}
-	type key struct {
-		client netip.Addr
-		server netip.AddrPort
-	}
-	by := map[key]*stale{}
+	by := map[pair]*stale{}
 	var order []*stale
 	for _, c := range p.Conns() {
 		st := staleness(c, byName)
 		if st == nil {
 			continue
 		}
-		k := key{searcher(c), c.Server}
+		k := pair{searcher(c), c.Server}
 		if by[k] == nil {
 			by[k] = st
 			order = append(order, st)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ func checkStreaming(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		for _, y := range c.Exchanges {
 			front, x := p.Front(c, y)
-			if x == nil || y.Status/100 != 2 || y.Tunnel != "" || y.Responded.IsZero() || x.Incident != "" || retried(p, x) != y {
+			if x == nil || y.Status/100 != 2 || y.Tunnel != "" || y.Responded.IsZero() || x.Incident != "" || lastTry(p, x) != y {
 				continue
 			}
 			if x.Status == 0 {
@@ -134,6 +133,6 @@ func pause(t turn) time.Duration {
 	if i < 0 {
 		return 0
 	}
-	ms, _ := strconv.ParseFloat(t.c.Events[i].Attr(flow.KeyPause), 64)
-	return time.Duration(ms * float64(time.Millisecond))
+	d, _ := milliseconds(t.c.Events[i].Attr(flow.KeyPause))
+	return d
 }

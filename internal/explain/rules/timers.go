@@ -81,11 +81,7 @@ func timerNote(d time.Duration, bounds ...string) []explain.Evidence {
 
 // limit is the length of the deadline that a Timeout event reports.
 func limit(e *flow.Event) (time.Duration, bool) {
-	var ms float64
-	if _, err := fmt.Sscanf(e.Attr(flow.KeyLimit), "%g", &ms); err != nil {
-		return 0, false
-	}
-	return time.Duration(ms * float64(time.Millisecond)), true
+	return milliseconds(e.Attr(flow.KeyLimit))
 }
 
 // ranOut is the index of the Timeout event of a phase on c, or -1.

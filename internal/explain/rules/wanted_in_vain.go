@@ -215,16 +215,6 @@ func (s *search) title(at said) string {
 	return ""
 }
 
-func times(n int) string {
-	switch n {
-	case 1:
-		return "once"
-	case 2:
-		return "twice"
-	}
-	return fmt.Sprintf("%d times", n)
-}
-
 // answerWords says what an answer was.
 func answerWords(m said) string {
 	e := m.event()

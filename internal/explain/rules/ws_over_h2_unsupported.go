@@ -49,7 +49,7 @@ func checkWSOverH2(p *explain.Pass) {
 		}
 		f := explain.Finding{
 			Confidence: explain.Likely,
-			Cause:      fmt.Sprintf("%s asked %s for the WebSocket of %s over HTTP/2, %s, and got %s.", caller(c), peer(c), lost[0].Target, tries(len(lost)), how),
+			Cause:      fmt.Sprintf("%s asked %s for the WebSocket of %s over HTTP/2, %s, and got %s.", caller(c), peer(c), lost[0].Target, times(len(lost)), how),
 			Evidence: []explain.Evidence{explain.At(c, findOf(c, lost[0], flow.Request), "CONNECT, protocol websocket"),
 				explain.At(c, end, how)},
 			Missing: []string{"the SETTINGS of the server, and what its origin answered"},
@@ -64,13 +64,6 @@ func checkWSOverH2(p *explain.Pass) {
 		}
 		p.Report(f)
 	}
-}
-
-func tries(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }
 
 // socketRefused is the event with which the server refused x, a WebSocket over
