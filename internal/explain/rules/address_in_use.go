@@ -29,6 +29,10 @@ var addressInUse = explain.Rule{
 
 func checkAddressInUse(p *explain.Pass) {
 	checkBindings(p, func(b binding) string {
-		return fmt.Sprintf("%s cannot listen on %s: %s has it.", b.whose(), b.address, b.who())
+		cause := fmt.Sprintf("%s cannot listen on %s: %s has it.", b.whose(), b.address, b.who())
+		if b.failure() == heldUnknown {
+			cause += " Which one, only root may see: those of other users are hidden."
+		}
+		return cause
 	}, heldExact, heldUnknown)
 }

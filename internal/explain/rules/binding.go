@@ -128,17 +128,10 @@ func checkBindings(p *explain.Pass, cause func(binding) string, kinds ...failure
 		for _, k := range kinds {
 			if b.failure() == k {
 				p.Report(explain.Finding{
-					Confidence: explain.Proof, Cause: cause(b), Evidence: b.evidence(), Missing: b.missing(),
+					Confidence: explain.Proof, Cause: cause(b), Evidence: b.evidence(),
 					Fixes: forPort(p.Fixes(), address),
 				})
 			}
 		}
 	}
-}
-
-func (b binding) missing() []string {
-	if b.failure() == heldUnknown {
-		return []string{"the right to see other users' processes (root), to name the program"}
-	}
-	return nil
 }

@@ -60,8 +60,8 @@ func checkCalm(p *explain.Pass) {
 		}
 		if resets > 0 {
 			f.Cause += fmt.Sprintf(" Before that the %s had cancelled %s of %d on this connection.", e.From.Other(), counted(resets, "stream", "streams"), len(c.Exchanges)+c.Forgotten)
-		} else {
-			f.Missing = []string{"what was too much: pings and settings are not in the record"}
+		} else if e.Attr(flow.KeyReason) == "" {
+			f.Cause += " Of what, is not known: pings and settings are not in the record."
 		}
 		lost := h2Lost(c, events)
 		blameAll(p, &f, c, lost)

@@ -85,7 +85,7 @@ func reportUnconfirmed(p *explain.Pass, c *flow.Conn, i, end int) {
 		Missing: []string{"what the " + e.From.Other().String() + " did in that time"},
 	}
 	if timedOut {
-		f.Confidence = explain.Proof
+		f.Confidence, f.Missing = explain.Proof, nil
 	}
 	blameAll(p, &f, c, lost)
 	p.Report(f)

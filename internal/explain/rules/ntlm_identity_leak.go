@@ -125,7 +125,7 @@ func challengedElsewhere(p *explain.Pass, l *login) *flow.Exchange {
 			continue
 		}
 		for _, y := range c.Exchanges {
-			if y.Status == 401 && y.Target == l.x.Target && y.Method == l.x.Method && len(y.RequestHeader) > 0 && credentials(y) == "" {
+			if y.Status == 401 && y.Target == l.x.Target && y.Method == l.x.Method && sameName(y.Host, l.x.Host) && len(y.RequestHeader) > 0 && credentials(y) == "" {
 				return y
 			}
 		}

@@ -53,7 +53,9 @@ func checkUnknownIssuer(p *explain.Pass) {
 			Confidence: confidence,
 			Cause:      unknownIssuerCause(r),
 			Evidence:   r.evidence(r.words()),
-			Missing:    []string{"the whole chain the server sent, to tell an unknown root from a missing intermediate"},
+		}
+		if confidence != explain.Proof {
+			f.Missing = []string{"the whole chain the server sent, to tell an unknown root from a missing intermediate"}
 		}
 		report(p, f, r.conn, nil)
 	}

@@ -75,6 +75,9 @@ func checkFinding(t *testing.T, name string, f explain.Finding) {
 	if f.Cause == "" || len(f.Fixes) == 0 || len(f.Evidence) == 0 {
 		t.Errorf("%s: a finding needs a cause, fixes and evidence: %+v", name, f)
 	}
+	if f.Confidence == explain.Proof && len(f.Missing) > 0 {
+		t.Errorf("%s: is proven, and would be certain with %q", name, f.Missing)
+	}
 	if strings.Contains(name, "live-origin") && len(f.Conns) < 2 {
 		t.Errorf("%s: names %v, want the client connection and the origin connection", name, f.Conns)
 	}
