@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"fanlight/internal/explain"
@@ -48,7 +49,7 @@ func checkAddressUnreachable(p *explain.Pass) {
 			f.Evidence = []explain.Evidence{explain.At(c, find(c, 0, flow.Client, flow.Undelivered), "ICMP from "+by+": "+why)}
 		}
 		if otherFamilyTaken(p, c) {
-			f.Cause += " The client then took the other IP version, and got through."
+			f.Cause += " A client then came by the other IP version at once, and got through: probably the same one."
 			p.Blame(&f, c, nil)
 			p.ReportAs(explain.Note, f)
 			continue
@@ -61,17 +62,34 @@ func checkAddressUnreachable(p *explain.Pass) {
 const atOnce = 300 * time.Millisecond
 
 // otherFamilyTaken tells of a client that was refused by IPv6, or by IPv4, and
-// was accepted at once by the other: it lost a round trip.
+// was accepted at once by the other: it lost a round trip. Two addresses of one
+// client look like two clients: of several nobody knows which it was.
 func otherFamilyTaken(p *explain.Pass, c *flow.Conn) bool {
 	if c.Self != flow.Unknown || c.Started.IsZero() {
 		return false
 	}
+	var by netip.Addr
 	for _, o := range p.Trace.Conns {
-		d := o.Started.Sub(c.Started)
-		if o.Server.Port() == c.Server.Port() && o.Server.Addr().Is4() != c.Server.Addr().Is4() && d >= 0 && d <= atOnce &&
-			find(o, 0, flow.Unknown, flow.Established) >= 0 {
-			return true
+		if !otherFamilyOf(c, o) {
+			continue
 		}
+		if by.IsValid() && by != o.Client.Addr() {
+			return false
+		}
+		by = o.Client.Addr()
 	}
-	return false
+	return by.IsValid()
+}
+
+// otherFamilyOf tells that o may be the second try of who was refused on c.
+func otherFamilyOf(c, o *flow.Conn) bool {
+	a, b := c.Server, o.Server
+	if a.Port() != b.Port() || a.Addr().Is4() == b.Addr().Is4() || a.Addr().IsLoopback() != b.Addr().IsLoopback() {
+		return false
+	}
+	if name := sought(o); c.Lookup != nil && name != "" && name != c.Lookup.Name {
+		return false
+	}
+	d := o.Started.Sub(c.Started)
+	return d >= 0 && d <= atOnce && find(o, 0, flow.Unknown, flow.Established) >= 0
 }

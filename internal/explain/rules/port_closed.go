@@ -45,7 +45,7 @@ func checkPortClosed(p *explain.Pass) {
 			Fixes:    forPort(p.Fixes(), c.Server),
 		}
 		if otherFamilyTaken(p, c) {
-			f.Cause += " The client then took the other IP version, and got through."
+			f.Cause += " A client then came by the other IP version at once, and got through: probably the same one."
 			p.Blame(&f, c, nil)
 			p.ReportAs(explain.Note, f)
 			continue
