@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"fanlight/internal/flow"
@@ -42,18 +43,9 @@ type place struct {
 	x *flow.Exchange
 }
 
-// vote is what a line would make of the difference of the clocks.
-type vote struct {
-	offset time.Duration
-	voter  int
-}
-
-const (
-	maxVotes = 200_000
-	// slack is what a line may lie beside its exchange: logs are written late,
-	// and connections end later than their last exchange.
-	slack = 2 * time.Second
-)
+// slack is what a line may lie beside its exchange: logs are written late,
+// and connections end later than their last exchange.
+const slack = 2 * time.Second
 
 // NewTies indexes a trace.
 func NewTies(t *flow.Trace) *Ties {
@@ -71,79 +63,6 @@ func NewTies(t *flow.Trace) *Ties {
 		}
 	}
 	return ties
-}
-
-// Learn takes a line into the estimate of the clocks.
-func (t *Ties) Learn(l *Line) {
-	if l.Time.IsZero() || len(t.votes)+len(t.weak) >= maxVotes {
-		return
-	}
-	places := t.candidates(l)
-	if len(places) > 8 { // a target that everybody asks for says little
-		return
-	}
-	t.voters++
-	for _, p := range places {
-		at, to, ended := p.span()
-		if l.AtEnd {
-			at = to
-		}
-		switch v := (vote{l.Time.Add(l.Tick / 2).Sub(at), t.voters}); {
-		case at.IsZero() || l.AtEnd && !ended:
-		case p.agreement(l) == 1:
-			t.weak = append(t.weak, v)
-		default:
-			t.votes = append(t.votes, v)
-		}
-	}
-}
-
-// weakLines is how many lines without a common address must agree on the time.
-const weakLines = 3
-
-// Settle takes the difference that most lines agree on; of those that nearly as
-// many agree on, the smallest, because people repeat their requests. Clocks
-// that agree within a step of the log's are taken to be the same.
-func (t *Ties) Settle() {
-	if !t.settle(t.votes, 1) {
-		t.settle(t.weak, weakLines)
-	}
-	if t.Offset.Abs() <= slack {
-		t.Offset = 0
-	}
-	t.votes, t.weak = nil, nil
-}
-
-func (t *Ties) settle(votes []vote, least int) bool {
-	slices.SortFunc(votes, func(a, b vote) int { return cmp.Compare(a.offset, b.offset) })
-	most := 0
-	windows(votes, func(agree int, _ time.Duration) { most = max(most, agree) })
-	if most < least {
-		return false
-	}
-	windows(votes, func(agree int, offset time.Duration) {
-		if 5*agree >= 4*most && (t.Evidence == 0 || offset.Abs() < t.Offset.Abs()) {
-			t.Offset, t.Evidence = offset, agree
-		}
-	})
-	return true
-}
-
-// windows calls do for every run of votes that lie within the slack, with the
-// number of lines that agree and the middle of what they say.
-func windows(votes []vote, do func(agree int, offset time.Duration)) {
-	voters := map[int]int{}
-	for i, j := 0, 0; i < len(votes); i++ {
-		for ; j < len(votes) && votes[j].offset-votes[i].offset <= slack; j++ {
-			voters[votes[j].voter]++
-		}
-		do(len(voters), votes[(i+j-1)/2].offset)
-		if voter := votes[i].voter; voters[voter] > 1 {
-			voters[voter]--
-		} else {
-			delete(voters, voter)
-		}
-	}
 }
 
 // span is when a place began and, if it has ended, when. An exchange without
@@ -201,7 +120,7 @@ func contradict(logged, seen int) bool {
 	return logged != seen && seen != 0 && logged != 0 && logged != 499 && logged != 444
 }
 
-func sameHost(a, b string) bool { return bareHost(a) == bareHost(b) }
+func sameHost(a, b string) bool { return strings.EqualFold(bareHost(a), bareHost(b)) }
 
 func bareHost(host string) string {
 	if at := address(host); at.IsValid() {
