@@ -53,7 +53,7 @@ func addressFaults() []liveFault {
 		{rule: "resolver-stall-5s", fault: "the first query for the origin's name is lost", inject: func(l *live) {
 			o := testnet.Echo{At: testnet.At{Plain: true}}.Start(l.t)
 			_, port, _ := net.SplitHostPort(o.Addr)
-			l.serve(strings.Replace(l.to("/", "http://"+lostQueryName+":"+port), "connect: 300ms", "connect: 20s", 1))
+			l.serve(strings.Replace(l.to("/", "http://"+lostQueryName+":"+port), "connect: 800ms", "connect: 20s", 1))
 			l.get("/")
 		}},
 		{rule: "loopback-family-mismatch", fault: "the origin listens on ::1 alone", inject: func(l *live) {

@@ -46,7 +46,7 @@ func clientFaults() []liveFault {
 		}},
 		{rule: "client-gave-up", fault: "a client leaves before the answer", inject: func(l *live) {
 			o := testnet.SilentAfterTLS{At: plain}.Start(l.t)
-			l.serve(strings.Replace(l.to("/", o.URL("")), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.serve(strings.Replace(l.to("/", o.URL("")), "first_byte: 800ms", "first_byte: 20s", 1))
 			before := len(clientConns(l.Trace()))
 			c := l.dial()
 			_, err := io.WriteString(c, request("GET", "/"))

@@ -152,7 +152,7 @@ func originHTTPFaults() []liveFault {
 			l.several(2, request("GET", "/", "User-Agent: Mozilla/5.0"))
 		}},
 		{rule: "head-of-line-blocking", fault: "a browser's six connections are all busy", inject: func(l *live) {
-			l.serve(strings.Replace(l.to("/", "http://"+listener(testingT(l), answerLate)), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.serve(strings.Replace(l.to("/", "http://"+listener(testingT(l), answerLate)), "first_byte: 800ms", "first_byte: 20s", 1))
 			l.browse()
 		}},
 		{rule: "client-address-untrusted", fault: "the origin believes what a client says of itself", inject: func(l *live) {
@@ -173,7 +173,7 @@ func originHTTPFaults() []liveFault {
 			l.several(1, request("GET", "/"), request("GET", "/", "True-Client-IP: 127.0.0.1"))
 		}},
 		{rule: "proxy-loop", fault: "the route leads back to the door", inject: func(l *live) {
-			l.serve(strings.Replace(l.to("/", "http://127.0.0.3:$PORT"), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.serve(strings.Replace(l.to("/", "http://127.0.0.3:$PORT"), "first_byte: 800ms", "first_byte: 20s", 1))
 			l.get("/")
 		}},
 		{rule: "no-usable-origin", fault: "the gateway behind has no server", inject: func(l *live) {
@@ -186,7 +186,7 @@ func originHTTPFaults() []liveFault {
 		}},
 		{rule: "slow-origin", fault: "the origin needs six seconds", inject: func(l *live) {
 			o := testnet.SlowBody{At: plain, Head: 5200 * time.Millisecond, Length: 1}.Start(l.t)
-			l.serve(strings.Replace(l.to("/", o.URL("")), "first_byte: 300ms", "first_byte: 20s", 1))
+			l.serve(strings.Replace(l.to("/", o.URL("")), "first_byte: 800ms", "first_byte: 20s", 1))
 			l.get("/")
 		}},
 		{rule: "receiver-stalls", fault: "a client does not read the response", inject: func(l *live) {

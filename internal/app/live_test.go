@@ -141,7 +141,7 @@ func (l *live) serve(routes string, pairs ...string) {
 }
 
 const liveConfig = `
-limits: {connections: 60, header_timeout: 300ms, body_timeout: 300ms, write_timeout: 300ms, tls_timeout: 300ms, idle_timeout: 5s, header_bytes: 4KiB, target_bytes: 1KiB}
+limits: {connections: 60, header_timeout: 1s, body_timeout: 1s, write_timeout: 1s, tls_timeout: 1s, idle_timeout: 5s, header_bytes: 4KiB, target_bytes: 1KiB}
 sites:
   app:
     bind: ["127.0.0.2:$PORT app.test", "http://127.0.0.3:$PORT app.test"]
@@ -152,7 +152,7 @@ sites:
 
 // to is a route to an origin, with options in YAML.
 func (l *live) to(path, to string, options ...string) string {
-	return fmt.Sprintf("- {path: %s, to: %q, timeouts: {connect: 300ms, tls: 1200ms, send: 300ms, first_byte: 300ms, between: 300ms, tunnel: 300ms}%s}\n      ",
+	return fmt.Sprintf("- {path: %s, to: %q, timeouts: {connect: 800ms, tls: 1200ms, send: 800ms, first_byte: 800ms, between: 800ms, tunnel: 800ms}%s}\n      ",
 		path, to, strings.Join(append([]string{""}, options...), ", "))
 }
 
