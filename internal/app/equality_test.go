@@ -273,7 +273,7 @@ func same[T comparable](t *testing.T, what string, live, packets T) {
 	}
 }
 
-// must be seen by both.
+// equal compares a fact that both must see.
 func equal[T comparable](t *testing.T, what string, live, packets T) {
 	t.Helper()
 	if live != packets {

@@ -17,7 +17,6 @@ import (
 	"fanlight/internal/explain"
 	"fanlight/internal/explain/rules"
 	"fanlight/internal/explain/score"
-	"fanlight/internal/flow"
 	"fanlight/internal/testnet"
 )
 
@@ -282,10 +281,4 @@ func wanted(label score.Label) (ids []string) {
 // liveFaults are all faults that are tried.
 func liveFaults() []liveFault {
 	return slices.Concat(addressFaults(), originTLSFaults(), originHTTPFaults(), clientFaults(), signInFaults(), realFaults())
-}
-
-// lastClient is the newest connection of a client.
-func (l *live) lastClient() *flow.Conn {
-	conns := clientConns(l.quiet())
-	return conns[len(conns)-1]
 }

@@ -15,7 +15,7 @@ import (
 
 const token = "0123456789abcdef"
 
-// start gives the console and the control server over one door and store.
+// serve gives the console and the control server over one door and store.
 func serve(t *testing.T) (*fakeDoor, *store.Store, *httptest.Server, *httptest.Server) {
 	t.Helper()
 	d, s := newFakeDoor(), store.New(0)

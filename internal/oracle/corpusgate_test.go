@@ -278,7 +278,9 @@ func gates() []corpusCase {
 		}},
 		{"healthy/application-503", "", func(b *bench) { // of the application behind HAProxy, which asked it
 			back := b.second()
-			back.goServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "come again", 503) }), nil, false)
+			back.goServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Error(w, "come again", http.StatusServiceUnavailable)
+			}), nil, false)
 			b.haproxy(haproxyTo(back))
 			b.captureFor(func() { b.curl("--http1.1", b.url("/page")) })
 		}},

@@ -76,20 +76,6 @@ func (b *bench) browse(url string, args ...string) {
 		"--timeout=15000", "--dump-dom", url}, args...)...)
 }
 
-// pages answers each path with a text, and sets the header fields of the path.
-func pages(fields map[string][]string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, line := range fields[r.URL.Path] {
-			name, value, _ := strings.Cut(line, ": ")
-			w.Header().Add(name, value)
-		}
-		if w.Header().Get("Location") != "" {
-			w.WriteHeader(http.StatusFound)
-		}
-		_, _ = w.Write([]byte("the page " + r.URL.Path + "\n"))
-	})
-}
-
 // piecewise sends its body in so many pieces with a pause between them.
 func piecewise(kind string, pieces, size int, pause time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

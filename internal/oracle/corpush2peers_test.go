@@ -218,16 +218,3 @@ func (b *bench) sharedPage() map[string][]byte {
 }
 
 func at(name string, b *bench, path string) string { return "https://" + name + ":" + b.port() + path }
-
-// answering is a server that takes connections and gives each to serve with its
-// TLS ended; protocols are what it agrees to speak.
-func (b *bench) answering(config *tls.Config, serve func(c *tls.Conn)) {
-	b.t.Helper()
-	b.rawServer(func(tcp *net.TCPConn) {
-		defer tcp.Close()
-		c := tls.Server(tcp, config)
-		if c.Handshake() == nil {
-			serve(c)
-		}
-	})
-}

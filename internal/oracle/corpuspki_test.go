@@ -2,8 +2,6 @@ package oracle
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -94,7 +92,7 @@ func (p *paper) pool() *x509.CertPool {
 	return pool
 }
 
-// authority makes a certificate one that signs others.
+// isCA makes a certificate one that signs others.
 func isCA(name string) func(*x509.Certificate) {
 	return func(c *x509.Certificate) {
 		c.Subject.CommonName, c.DNSNames, c.ExtKeyUsage = name, nil, nil
@@ -115,13 +113,6 @@ func ofVisitor(c *x509.Certificate) {
 // fetchable says where the issuer's certificate can be had.
 func fetchable(c *x509.Certificate) {
 	c.IssuingCertificateURL = []string{"http://pki.test/intermediate.cer"}
-}
-
-func ecKey(b *bench) crypto.Signer {
-	b.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(b.t, err)
-	return key
 }
 
 // chain makes root.pem, intermediate.pem and site.pem, which says where its

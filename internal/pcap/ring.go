@@ -87,11 +87,6 @@ func (g *Ring) WritePacket(iface int, time int64, origLen int, data []byte, comm
 	return g.w.WritePacket(iface, time, origLen, data, comments...)
 }
 
-// WriteStatistics is that of Writer.
-func (g *Ring) WriteStatistics(iface int, time, received, dropped int64) error {
-	return g.w.WriteStatistics(iface, time, received, dropped)
-}
-
 // Flush is that of Writer.
 func (g *Ring) Flush() error { return g.w.Flush() }
 

@@ -8,7 +8,8 @@ import (
 	"fanlight/internal/flow"
 )
 
-// A block is what one frame of a segment holds, unpacked: parts one behind
+// partSort is what a part of a block holds. A block is what one frame of a
+// segment holds, unpacked: parts one behind
 // the other, each
 //
 //	connection, uvarint | sort, 1 byte | length, uvarint | bytes
