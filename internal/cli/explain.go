@@ -68,25 +68,18 @@ func ruleIDs() []string {
 
 // ruleItem is a finding of the catalogue; in a list only its first fields.
 type ruleItem struct {
-	Type       string      `json:"type"`
-	ID         string      `json:"id"`
-	Severity   string      `json:"severity"`
-	Title      string      `json:"title"`
-	Means      string      `json:"means,omitempty"`
-	Looks      string      `json:"looks,omitempty"`
-	Why        string      `json:"why,omitempty"`
-	Confirm    string      `json:"confirm,omitempty"`
-	Needs      []string    `json:"needs,omitempty"`
-	Fixes      []ruleFix   `json:"fixes,omitempty"`
-	LookAlikes []lookalike `json:"look_alikes,omitempty"`
-	References []string    `json:"references,omitempty"`
-}
-
-type ruleFix struct {
-	Side    string `json:"side"`
-	Product string `json:"product,omitempty"`
-	Text    string `json:"text"`
-	Command string `json:"command,omitempty"`
+	Type       string        `json:"type"`
+	ID         string        `json:"id"`
+	Severity   string        `json:"severity"`
+	Title      string        `json:"title"`
+	Means      string        `json:"means,omitempty"`
+	Looks      string        `json:"looks,omitempty"`
+	Why        string        `json:"why,omitempty"`
+	Confirm    string        `json:"confirm,omitempty"`
+	Needs      []string      `json:"needs,omitempty"`
+	Fixes      []explain.Fix `json:"fixes,omitempty"`
+	LookAlikes []lookalike   `json:"look_alikes,omitempty"`
+	References []string      `json:"references,omitempty"`
 }
 
 type lookalike struct {
@@ -135,12 +128,9 @@ func isFile(path string) bool {
 func rulePage(r explain.Rule) ruleItem {
 	d := r.Doc
 	item := ruleItem{Type: "rule", ID: r.ID, Severity: r.Severity.String(), Title: r.Title,
-		Means: d.Means, Looks: d.Looks, Why: d.Why, Confirm: d.Confirm, References: d.References}
+		Means: d.Means, Looks: d.Looks, Why: d.Why, Confirm: d.Confirm, Fixes: d.Fixes, References: d.References}
 	for _, n := range r.Needs {
 		item.Needs = append(item.Needs, n.What)
-	}
-	for _, x := range d.Fixes {
-		item.Fixes = append(item.Fixes, ruleFix{x.Side, x.Product, x.Text, x.Command})
 	}
 	for _, a := range d.LookAlikes {
 		item.LookAlikes = append(item.LookAlikes, lookalike{a.ID, a.Difference})

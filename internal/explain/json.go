@@ -64,6 +64,9 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// MarshalJSON gives the fix object of the JSON lines.
+func (x Fix) MarshalJSON() ([]byte, error) { return json.Marshal(jsonFix(x)) }
+
 // MarshalJSON gives the evidence object of the JSON lines.
 func (e Evidence) MarshalJSON() ([]byte, error) { return json.Marshal(e.json()) }
 
