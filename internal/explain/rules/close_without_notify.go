@@ -32,8 +32,9 @@ var closeWithoutNotify = explain.Rule{
 		What: "a capture with keys: the response cannot be read",
 		Met:  func(c *flow.Conn) bool { return c.Keys != flow.No || requestOn(c) },
 	}},
-	Hides: []string{"body-truncated", "client-gave-up"},
-	Check: checkCloseNotify,
+	Hides:   []string{"body-truncated", "client-gave-up"},
+	Silence: true,
+	Check:   checkCloseNotify,
 }
 
 func checkCloseNotify(p *explain.Pass) {

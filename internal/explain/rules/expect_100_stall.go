@@ -31,8 +31,9 @@ var expect100Stall = explain.Rule{
 		},
 		References: []string{"RFC 9110 section 10.1.1 (Expect)", "curl: --expect100-timeout, default 1 s", "haproxy/haproxy#825"},
 	},
-	Hides: []string{"slow-origin", "client-gave-up", "slow-sender-cut", "origin-closed-without-answer"},
-	Check: checkExpectStall,
+	Hides:   []string{"slow-origin", "client-gave-up", "slow-sender-cut", "origin-closed-without-answer"},
+	Silence: true,
+	Check:   checkExpectStall,
 }
 
 const (

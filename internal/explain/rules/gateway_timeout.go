@@ -35,8 +35,9 @@ var gatewayTimeout = explain.Rule{
 		},
 		References: []string{"RFC 9110 section 15.6.5 (504)", "HAProxy configuration manual, session state at disconnection"},
 	},
-	Hides: []string{"slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race"},
-	Check: checkGatewayTimeout,
+	Hides:   []string{"slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race"},
+	Silence: true,
+	Check:   checkGatewayTimeout,
 }
 
 func checkGatewayTimeout(p *explain.Pass) {

@@ -30,9 +30,10 @@ var h2GoAwayRace = explain.Rule{
 		},
 		References: []string{"RFC 9113 sections 6.8 and 8.7", "golang/go#18112", "cloudflare/cloudflared#1273", "nginx: keepalive_requests, keepalive_time", "seen with nginx 1.22 and h2load; curl 7.88 and Go 1.26 repeat what is above the named stream"},
 	},
-	Needs: needsHeaders(),
-	Hides: []string{"origin-closed-without-answer", "keepalive-race", "client-gave-up"},
-	Check: checkGoAway,
+	Needs:   needsHeaders(),
+	Hides:   []string{"origin-closed-without-answer", "keepalive-race", "client-gave-up"},
+	Silence: true,
+	Check:   checkGoAway,
 }
 
 func checkGoAway(p *explain.Pass) {

@@ -34,8 +34,9 @@ var largeClientHelloDropped = explain.Rule{
 		},
 		References: []string{"tldr.fail", "draft-ietf-tls-ecdhe-mlkem (size of the key share)", "golang/go#70047, lxd#14839, openssl#27557", "RFC 8446 section 5.1 (a message may span records and packets)", "seen with Go 1.26 and HAProxy 2.6, which closed when it had the first 1448 of 1500 bytes"},
 	},
-	Hides: []string{"no-certificate-for-binding", "accepted-but-silent", "origin-handshake-failed", "tls13-intolerance"},
-	Check: checkLargeHello,
+	Hides:   []string{"no-certificate-for-binding", "accepted-but-silent", "origin-handshake-failed", "tls13-intolerance"},
+	Silence: true,
+	Check:   checkLargeHello,
 }
 
 // onePacket is about what a full TCP segment carries on Ethernet.

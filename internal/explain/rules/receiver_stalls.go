@@ -26,8 +26,9 @@ var receiverStalls = explain.Rule{
 		LookAlikes: []explain.Alike{{ID: "renegotiation-body-deadlock", Difference: "a HelloRequest came while the body was being sent"}, {ID: "gateway-timeout", Difference: "the request was sent completely"}, {ID: "half-open-peer", Difference: "probes are not answered at all"}, {ID: "mtu-black-hole", Difference: "the window is open, and a large packet is sent again and again"}},
 		References: []string{"RFC 9293 section 3.8.6 (window management)", "seen with Linux 6: zero-window probes after 0.2, 0.6, 1.5, 3.2 s; every other one unanswered (answers are limited to two a second)"},
 	},
-	Hides: []string{"client-gave-up", "slow-origin", "body-truncated", "origin-closed-without-answer", "gateway-timeout"},
-	Check: checkReceiverStalls,
+	Hides:   []string{"client-gave-up", "slow-origin", "body-truncated", "origin-closed-without-answer", "gateway-timeout"},
+	Silence: true,
+	Check:   checkReceiverStalls,
 }
 
 func checkReceiverStalls(p *explain.Pass) {

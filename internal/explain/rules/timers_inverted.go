@@ -34,8 +34,9 @@ var timersInverted = explain.Rule{
 		},
 		References: []string{"RFC 9110 section 15.6.5 (504)", "HAProxy configuration manual, option abortonclose", "nginx: proxy_ignore_client_abort", "seen with HAProxy in front of Apache and nginx in front of HAProxy: both went on to the end"},
 	},
-	Hides: []string{"gateway-timeout", "client-gave-up", "slow-origin"},
-	Check: checkTimersInverted,
+	Hides:   []string{"gateway-timeout", "client-gave-up", "slow-origin"},
+	Silence: true,
+	Check:   checkTimersInverted,
 }
 
 // wentOn is how much longer the inner side has to wait for it to be seen.

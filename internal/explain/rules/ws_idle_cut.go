@@ -32,8 +32,9 @@ var wsIdleCut = explain.Rule{
 		},
 		References: []string{"RFC 6455 section 7.1.5 (1006) and 5.5.2 (ping)", "nginx: WebSocket proxying, proxy_read_timeout", "seen with nginx 1.22 and HAProxy 2.6: TLS close_notify and FIN, no close frame"},
 	},
-	Hides: []string{"client-gave-up"},
-	Check: checkWSIdle,
+	Hides:   []string{"client-gave-up"},
+	Silence: true,
+	Check:   checkWSIdle,
 }
 
 // quietTunnel is the shortest silence that is worth a timer.
