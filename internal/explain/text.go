@@ -46,7 +46,7 @@ func (f Finding) names() string {
 }
 
 // maxNames bounds the ids under a finding: some are about hundreds.
-const maxNames = 50
+const maxNames = 16
 
 // String is the evidence on one line, as under a finding.
 func (e Evidence) String() string {

@@ -131,7 +131,10 @@ func reportAcceptQueue(p *explain.Pass, late, quick []attempt) {
 	}
 	first := quick[0].c
 	f.Evidence = append(f.Evidence, explain.At(first, find(first, 0, flow.Unknown, flow.Established), "another one, made at once"))
-	f.Cause = fmt.Sprintf("Of the connections tried to %s at that time, %d were made at the first SYN and %d needed more, of which %d were not made at all.",
-		peer(first), len(quick), len(late), never)
+	f.Cause = fmt.Sprintf("At the same time %s took %d connections at the first SYN and left the first SYN of %d others without an answer.",
+		peer(first), len(quick), len(late))
+	if never > 0 {
+		f.Cause += fmt.Sprintf(" %d of those were never made.", never)
+	}
 	p.Report(f)
 }

@@ -26,6 +26,8 @@ var acceptedButSilent = explain.Rule{
 			{ID: "syn-unanswered", Difference: "not even the connection is accepted"},
 			{ID: "mtu-black-hole", Difference: "a full-size segment is sent again and again, smaller ones pass. A capture at the client shows nothing of that if it is the server's: capture at the server"},
 			{ID: "no-certificate-for-binding", Difference: "the server closes at once"},
+			{ID: "accept-queue-overflow", Difference: "some connections are made late or not at all, others at once"},
+			{ID: "large-clienthello-dropped", Difference: "a small ClientHello is answered"},
 		},
 		References: []string{"RFC 9293 section 3.9.1 (a connection is established before the application accepts it)", "listen(2)"},
 	},

@@ -21,6 +21,8 @@ var addressInUse = explain.Rule{
 		Confirm: "`fanlight ports ADDRESS:PORT` names the program.",
 		LookAlikes: []explain.Alike{
 			{ID: "wildcard-listener-shadows", Difference: "the other program listens on every address"},
+			{ID: "port-not-permitted", Difference: "nobody has the port, the right to open it is missing"},
+			{ID: "loopback-alias-missing", Difference: "nobody has the address: it is not on this machine"},
 		},
 		References: []string{"bind(2)"},
 	},

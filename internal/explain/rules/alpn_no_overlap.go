@@ -50,7 +50,7 @@ func checkALPN(p *explain.Pass) {
 		}
 		report(p, explain.Finding{
 			Confidence: explain.Proof,
-			Cause:      fmt.Sprintf("%s offered %s %s, and it takes none of that.", caller(c), peer(c), offered),
+			Cause:      fmt.Sprintf("%s offered %s to %s, which takes none of that and refused the handshake.", caller(c), offered, peer(c)),
 			Evidence:   []explain.Evidence{explain.At(c, hello(c), "offered: "+offered), explain.At(c, i, "alert no_application_protocol")},
 		}, c, nil)
 	}

@@ -26,6 +26,8 @@ var bodyTruncated = explain.Rule{
 			{ID: "client-gave-up", Difference: "the client closed first"},
 			{ID: "close-without-notify", Difference: "the body was complete, only the TLS farewell is missing"},
 			{ID: "origin-closed-without-answer", Difference: "no response had begun"},
+			{ID: "content-encoding-mismatch", Difference: "the body is whole, and cannot be unpacked"},
+			{ID: "response-framing-conflict", Difference: "the header itself says two lengths"},
 		},
 		References: []string{"RFC 9112 section 8 (incomplete messages)"},
 	},

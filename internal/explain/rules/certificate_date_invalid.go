@@ -24,9 +24,11 @@ var certificateDateInvalid = explain.Rule{
 			fix(explain.Origin, "IIS and HTTP.sys", "Bind the renewed certificate; the mapping holds the thumbprint of the old one:", "netsh http show sslcert ipport=192.0.2.10:443", "netsh http update sslcert ipport=192.0.2.10:443 certhash=THUMBPRINT appid={GUID}"),
 			fix(explain.Client, "", "Check the client's clock.", "timedatectl"),
 		},
-		Confirm: "`openssl s_client -connect ADDRESS:443 -servername NAME | openssl x509 -noout -dates`; compare with the server's Date header.",
+		Confirm: "`openssl s_client -connect ADDRESS:443 -servername NAME </dev/null | openssl x509 -noout -dates`; compare with the server's Date header.",
 		LookAlikes: []explain.Alike{
 			{ID: "private-ca-not-trusted-here", Difference: "an expired root may be reported as an unknown issuer"},
+			{ID: "kerberos-clock-skew", Difference: "the same wrong clock, seen by Kerberos"},
+			{ID: "staple-problem", Difference: "the certificate is in date, the OCSP response sent with it is not"},
 		},
 		References: []string{"RFC 5280 section 4.1.2.5 (validity)", "RFC 8446 section 6.2 (certificate_expired)"},
 	},

@@ -28,6 +28,7 @@ var certificateNameMismatch = explain.Rule{
 			{ID: "default-certificate-served", Difference: "the same certificate comes for any unknown name and for none"},
 			{ID: "wildcard-listener-shadows", Difference: "another program answers on that address"},
 			{ID: "tls-intercepted", Difference: "the names fit, the issuer is a surprise"},
+			{ID: "resumed-under-wrong-name", Difference: "no certificate was shown in that handshake: the session was resumed"},
 		},
 		References: []string{"RFC 9525 (service identity in TLS)", "RFC 6066 section 3", "seen: curl 7.88 leaves with close_notify, Go and openssl with bad_certificate"},
 	},

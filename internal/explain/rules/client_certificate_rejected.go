@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fanlight/internal/explain"
@@ -79,7 +80,7 @@ func reportClientRejected(p *explain.Pass, c *flow.Conn, sent, refused int, x *f
 		Evidence:   []explain.Evidence{explain.At(c, sent, "client certificate "+e.Text), explain.At(c, refused, refusal(&c.Events[refused]))},
 	}
 	if asked := find(c, 0, flow.Server, flow.CertificateRequest); asked >= 0 && c.Events[asked].Attr(flow.KeyCAs) != "" {
-		f.Evidence = append(f.Evidence, explain.At(c, asked, "authorities the server names: "+some(c.Events[asked].Attr(flow.KeyCAs), 200)))
+		f.Evidence = slices.Insert(f.Evidence, 0, explain.At(c, asked, "authorities the server names: "+some(c.Events[asked].Attr(flow.KeyCAs), 200)))
 	}
 	if x != nil {
 		f.Missing = []string{"the text of the answer: nginx says `The SSL certificate error`"}

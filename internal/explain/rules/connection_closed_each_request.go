@@ -31,6 +31,7 @@ var connectionClosedEachRequest = explain.Rule{
 			{ID: "connection-churn", Difference: "no message says that the connection ends; one side just closes"},
 			{ID: "server-header-stripped-reauth", Difference: "the client closes after signed-in responses without Server header"},
 			{ID: "a health check", Difference: "also one request a connection, but seconds apart"},
+			{ID: "round-trip-bound-setup", Difference: "nothing forbids to keep the connections; the path is long"},
 		},
 		References: []string{"RFC 9112 section 9.3 (persistence) and 9.6 (Connection: close)", "nginx: ngx_http_proxy_module, proxy_http_version"},
 	},

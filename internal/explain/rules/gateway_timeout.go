@@ -32,6 +32,7 @@ var gatewayTimeout = explain.Rule{
 			{ID: "client-gave-up", Difference: "the client left before the gateway's timer"},
 			{ID: "timers-inverted", Difference: "another gateway stands behind, and went on waiting"},
 			{ID: "idle-mapping-dropped", Difference: "on a long idle connection: the request is never acknowledged"},
+			{ID: "slow-origin", Difference: "the answer came in the end"},
 		},
 		References: []string{"RFC 9110 section 15.6.5 (504)", "HAProxy configuration manual, session state at disconnection"},
 	},

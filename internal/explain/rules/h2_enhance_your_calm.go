@@ -52,7 +52,7 @@ func checkCalm(p *explain.Pass) {
 		}
 		f := explain.Finding{
 			Confidence: explain.Proof,
-			Cause:      fmt.Sprintf("The %s ended it with ENHANCE_YOUR_CALM: it counted too much of something the %s did.", e.From, e.From.Other()),
+			Cause:      fmt.Sprintf("The %s ended HTTP/2 with ENHANCE_YOUR_CALM: it counted too much of something the %s did.", e.From, e.From.Other()),
 			Evidence:   []explain.Evidence{explain.At(c, i, e.Kind.String()+" with ENHANCE_YOUR_CALM")},
 		}
 		if why := e.Attr(flow.KeyReason); why != "" {

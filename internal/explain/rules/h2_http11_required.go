@@ -28,6 +28,7 @@ var h2HTTP11Required = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "h2-refused-or-throttled-streams", Difference: "REFUSED_STREAM: too many at a time, the same request works later"},
 			{ID: "post-handshake-auth-not-offered", Difference: "the connection is HTTP/1.1 over TLS 1.3"},
+			{ID: "h2-inadequate-security", Difference: "every path fails, error 12"},
 		},
 		References: []string{"RFC 9113 sections 7 and 9.2.1", "Microsoft Learn: HTTP/2 on IIS", "microsoft/reverse-proxy#1739", "curl/curl#3696", "seen with Apache 2.4, over TLS 1.2 and 1.3: curl 7.88 asks again, Go and h2load do not"},
 	},

@@ -60,8 +60,8 @@ func checkForgotten(p *explain.Pass, c *flow.Conn, side flow.Side) bool {
 	}
 	report(p, explain.Finding{
 		Confidence: explain.Likely,
-		Cause: fmt.Sprintf("The %s repeated its data %d times in %s without an acknowledgement; then the %s answered with a reset, without ever having closed. It does not know the connection any more.",
-			side, r.times, explain.Span(d), side.Other()),
+		Cause: fmt.Sprintf("On the connection of %s to %s the %s repeated its data %d times in %s without an acknowledgement; then the %s answered with a reset, without ever having closed. It does not know the connection any more.",
+			caller(c), peer(c), side, r.times, explain.Span(d), side.Other()),
 		Evidence: append(r.evidence(c, "data of the "+side.String()), explain.At(c, r.answer, "reset by the "+side.Other().String())),
 		Missing:  []string{"what happened to that machine or its network in the meantime"},
 	}, c, carriedAt(c, r.first))

@@ -33,6 +33,7 @@ var hostRejected = explain.Rule{
 			{ID: "request-malformed", Difference: "400 whatever the Host is"},
 			{ID: "stopped-site-still-handshakes", Difference: "404 or 503 of a name that is right, but whose site is off"},
 			{ID: "a 404 of the application", Difference: "only some paths"},
+			{ID: "request-filter-rejected", Difference: "other paths under the same name are answered"},
 		},
 		References: []string{"RFC 9112 section 3.2 (Host)", "Microsoft Learn: error logging in the HTTP Server API (Hostname)", "dotnet/aspnetcore: HostFilteringMiddleware", "Django: ALLOWED_HOSTS"},
 	},

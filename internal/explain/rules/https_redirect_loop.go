@@ -31,6 +31,7 @@ var httpsRedirectLoop = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "a normal move to https", Difference: "the client asked with http, and is redirected once"},
 			{ID: "cookie-dropped", Difference: "each redirect sets a cookie that the next request lacks"},
+			{ID: "redirect-leaks-backend", Difference: "the redirect goes to an inner address, not to the one that was asked"},
 		},
 		References: []string{"RFC 9110 section 15.4 (redirection)", "dotnet/aspnetcore#25255", "nginx-proxy/nginx-proxy#422"},
 	},

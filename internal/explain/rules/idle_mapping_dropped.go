@@ -30,6 +30,8 @@ var idleMappingDropped = explain.Rule{
 			{ID: "keepalive-race", Difference: "the server closes or resets at once: it answers"},
 			{ID: "half-open-peer", Difference: "no long pause before it, and the machine itself is gone"},
 			{ID: "gateway-timeout", Difference: "the request is acknowledged, the application does not answer"},
+			{ID: "ws-idle-cut", Difference: "somebody ends the connection: a close is seen"},
+			{ID: "h2-ping-or-settings-timeout", Difference: "TCP is acknowledged, the HTTP/2 side does not answer"},
 		},
 		References: []string{"Microsoft Learn: Azure Load Balancer, TCP reset and idle timeout", "AWS: Network Load Balancer, connection idle timeout", "RFC 5382 section 5 (idle timeout of address translators)", "seen with nftables, which drops what its table does not know, before nginx: six times in 3 s without an answer, 504 by HAProxy"},
 	},

@@ -51,8 +51,8 @@ func checkInjectedReset(p *explain.Pass) {
 		}
 		f := explain.Finding{
 			Confidence: explain.Likely,
-			Cause: fmt.Sprintf("The reset in the name of the %s arrived with TTL %d, its packets before that with %d: something in between has probably sent it.",
-				e.From, ttl, usual),
+			Cause: fmt.Sprintf("The connection of %s to %s was reset in the name of the %s. That reset arrived with TTL %d, the packets of the %s before it with %d: something in between has probably sent it.",
+				caller(c), peer(c), e.From, ttl, e.From, usual),
 			Evidence: []explain.Evidence{explain.At(c, end, fmt.Sprintf("reset with TTL %d instead of %d", ttl, usual))},
 			Missing:  []string{"a capture at the other end: did it send this reset"},
 		}

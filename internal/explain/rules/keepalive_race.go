@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"fanlight/internal/explain"
@@ -30,6 +31,8 @@ var keepaliveRace = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "origin-closed-without-answer", Difference: "a fresh connection, or a close after the server had worked for a while"},
 			{ID: "idle-mapping-dropped", Difference: "nothing comes back at all: a device in between forgot the connection"},
+			{ID: "h2-goaway-race", Difference: "HTTP/2: a GOAWAY says which requests were not taken"},
+			{ID: "injected-reset", Difference: "the reset came another way than the server's packets"},
 		},
 		References: []string{"RFC 9112 section 9.3.1 (retrying) and 9.5", "kubernetes/ingress-nginx#11244", "eclipse/jetty.project#2306"},
 	},
@@ -60,6 +63,7 @@ func reportRace(p *explain.Pass, c *flow.Conn, x *flow.Exchange, end int) {
 	}
 	if d, known := between(c, asking, end); end < asking || known && d <= 0 {
 		f.Confidence = explain.Proof // the close was on its way before the request
+		slices.Reverse(f.Evidence)
 	}
 	if quiet, known := quietBefore(c, x); known {
 		f.Cause = fmt.Sprintf("%s closed a kept-alive connection, idle for %s, at the moment %s sent %s on it.",

@@ -23,8 +23,10 @@ var legacyTLSOrigin = explain.Rule{
 			fix(explain.Gateway, "Fanlight", "Go's TLS cannot do: DHE suites, TLS_RSA_WITH_AES_256_CBC_SHA256, certificates signed with SHA-1. When the origin is updated, remove:", "tls: {min: \"1.0\", legacy: true}"),
 			fix(explain.Network, "", "Until then keep this connection inside a network you trust."),
 		},
-		Confirm:    "`openssl s_client -connect ORIGIN:443 -tls1_2` fails, or the chosen cipher is one of those above.",
-		LookAlikes: []explain.Alike{{ID: "version-mismatch", Difference: "no connection came about"}},
+		Confirm: "`openssl s_client -connect ORIGIN:443 -tls1_2` fails, or the chosen cipher is one of those above.",
+		LookAlikes: []explain.Alike{
+			{ID: "version-mismatch", Difference: "no connection came about"},
+		},
 		References: []string{"RFC 8996 (TLS 1.0 and 1.1)", "RFC 9325 (recommendations for TLS)", "RFC 7465 (RC4)"},
 	},
 	Check: checkLegacyTLS,

@@ -51,8 +51,8 @@ func checkMTU(p *explain.Pass) {
 			}
 			f := explain.Finding{
 				Confidence: explain.Likely,
-				Cause: fmt.Sprintf("The %s sent a segment of %d bytes %d times in %s, and it was not acknowledged, although the %s was still there and smaller packets had passed.",
-					side, r.bytes, r.times+1, explain.Span(d), side.Other()),
+				Cause: fmt.Sprintf("Between %s and %s full-size packets vanish: the %s sent a segment of %d bytes %d times in %s, and it was not acknowledged, although the %s was still there and smaller packets had passed.",
+					caller(c), peer(c), side, r.bytes, r.times+1, explain.Span(d), side.Other()),
 				Evidence: r.evidence(c, fmt.Sprintf("%d bytes of the %s", r.bytes, side)),
 				Missing:  []string{"a capture at the other end: does the large packet arrive"},
 			}

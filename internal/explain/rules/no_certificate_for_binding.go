@@ -27,6 +27,9 @@ var noCertificateForBinding = explain.Rule{
 			{ID: "accepted-but-silent", Difference: "the server neither answers nor closes"},
 			{ID: "large-clienthello-dropped", Difference: "only a ClientHello of more than one segment is dropped; a smaller one succeeds"},
 			{ID: "injected-reset", Difference: "the reset comes from something in between, its TTL differs"},
+			{ID: "answered-by-middlebox", Difference: "the reset comes another way than the SYN-ACK"},
+			{ID: "proxy-protocol-mismatch", Difference: "a PROXY header came first, or was waited for"},
+			{ID: "sni-missing-to-origin", Difference: "no server name was sent, and the server wants one"},
 		},
 		References: []string{"Microsoft Learn: netsh http add sslcert", "RFC 8446 section 6.2"},
 	},
@@ -46,7 +49,7 @@ func checkNoCertificate(p *explain.Pass) {
 		}
 		report(p, explain.Finding{
 			Confidence: confidenceOfDrop(c, hello),
-			Cause: fmt.Sprintf("%s accepted the connection and closed it on the ClientHello (for %s) without an alert: it has no certificate it could use there.",
+			Cause: fmt.Sprintf("%s accepted the connection and closed it on the ClientHello (for %s) without an alert, as servers do that have no certificate they could use there.",
 				peer(c), named(c, nil)),
 			Evidence: []explain.Evidence{explain.At(c, hello, "ClientHello for "+named(c, nil)), explain.At(c, closing(c), "closed by the server")},
 			Missing:  []string{"a second attempt with another name, and one with a small ClientHello"},

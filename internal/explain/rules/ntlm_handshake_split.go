@@ -30,6 +30,7 @@ var ntlmHandshakeSplit = explain.Rule{
 			{ID: "ntlm-identity-leak", Difference: "the sign-in works, and others use it"},
 			{ID: "loopback-check-401", Difference: "all steps on one connection, client and server on one Windows machine"},
 			{ID: "a wrong password", Difference: "all steps on one connection"},
+			{ID: "server-header-stripped-reauth", Difference: "each sign-in succeeds, and the client closes after it"},
 		},
 		References: []string{"MS-NLMP section 1.3.1", "microsoft/reverse-proxy#166", "caddyserver/caddy#663", "haproxy/haproxy#1140"},
 	},
@@ -77,7 +78,7 @@ func splitBehind(p *explain.Pass, first, last *login, found *explain.Finding) *e
 	if found == nil {
 		found = &explain.Finding{
 			Confidence: explain.Proof,
-			Cause: fmt.Sprintf("The first step of the sign-in went to %s on connection %s, the last one to %s on %s. The second knows nothing of the first, and asked to sign in again.",
+			Cause: fmt.Sprintf("The gateway passed the first step of the sign-in to %s on connection %s, and the last one to %s on %s. The second connection knows nothing of the first, and the answer on it asks to sign in again.",
 				ca.Server, ca.ID, cb.Server, cb.ID),
 			Evidence: splitEvidence(first, last, a, b, ca, cb),
 		}

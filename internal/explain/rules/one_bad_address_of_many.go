@@ -24,7 +24,7 @@ var oneBadAddressOfMany = explain.Rule{
 			fix(explain.Gateway, "Fanlight", "Name the addresses that work in the route until then:", "to: [https://192.0.2.21:443, https://192.0.2.22:443]"),
 			fix(explain.Client, "curl", "Try one address after the other:", "curl -v --resolve NAME:443:ADDRESS https://NAME/"),
 		},
-		Confirm: "The curl line above, once for each address of `dig +short NAME A NAME AAAA`: one fails, always.",
+		Confirm: "`curl -v --resolve NAME:443:ADDRESS https://NAME/`, once for each address of `dig +short NAME A NAME AAAA`: one fails, always.",
 		LookAlikes: []explain.Alike{
 			{ID: "port-closed", Difference: "all addresses refuse, or there is one only. A capture knows the name only of connections that got as far as a ClientHello or request"},
 			{ID: "v6-blackhole-fallback", Difference: "all addresses of one family fail"},

@@ -29,6 +29,8 @@ var originClosedWithoutAnswer = explain.Rule{
 			{ID: "post-handshake-auth-not-offered", Difference: "TLS 1.3, only certain paths, a reset at once"},
 			{ID: "body-truncated", Difference: "a response had begun"},
 			{ID: "plaintext-to-tls-port", Difference: "HTTP without TLS, each time: HTTP.sys and HAProxy end it so where they expect TLS"},
+			{ID: "injected-reset", Difference: "the reset came another way than the server's packets"},
+			{ID: "early-response-lost", Difference: "an answer was sent, and the reset destroyed it"},
 		},
 		References: []string{"RFC 9112 section 9.5 (failures and timeouts)"},
 	},

@@ -30,6 +30,7 @@ var privateCANotTrustedHere = explain.Rule{
 			{ID: "chain-incomplete", Difference: "the root is trusted, the intermediate is not sent; browsers often succeed where libraries fail"},
 			{ID: "tls-intercepted", Difference: "the issuer is that of an inspecting proxy or a virus scanner"},
 			{ID: "certificate-date-invalid", Difference: "an expired root or intermediate"},
+			{ID: "key-usage-incompatible", Difference: "the issuer is trusted, but the certificate is not made for a server"},
 		},
 		References: []string{"RFC 5280 section 6 (path validation)", "RFC 8446 section 6.2 (unknown_ca)"},
 	},

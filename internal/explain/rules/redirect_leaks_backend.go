@@ -21,7 +21,7 @@ var redirectLeaksBackend = explain.Rule{
 		Why:   "The gateway does not keep the Host, or does not rewrite Location; the application does not look at X-Forwarded-Host, -Port and -Proto.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "Fanlight", "Keep the client's Host on that route:", "host: keep"),
-			fix(explain.Gateway, "nginx", "Keep the Host, say the scheme, and rewrite what still leaks:", "proxy_set_header Host $host;", "proxy_set_header X-Forwarded-Proto $scheme;", "proxy_redirect default;"),
+			fix(explain.Gateway, "nginx", "Keep the Host, say the scheme, and rewrite what still leaks:", "proxy_set_header Host $host;", "proxy_set_header X-Forwarded-Proto $scheme;", "proxy_redirect http://app.internal:8080/ /;"),
 			fix(explain.Gateway, "Apache", "Keep the Host and rewrite Location:", "ProxyPreserveHost On", "ProxyPassReverse / http://192.0.2.20:8080/"),
 			fix(explain.Gateway, "HAProxy", "Rewrite Location:", `http-response replace-header Location http://192\.0\.2\.20:8080/(.*) /\1`),
 			fix(explain.Origin, "Apache", "Let its own redirects use the public name:", "ServerName https://shop.test", "UseCanonicalName On"),

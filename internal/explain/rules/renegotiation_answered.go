@@ -17,8 +17,11 @@ var renegotiationAnswered = explain.Rule{
 		Fixes: append(askEarlier(),
 			fix(explain.Gateway, "Fanlight", "To answer with a certificate:", "tls: {client_certificate: {pfx: client.pfx, password_file: client.pw}}"),
 		),
-		Confirm:    "The record of the connection shows hello-request, renegotiating and renegotiated between request and response.",
-		LookAlikes: []explain.Alike{{ID: "renegotiation-unanswered", Difference: "nobody answered"}, {ID: "client-certificate-not-sent", Difference: "answered without a certificate, and refused for it"}},
+		Confirm: "The record of the connection shows hello-request, renegotiating and renegotiated between request and response.",
+		LookAlikes: []explain.Alike{
+			{ID: "renegotiation-unanswered", Difference: "nobody answered"},
+			{ID: "client-certificate-not-sent", Difference: "answered without a certificate, and refused for it"},
+		},
 		References: []string{"RFC 5246 section 7.4.1.1", "RFC 5746"},
 	},
 	Hides: []string{"slow-origin"},

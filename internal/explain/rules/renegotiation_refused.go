@@ -26,6 +26,7 @@ var renegotiationRefused = explain.Rule{
 			{ID: "renegotiation-limit", Difference: "a first renegotiation was answered, the next one refused"},
 			{ID: "client-certificate-not-sent", Difference: "the handshake is done, without a certificate"},
 			{ID: "origin-closed-without-answer", Difference: "no HelloRequest came before the close"},
+			{ID: "post-handshake-auth-not-offered", Difference: "TLS 1.3: there is no renegotiation, and the server could not ask"},
 		},
 		References: []string{"RFC 5246 section 7.2.2 (no_renegotiation)", "Go crypto/tls, RenegotiationSupport", "envoyproxy/envoy#3551", "caddyserver/caddy#4785"},
 	},

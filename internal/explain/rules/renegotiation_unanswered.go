@@ -28,6 +28,7 @@ var renegotiationUnanswered = explain.Rule{
 			{ID: "renegotiation-body-deadlock", Difference: "the client is still sending its body"},
 			{ID: "gateway-timeout", Difference: "no HelloRequest: the application is slow"},
 			{ID: "post-handshake-auth-not-offered", Difference: "TLS 1.3 has no renegotiation"},
+			{ID: "renegotiation-answered", Difference: "the client answered, and the exchange went on"},
 		},
 		References: []string{"RFC 5246 section 7.4.1.1 (HelloRequest)", "rustls/rustls#1999", "envoyproxy/envoy#3551", "apache/trafficserver#10385", "Microsoft Learn: HTTP.sys TimeoutManager"},
 	},

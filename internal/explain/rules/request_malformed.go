@@ -18,8 +18,12 @@ var requestMalformed = explain.Rule{
 		Fixes: []explain.Fix{
 			fix(explain.Client, "", "Encode the target (blanks as %20, other bytes as %XX), and send Host exactly once."),
 		},
-		Confirm:    "The evidence names the byte. `curl -v` with the same URL shows what a correct request looks like.",
-		LookAlikes: []explain.Alike{{ID: "request-framing-ambiguous", Difference: "readers could disagree about where the request ends"}},
+		Confirm: "The evidence names the byte. `curl -v` with the same URL shows what a correct request looks like.",
+		LookAlikes: []explain.Alike{
+			{ID: "request-framing-ambiguous", Difference: "readers could disagree about where the request ends"},
+			{ID: "request-header-too-large", Difference: "the request is correct, and too long"},
+			{ID: "host-rejected", Difference: "the Host is correct, and not known there"},
+		},
 		References: []string{"RFC 9112 section 3 (request line) and 3.2 (Host)"},
 	},
 	Hides: []string{"sni-host-mismatch"},

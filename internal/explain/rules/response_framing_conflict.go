@@ -18,8 +18,11 @@ var responseFramingConflict = explain.Rule{
 		Fixes: []explain.Fix{
 			fix(explain.Origin, "", "Remove the extra header in the application: set neither Content-Length nor Transfer-Encoding there, the server does it."),
 		},
-		Confirm:    "`curl -sv --raw` straight to the origin shows both headers.",
-		LookAlikes: []explain.Alike{{ID: "request-framing-ambiguous", Difference: "the client's side of the same fault"}, {ID: "body-truncated", Difference: "the headers agree, the body is short"}},
+		Confirm: "`curl -sv --raw` straight to the origin shows both headers.",
+		LookAlikes: []explain.Alike{
+			{ID: "request-framing-ambiguous", Difference: "the client's side of the same fault"},
+			{ID: "body-truncated", Difference: "the headers agree, the body is short"},
+		},
 		References: []string{"RFC 9112 section 6.3 and 11.1 (response splitting)", "nginx/nginx#1228"},
 	},
 	Hides: []string{"origin-closed-without-answer", "body-truncated"},

@@ -28,6 +28,7 @@ var resumptionNeverWorks = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "resumed-under-wrong-name", Difference: "a session is offered under another name, which a server should refuse"},
 			{ID: "connection-churn", Difference: "too many connections, whether resumed or not"},
+			{ID: "early-data-rejected", Difference: "the session is taken up, the data sent ahead is not"},
 		},
 		References: []string{"RFC 5077 section 5.5 (tickets and several servers)", "RFC 8446 section 4.6.1", "envoy#1747, hitch#182", "seen with nginx 1.22: a reload makes a new key, and two behind a balancer have two"},
 	},

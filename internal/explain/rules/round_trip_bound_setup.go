@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"fanlight/internal/explain"
@@ -98,8 +99,8 @@ func checkSetups(p *explain.Pass, all []setup) {
 	first := all[0]
 	f := explain.Finding{
 		Confidence: explain.Proof,
-		Cause: fmt.Sprintf("%d connections from %s to %s, with a round trip of about %s, each spent %.1f round trips on their set-up: %d %% of their time. %d had a full handshake of TLS 1.2 or older, %d a HelloRetryRequest.",
-			n, caller(first.c), peer(first.c), explain.Span(least), trips/float64(n), int(100*float64(setups)/float64(lives)), full, retried),
+		Cause: fmt.Sprintf("%d connections from %s to %s, with a round trip of about %s, each spent %.1f round trips on their set-up: %d %% of their time. %s",
+			n, caller(first.c), peer(first.c), explain.Span(least), trips/float64(n), int(100*float64(setups)/float64(lives)), whySlow(full, retried)),
 	}
 	for i, s := range all[:min(n, namedTurns)] {
 		if i < 2 {
@@ -108,4 +109,16 @@ func checkSetups(p *explain.Pass, all []setup) {
 		p.Blame(&f, s.c, nil)
 	}
 	p.Report(f)
+}
+
+// whySlow says what cost the round trips.
+func whySlow(full, retried int) string {
+	var why []string
+	if full > 0 {
+		why = append(why, fmt.Sprintf("%d made a full handshake of TLS 1.2 or older, which takes two.", full))
+	}
+	if retried > 0 {
+		why = append(why, fmt.Sprintf("%d were told by a HelloRetryRequest to begin anew, which takes one more.", retried))
+	}
+	return strings.Join(why, " ")
 }

@@ -30,6 +30,7 @@ var sniMissingToOrigin = explain.Rule{
 			{ID: "sni-unknown-alert", Difference: "a name was sent, and the server does not have it"},
 			{ID: "no-certificate-for-binding", Difference: "the server closes in the same way when a name is sent"},
 			{ID: "sni-host-mismatch", Difference: "a name was sent, and the request asks for another one"},
+			{ID: "default-certificate-served", Difference: "a name was sent, and the server does not have it"},
 		},
 		References: []string{"RFC 6066 section 3 (server name indication)", "RFC 9110 section 15.5.20 (421)", "nginx: ngx_http_proxy_module, proxy_ssl_server_name", "hestiacp#5058, caddy#7134 (421 since Apache 2.4.64)", "seen with nginx 1.22 and HAProxy 2.6 as gateways (alert 112), Apache 2.4.71 (421 and 403)"},
 	},

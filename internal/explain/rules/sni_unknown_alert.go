@@ -27,6 +27,7 @@ var sniUnknownAlert = explain.Rule{
 			{ID: "no-certificate-for-binding", Difference: "the server drops the handshake without an alert"},
 			{ID: "port-closed", Difference: "the connection is refused before anything is said"},
 			{ID: "stopped-site-still-handshakes", Difference: "the handshake succeeds although nobody serves the name"},
+			{ID: "sni-missing-to-origin", Difference: "the alert is the same, but no name was sent"},
 		},
 		References: []string{"RFC 6066 section 3 (server name indication)", "RFC 8446 section 6.2 (unrecognized_name)"},
 	},

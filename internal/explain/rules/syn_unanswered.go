@@ -26,6 +26,8 @@ var synUnanswered = explain.Rule{
 			{ID: "accepted-but-silent", Difference: "the connection is accepted, then nothing is said on it"},
 			{ID: "accept-queue-overflow", Difference: "the connection is accepted at a later SYN, other connections at the same time are fine"},
 			{ID: "address-unreachable", Difference: "a router or firewall answers by ICMP; a capture shows that only if its filter lets ICMP in"},
+			{ID: "v6-blackhole-fallback", Difference: "only IPv6 is silent, and IPv4 works"},
+			{ID: "name-does-not-resolve", Difference: "no address was found, so no SYN was sent"},
 		},
 		References: []string{"RFC 9293 section 3.8.3 (connection failures)", "RFC 6298 (retransmission timer)"},
 	},

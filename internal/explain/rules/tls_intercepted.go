@@ -25,6 +25,7 @@ var tlsIntercepted = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "private-ca-not-trusted-here", Difference: "the server itself uses a private authority: every client sees the same issuer"},
 			{ID: "certificate-name-mismatch", Difference: "the name is wrong as well"},
+			{ID: "chain-incomplete", Difference: "the server's own certificate, without its intermediate"},
 		},
 		References: []string{"Chromium net_error_list.h (CERT errors)", "the issuer names are those that the products put into their certificates by default", "seen with mitmproxy 8.1 and Squid 5.7 (ssl_bump)"},
 	},

@@ -24,8 +24,12 @@ var versionMismatch = explain.Rule{
 			fix(explain.Origin, "IIS and HTTP.sys", "Windows Server 2008 R2 has TLS 1.1 and 1.2 switched off until its registry keys under SCHANNEL\\Protocols enable them.", `reg query HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols /s`),
 			fix(explain.Client, "", "Update the client, or let it offer the version the server has."),
 		},
-		Confirm:    "`openssl s_client -connect ADDRESS:443 -tls1_2`, then `-tls1_3`.",
-		LookAlikes: []explain.Alike{{ID: "cipher-or-group-mismatch", Difference: "the alert is handshake_failure, a version is common"}, {ID: "tls-to-plaintext-port", Difference: "the answer is no TLS at all"}},
+		Confirm: "`openssl s_client -connect ADDRESS:443 -tls1_2`, then `-tls1_3`.",
+		LookAlikes: []explain.Alike{
+			{ID: "cipher-or-group-mismatch", Difference: "the alert is handshake_failure, a version is common"},
+			{ID: "tls-to-plaintext-port", Difference: "the answer is no TLS at all"},
+			{ID: "tls13-intolerance", Difference: "no alert says protocol_version; the offer of TLS 1.3 alone makes it fail"},
+		},
 		References: []string{"RFC 8446 section 4.2.1 and 6.2", "RFC 8996 (TLS 1.0 and 1.1 are not to be used)"},
 	},
 	Hides: []string{"origin-handshake-failed"},
@@ -43,7 +47,7 @@ func checkVersion(p *explain.Pass) {
 		}
 		cause := fmt.Sprintf("%s and %s have no TLS version in common", caller(c), peer(c))
 		if len(c.TLS.Versions) > 0 {
-			cause += ": offered were " + strings.Join(c.TLS.Versions, ", ")
+			cause += ": the client offered TLS " + strings.Join(c.TLS.Versions, ", ")
 		}
 		report(p, explain.Finding{
 			Confidence: explain.Proof,

@@ -28,6 +28,7 @@ var weakCertificate = explain.Rule{
 			{ID: "cipher-or-group-mismatch", Difference: "the certificate is fine, no cipher suite is common"},
 			{ID: "private-ca-not-trusted-here", Difference: "key and signature are of today, the issuer is not trusted"},
 			{ID: "legacy-renegotiation-refused", Difference: "the same alert, before the server's key exchange counts: the server lacks secure renegotiation"},
+			{ID: "key-usage-incompatible", Difference: "key and signature are strong, the purpose is wrong"},
 		},
 		References: []string{"RFC 9155 (MD5 and SHA-1 in TLS 1.2)", "RFC 8446 section 4.2.3", "OpenSSL: SSL_CTX_set_security_level", "seen with curl and OpenSSL 3.0: bad_certificate for the key and for the signature, handshake_failure for Diffie-Hellman"},
 	},

@@ -26,6 +26,7 @@ var wildcardListenerShadows = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "address-in-use", Difference: "the other program listens on the same exact address"},
 			{ID: "port-not-permitted", Difference: "nobody has the port, the right to open it is missing"},
+			{ID: "default-certificate-served", Difference: "the right program answers, and does not have the name"},
 		},
 		References: []string{"Microsoft Learn: IP Listen List (HTTP Server API)", "Microsoft Learn: netsh http add iplisten", "ip(7), socket(7)"},
 	},

@@ -80,7 +80,7 @@ func checkWSCut(p *explain.Pass, c *flow.Conn, x *flow.Exchange, done int) {
 func reportWSIdle(p *explain.Pass, c *flow.Conn, x *flow.Exchange, sure explain.Confidence, cut explain.Evidence, when string, more ...explain.Evidence) {
 	f := explain.Finding{
 		Confidence: sure,
-		Cause:      fmt.Sprintf("The WebSocket of %s was cut %s.", asked(x), when),
+		Cause:      fmt.Sprintf("The WebSocket of %s at %s was cut %s.", asked(x), peer(c), when),
 		Evidence:   append([]explain.Evidence{explain.At(c, findOf(c, x, flow.Tunnel), "became a WebSocket"), cut}, more...),
 	}
 	if sure == explain.Possible {

@@ -25,6 +25,7 @@ var wsUpgradeHeadersLost = explain.Rule{
 		LookAlikes: []explain.Alike{
 			{ID: "ws-idle-cut", Difference: "the upgrade works, the connection ends later"},
 			{ID: "a refused WebSocket", Difference: "the Upgrade header arrives, and the application says no: 403 for a wrong Origin, 401"},
+			{ID: "ws-over-h2-unsupported", Difference: "HTTP/2: the browser asked by CONNECT"},
 		},
 		References: []string{"RFC 6455 section 4.1 (opening handshake)", "RFC 9110 section 7.6.1 (Connection)", "nginx: WebSocket proxying", "seen with nginx 1.22 and Apache 2.4 in front of Go"},
 	},
