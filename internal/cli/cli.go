@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -75,12 +76,24 @@ func run(ctx context.Context, args []string, s streams) int {
 	return codeOf(err)
 }
 
+// Groups of commands in the help.
+const (
+	finding = "finding"
+	serving = "serving"
+)
+
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fanlight",
 		Short: "The HTTPS front door you can see through",
 		Long: `fanlight serves HTTPS sites on exact addresses, fronts HTTPS origins, and can
 say of every connection what happened, who closed it, why, and what to change.`,
+		Example: `  fanlight probe https://shop.test/                  a URL fails: try it step by step
+  fanlight why 7Q2MXK4HTA                            an answer has that id in Fanlight-Incident
+  fanlight trace bad.pcapng --keys sslkeys.log       there is a capture
+  fanlight compare good.pcapng bad.pcapng            one works and one fails
+  fanlight explain --log /var/log/nginx/error.log    there is only another program's log
+  fanlight explain keepalive-race                    what a finding means, and what to change`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -89,8 +102,14 @@ say of every connection what happened, who closed it, why, and what to change.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(&cobra.Group{ID: finding, Title: "Say what went wrong:"}, &cobra.Group{ID: serving, Title: "Serve:"})
+	root.SetHelpCommandGroupID(serving)
 	for _, make := range commands {
 		c := make(s)
+		c.GroupID = serving
+		if slices.Contains([]string{"capture", "compare", "explain", "probe", "trace", "why"}, c.Name()) {
+			c.GroupID = finding
+		}
 		codeErrors(c)
 		root.AddCommand(c)
 	}
