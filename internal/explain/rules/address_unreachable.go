@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"fanlight/internal/explain"
@@ -62,34 +61,37 @@ func checkAddressUnreachable(p *explain.Pass) {
 const atOnce = 300 * time.Millisecond
 
 // otherFamilyTaken tells of a client that was refused by IPv6, or by IPv4, and
-// was accepted at once by the other: it lost a round trip. Two addresses of one
-// client look like two clients: of several nobody knows which it was.
+// was accepted at once by the other: it lost a round trip.
 func otherFamilyTaken(p *explain.Pass, c *flow.Conn) bool {
-	if c.Self != flow.Unknown || c.Started.IsZero() {
-		return false
-	}
-	var by netip.Addr
-	for _, o := range p.Trace.Conns {
-		if !otherFamilyOf(c, o) {
-			continue
-		}
-		if by.IsValid() && by != o.Client.Addr() {
-			return false
-		}
-		by = o.Client.Addr()
-	}
-	return by.IsValid()
+	return c.Self == flow.Unknown && secondTry(p, c, 0, atOnce) != nil
 }
 
-// otherFamilyOf tells that o may be the second try of who was refused on c.
+// secondTry is the connection over the other IP version that was made for who
+// had none on c, so much later; nil if there is none. Two addresses of one
+// client look like two clients: of several nobody knows which it was.
+func secondTry(p *explain.Pass, c *flow.Conn, from, until time.Duration) *flow.Conn {
+	var found *flow.Conn
+	for _, o := range p.Trace.Conns {
+		d := o.Started.Sub(c.Started)
+		if c.Started.IsZero() || d < from || d > until || !otherFamilyOf(c, o) || find(o, 0, flow.Unknown, flow.Established) < 0 {
+			continue
+		}
+		if found != nil && found.Client.Addr() != o.Client.Addr() {
+			return nil
+		}
+		if found == nil {
+			found = o
+		}
+	}
+	return found
+}
+
+// otherFamilyOf tells that o may be for what c was for, over the other IP version.
 func otherFamilyOf(c, o *flow.Conn) bool {
 	a, b := c.Server, o.Server
 	if a.Port() != b.Port() || a.Addr().Is4() == b.Addr().Is4() || a.Addr().IsLoopback() != b.Addr().IsLoopback() {
 		return false
 	}
-	if name := sought(o); c.Lookup != nil && name != "" && name != c.Lookup.Name {
-		return false
-	}
-	d := o.Started.Sub(c.Started)
-	return d >= 0 && d <= atOnce && find(o, 0, flow.Unknown, flow.Established) >= 0
+	name := sought(o)
+	return c.Lookup == nil || name == "" || name == c.Lookup.Name
 }

@@ -52,10 +52,11 @@ func checkV6Blackhole(p *explain.Pass) {
 			find(c, 0, flow.Server, flow.RST, flow.SYN, flow.FIN) >= 0 {
 			continue
 		}
-		other, waited := instead(p, c)
+		other := secondTry(p, c, eyesFrom, eyesUntil)
 		if other == nil {
 			continue
 		}
+		waited := other.Started.Sub(c.Started)
 		pairs++
 		if len(f.Conns) < namedTurns {
 			p.Blame(&f, c, nil)
@@ -77,15 +78,4 @@ func checkV6Blackhole(p *explain.Pass) {
 	}
 	f.Missing = []string{"that both addresses are of the same name: the DNS answers, or what the client asked for"}
 	p.Report(f)
-}
-
-// instead is the IPv4 connection that was made when c had waited long enough.
-func instead(p *explain.Pass, c *flow.Conn) (*flow.Conn, time.Duration) {
-	for _, o := range p.Trace.Conns {
-		d := o.Started.Sub(c.Started)
-		if o.Server.Port() == c.Server.Port() && o.Server.Addr().Is4() && d >= eyesFrom && d <= eyesUntil && find(o, 0, flow.Unknown, flow.Established) >= 0 {
-			return o, d
-		}
-	}
-	return nil, 0
 }
