@@ -49,7 +49,9 @@ func checkClientAddress(p *explain.Pass) {
 }
 
 // claims are the fields in which a request says whose it is.
-var claims = []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "X-Client-IP"}
+func claims() []string {
+	return []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "X-Client-IP"}
+}
 
 // checkBelieved looks for a client that was refused, and let in when it said
 // that its address is another.
@@ -77,7 +79,7 @@ func checkBelieved(p *explain.Pass, list []turn) {
 
 // claim is the first of the fields in which x says whose it is.
 func claim(x *flow.Exchange) string {
-	for _, name := range claims {
+	for _, name := range claims() {
 		if header(x.RequestHeader, name) != "" {
 			return name
 		}
@@ -186,7 +188,7 @@ func namesClient(t turn, client netip.Addr) bool {
 	if find(t.c, 0, flow.Client, flow.ProxyHeader) >= 0 {
 		return true
 	}
-	for _, name := range claims {
+	for _, name := range claims() {
 		for part := range strings.FieldsFuncSeq(header(t.x.RequestHeader, name), func(r rune) bool { return strings.ContainsRune(`,;= "[]`, r) }) {
 			if part == client.String() {
 				return true

@@ -103,6 +103,6 @@ func checkProbes(p *explain.Pass, c *flow.Conn, side flow.Side) {
 // silentBefore is how long the other side had not been heard when RST i was
 // sent; zero if that is not known, or less than a second.
 func silentBefore(c *flow.Conn, i int) time.Duration {
-	ms, _ := number(c.Events[i].Attr(flow.KeySilent))
-	return time.Duration(ms) * time.Millisecond
+	d, _ := milliseconds(c.Events[i].Attr(flow.KeySilent))
+	return d
 }

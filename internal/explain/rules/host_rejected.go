@@ -62,12 +62,12 @@ func checkHostRejected(p *explain.Pass) {
 				continue
 			}
 			if invalidHostname(x) {
-				reportHostRejected(p, turn{c, x}, turn{}, explain.Likely)
+				reportHostRejected(p, turn{c, x}, turn{})
 				continue
 			}
 			other, found := fine[answerKey{c.Server, x.Method, x.Target}]
 			if found && !strings.EqualFold(other.x.Host, x.Host) && refusedForHost(p, c, x) {
-				reportHostRejected(p, turn{c, x}, other, explain.Likely)
+				reportHostRejected(p, turn{c, x}, other)
 			}
 		}
 	}
@@ -91,13 +91,12 @@ func refusedForHost(p *explain.Pass, c *flow.Conn, x *flow.Exchange) bool {
 		return !strings.EqualFold(front.Host, x.Host)
 	}
 	name := hostOf(x.Host)
-	_, err := netip.ParseAddr(name)
-	return x.Status != 404 && (err == nil || !strings.Contains(name, "."))
+	return x.Status != 404 && (!isName(name) || !strings.Contains(name, "."))
 }
 
-func reportHostRejected(p *explain.Pass, t, other turn, sure explain.Confidence) {
+func reportHostRejected(p *explain.Pass, t, other turn) {
 	f := explain.Finding{
-		Confidence: sure,
+		Confidence: explain.Likely,
 		Cause:      fmt.Sprintf("%s refused %s with %d; it was asked for the host %q.", server(t.c), asked(t.x), t.x.Status, t.x.Host),
 		Evidence:   responseEvidence(t.c, t.x),
 	}

@@ -97,13 +97,12 @@ func askedDuring(c *flow.Conn, x *flow.Exchange) int {
 
 // askedElsewhere is a HelloRequest of the same server for the same path.
 func askedElsewhere(p *explain.Pass, c *flow.Conn, x *flow.Exchange) (*flow.Conn, int) {
-	path, _, _ := strings.Cut(x.Target, "?")
 	for _, other := range p.Trace.Conns {
 		if other.Server != c.Server {
 			continue
 		}
 		for _, y := range other.Exchanges {
-			if same, _, _ := strings.Cut(y.Target, "?"); y == x || same != path {
+			if y == x || pathOf(y) != pathOf(x) {
 				continue
 			}
 			if i := askedDuring(other, y); i >= 0 {

@@ -132,10 +132,4 @@ func closedWindow(p *explain.Pass, t turn) (int, *flow.Conn) {
 	return -1, nil
 }
 
-// roundTrip is the time of the TCP handshake: from the SYN to the end of the
-// handshake is one round trip, wherever on the way it was captured.
-func roundTrip(c *flow.Conn) (time.Duration, bool) {
-	return between(c, find(c, 0, flow.Unknown, flow.SYN), find(c, 0, flow.Unknown, flow.Established))
-}
-
 func thousands(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/1000) }

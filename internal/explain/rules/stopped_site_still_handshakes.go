@@ -219,7 +219,7 @@ func answeredAtOnce(c *flow.Conn, x *flow.Exchange) bool {
 	if !known {
 		return true
 	}
-	rtt, known := between(c, find(c, 0, flow.Unknown, flow.SYN), find(c, 0, flow.Unknown, flow.Established))
+	rtt, known := roundTrip(c)
 	if !known {
 		rtt, _ = between(c, find(c, 0, flow.Unknown, flow.ClientHello), find(c, 0, flow.Unknown, flow.ServerHello))
 	}

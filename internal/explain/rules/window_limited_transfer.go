@@ -52,11 +52,10 @@ func checkWindows(p *explain.Pass) {
 
 func checkWindow(p *explain.Pass, c *flow.Conn, i int) {
 	e := &c.Events[i]
-	rtt, known := between(c, find(c, 0, flow.Unknown, flow.SYN), find(c, 0, flow.Unknown, flow.Established))
+	rtt, known := roundTrip(c)
 	window, _ := number(e.Attr(flow.KeyWindow))
 	times, _ := number(e.Attr(flow.KeyTimes))
-	ms, _ := number(e.Attr(flow.KeyWaited))
-	waited := time.Duration(ms) * time.Millisecond
+	waited, _ := milliseconds(e.Attr(flow.KeyWaited))
 	x, size, took := longestTransfer(c, e.From)
 	allowed := float64(window) / max(rtt.Seconds(), 0.001)
 	if !known || rtt < longTrip || times == 0 || waited/time.Duration(times) > rtt*3/2 ||
