@@ -25,6 +25,9 @@ func Run(rules []Rule, t *flow.Trace) []Finding {
 	}
 	near := newNeighbours(all)
 	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, near.of(f), by) })
+	for i := range kept {
+		ix.seenFirst(&kept[i])
+	}
 	slices.SortStableFunc(kept, order)
 	return kept
 }
