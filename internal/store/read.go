@@ -171,3 +171,16 @@ func set(ids []flow.ConnID) map[flow.ConnID]bool {
 	}
 	return out
 }
+
+// head is the first batch of a connection, nil if it is no longer kept.
+func (s *Store) head(id flow.ConnID) (out flow.Batch) {
+	s.walk(&s.heads, func(v view) {
+		v.entries(0, func(_ int, h header, b flow.Batch) bool {
+			if h.conn == id {
+				out = append(flow.Batch(nil), b...)
+			}
+			return out == nil
+		})
+	})
+	return out
+}
