@@ -53,8 +53,8 @@ func checkCipher(p *explain.Pass) {
 		}
 		report(p, explain.Finding{
 			Confidence: confidence,
-			Cause:      fmt.Sprintf("%s found nothing it accepts in what %s offered: no common cipher suite, group or signature algorithm.", peer(c), caller(c)),
-			Evidence:   []explain.Evidence{explain.At(c, i, "handshake refused")},
+			Cause:      fmt.Sprintf(mismatchCause(confidence), peer(c), caller(c)),
+			Evidence:   []explain.Evidence{explain.At(c, i, refusal(&c.Events[i]))},
 			Missing:    mismatchMissing(confidence),
 		}, c, nil)
 	}
@@ -65,4 +65,12 @@ func mismatchMissing(c explain.Confidence) []string {
 		return nil
 	}
 	return []string{"what the server accepts: a handshake with it that works"}
+}
+
+// mismatchCause is about a server and a client. An alert alone has other causes.
+func mismatchCause(sure explain.Confidence) string {
+	if sure == explain.Possible {
+		return "%s refused the handshake of %s, as servers do that find no common cipher suite, group or signature algorithm in what was offered."
+	}
+	return "%s found nothing it accepts in what %s offered: no common cipher suite, group or signature algorithm."
 }

@@ -47,12 +47,12 @@ func checkVersion(p *explain.Pass) {
 		}
 		cause := fmt.Sprintf("%s and %s have no TLS version in common", caller(c), peer(c))
 		if len(c.TLS.Versions) > 0 {
-			cause += ": the client offered TLS " + strings.Join(c.TLS.Versions, ", ")
+			cause += fmt.Sprintf(": %s offered TLS %s", caller(c), strings.Join(c.TLS.Versions, ", "))
 		}
 		report(p, explain.Finding{
 			Confidence: explain.Proof,
 			Cause:      cause + ".",
-			Evidence:   []explain.Evidence{explain.At(c, i, "protocol version refused")},
+			Evidence:   []explain.Evidence{explain.At(c, i, refusal(&c.Events[i]))},
 		}, c, nil)
 	}
 }
