@@ -22,15 +22,9 @@ const (
 	maxFields  = 1000
 )
 
-// har is the part of the format that tells of connections and exchanges (HAR 1.2,
-// http://www.softwareishard.com/blog/har-12-spec/, read 2026-11-21). -1 stands for
-// what was not measured.
-type har struct {
-	Log *struct {
-		Entries []entry `json:"entries"`
-	} `json:"log"`
-}
-
+// entry is the part of the format that tells of connections and exchanges (HAR
+// 1.2, http://www.softwareishard.com/blog/har-12-spec/, read 2026-11-21). -1
+// stands for what was not measured.
 type entry struct {
 	Started    string   `json:"startedDateTime"`
 	Time       *float64 `json:"time"`
@@ -43,15 +37,15 @@ type entry struct {
 
 // message is a request or a response.
 type message struct {
-	Method     string  `json:"method"`
-	URL        string  `json:"url"`
-	Status     int     `json:"status"`
-	StatusText string  `json:"statusText"`
-	HTTP       string  `json:"httpVersion"`
-	Headers    []field `json:"headers"`
-	BodySize   *int64  `json:"bodySize"`
-	Error      string  `json:"_error"`       // of Chromium and Firefox
-	Failure    string  `json:"_failureText"` // of Playwright
+	Method     string `json:"method"`
+	URL        string `json:"url"`
+	Status     int    `json:"status"`
+	StatusText string `json:"statusText"`
+	HTTP       string `json:"httpVersion"`
+	Headers    fields `json:"headers"`
+	BodySize   *int64 `json:"bodySize"`
+	Error      string `json:"_error"`       // of Chromium and Firefox
+	Failure    string `json:"_failureText"` // of Playwright
 }
 
 type field struct {
@@ -75,23 +69,12 @@ type timings struct {
 // no connection have one each. The source is its name, the trace's provenance.
 func ReadHAR(r io.Reader, source string) (*flow.Trace, error) {
 	limited := &io.LimitedReader{R: r, N: maxHAR + 1}
-	var in har
-	err := json.NewDecoder(limited).Decode(&in)
-	switch {
+	b := builder{source: source, conns: map[string]flow.ConnID{}}
+	switch err := readEntries(json.NewDecoder(limited), b.add); {
 	case limited.N <= 0:
 		return nil, fmt.Errorf("read HAR: it is larger than %d MiB", maxHAR>>20)
 	case err != nil:
 		return nil, fmt.Errorf("read HAR: %w", err)
-	case in.Log == nil:
-		return nil, errors.New("read HAR: it has no log")
-	case len(in.Log.Entries) > maxEntries:
-		return nil, fmt.Errorf("read HAR: it has more than %d entries", maxEntries)
-	}
-	b := builder{source: source, conns: map[string]flow.ConnID{}}
-	for i := range in.Log.Entries {
-		if err := b.add(&in.Log.Entries[i]); err != nil {
-			return nil, fmt.Errorf("read HAR: entry %d: %w", i+1, err)
-		}
 	}
 	return flow.Fold(b.sorted()), nil
 }
@@ -184,7 +167,7 @@ func (e *entry) events(u *url.URL, began time.Time) []flow.Event {
 }
 
 func (e *entry) request(u *url.URL, at time.Time) flow.Event {
-	return flow.Event{At: at, Kind: flow.Request, From: flow.Client, Text: e.Request.Method + " " + target(e.Request.Method, u), Header: lines(e.Request.Headers),
+	return flow.Event{At: at, Kind: flow.Request, From: flow.Client, Text: oneLine(e.Request.Method) + " " + target(e.Request.Method, u), Header: lines(e.Request.Headers),
 		Attrs: flow.Attrs(flow.KeyHTTP, version(e.Request.HTTP), flow.KeyScheme, u.Scheme, flow.KeyHost, u.Host)}
 }
 
@@ -236,9 +219,9 @@ func version(s string) string {
 
 // lines are header fields as they would be on the wire; pseudo fields of HTTP/2
 // are none.
-func lines(fields []field) []byte {
+func lines(fields fields) []byte {
 	var out []flow.Field
-	for _, f := range fields[:min(len(fields), maxFields)] {
+	for _, f := range fields {
 		if f.Name != "" && !strings.Contains(f.Name, ":") {
 			out = append(out, flow.Field{Name: oneLine(f.Name), Value: oneLine(f.Value)})
 		}

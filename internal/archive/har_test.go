@@ -2,6 +2,7 @@ package archive
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -33,12 +34,15 @@ func TestReadHARFaults(t *testing.T) {
 		return `{"log":{"entries":[{"startedDateTime":"` + started + `","request":{"method":"GET","url":"` + url + `"},"response":{"status":200}}]}}`
 	}
 	for text, want := range map[string]string{
-		``:                              "read HAR: EOF",
-		`{"log":{"entries":[`:           "unexpected EOF",
-		`{"entries":[]}`:                "it has no log",
-		`{"log":{"entries":7}}`:         "cannot unmarshal",
-		entry("noon", "https://a.test"): `entry 1: read startedDateTime "noon"`,
-		entry("2026-11-21T10:00:00Z", "https://user:secret@[/"): "entry 1: read url",
+		``:                      "read HAR: EOF",
+		`{"log":{"entries":[`:   "unexpected EOF",
+		`{"entries":[]}`:        "it has no log",
+		`{"log":{"entries":7}}`: "7 at byte 19: expected [",
+		`{"log":{"entries":[{"request":{"headers":7}}]}}`:                   "expected [",
+		`{"log":{"entries":[` + strings.Repeat("{},", maxEntries) + `{}]}}`: `entry 1: read startedDateTime ""`,
+		`{"log":{"x":` + strings.Repeat("[", 1<<20):                         "max depth",
+		entry("noon", "https://a.test"):                                     `entry 1: read startedDateTime "noon"`,
+		entry("2026-11-21T10:00:00Z", "https://user:secret@[/"):             "entry 1: read url",
 	} {
 		_, err := ReadHAR(strings.NewReader(text), "x.har")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
@@ -47,6 +51,31 @@ func TestReadHARFaults(t *testing.T) {
 	}
 	if _, err := ReadHAR(strings.NewReader(entry("2026-11-21T10:00:00Z", "https://a.test")), "x.har"); err != nil {
 		t.Errorf("a whole one: %v", err)
+	}
+}
+
+// TestHostileHAR: what an archive holds too much of costs no memory, and what it
+// says makes no line of its own.
+func TestHostileHAR(t *testing.T) {
+	const times = 1 << 20
+	text := func(fields, more string) string {
+		return `{"Log":{"entries":[{"startedDateTime":"2026-11-21T10:00:00Z","request":{"method":"GET\nconn 9","url":"https://a.test/","headers":[` +
+			fields + `]},"response":{"status":200}}` + more + `]}}`
+	}
+	var before, after runtime.MemStats
+	for name, in := range map[string]string{
+		"fields":  text(`{}`+strings.Repeat(",{}", times), ""),
+		"entries": text("", strings.Repeat(",{}", times)),
+	} {
+		runtime.ReadMemStats(&before)
+		tr, err := ReadHAR(strings.NewReader(in), "x.har")
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 100*times {
+			t.Errorf("%s: %d bytes allocated for %d", name, took, len(in))
+		}
+		if name == "fields" && (err != nil || !strings.HasPrefix(tr.Conns[0].Exchanges[0].Method, "GET") || strings.Contains(tr.String(), "\nconn")) {
+			t.Errorf("%s: error %v, %s", name, err, tr)
+		}
 	}
 }
 
