@@ -24,6 +24,7 @@ type lookups struct {
 	now   map[asker]*lookup  // the last of each
 	order []*lookup          // oldest first
 	led   map[lead][]*lookup // oldest first
+	told  int                // addresses in the answers that are kept
 }
 
 type asker struct {
@@ -54,9 +55,11 @@ type answer struct {
 
 const (
 	// keptLookups bounds those that are remembered, keptAnswers the answers of
-	// each, keptLeads those that led a client to the same address.
+	// each, keptTold the addresses in all of them, keptLeads those that led a client
+	// to the same address.
 	keptLookups = 20_000
 	keptAnswers = 8
+	keptTold    = 100_000
 	keptLeads   = 8
 	// oneAfterOther is how soon a resolver that asks for one type after the other
 	// asks again.
@@ -132,16 +135,19 @@ func (n *lookups) answered(l *lookup, q *asking) {
 		}
 		n.led[key] = append(all, l)
 	}
+	n.told += len(q.message.Addresses)
+	n.makeRoom()
 }
 
 func (n *lookups) makeRoom() {
-	for len(n.order) > keptLookups {
+	for len(n.order) > keptLookups || n.told > keptTold {
 		l := n.order[0]
 		n.order[0], n.order = nil, n.order[1:]
 		if n.now[l.asker] == l {
 			delete(n.now, l.asker)
 		}
 		for _, a := range l.answers {
+			n.told -= len(a.addresses)
 			for _, addr := range a.addresses {
 				n.forget(lead{l.client, addr}, l)
 			}
