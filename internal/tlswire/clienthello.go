@@ -86,7 +86,7 @@ func ParseClientHello(body []byte) (*ClientHello, error) {
 	}
 	var err error
 	h.Extensions, err = r.extensions("ClientHello", h.extension)
-	if len(h.Tickets) == 0 && len(h.SessionID) > 0 && h.Versions[0] < 0x0304 {
+	if len(h.Tickets) == 0 && len(h.SessionID) > 0 && len(h.Versions) > 0 && h.Versions[0] < 0x0304 {
 		h.Tickets = []string{Fingerprint(h.SessionID)} // of TLS 1.3 it would be a random number
 	}
 	return h, err

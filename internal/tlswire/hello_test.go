@@ -287,3 +287,14 @@ func TestTickets(t *testing.T) {
 		t.Errorf("ticket of TLS 1.3: %q, want %q", got, two)
 	}
 }
+
+// TestVersionsOfGREASEAlone: a ClientHello with a session whose versions are all
+// made up (RFC 8701) is read.
+func TestVersionsOfGREASEAlone(t *testing.T) {
+	body := append([]byte{3, 3}, make([]byte, 32)...)
+	body = append(body, 1, 7, 0, 2, 0x13, 1, 1, 0, 0, 7, 0, 43, 0, 3, 2, 0x0a, 0x0a)
+	h, err := tlswire.ParseClientHello(body)
+	if err != nil || len(h.Versions) != 0 || len(h.Tickets) != 0 {
+		t.Errorf("versions %v, tickets %v, error %v", h.Versions, h.Tickets, err)
+	}
+}
