@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"fanlight/internal/testnet"
 )
 
@@ -96,9 +94,9 @@ func oneAtMost(tr *http.Transport) { tr.MaxConnsPerHost = 1 }
 // askOnOne asks for URLs on one HTTP/2 connection that is made for a host.
 func (b *bench) askOnOne(name string, urls ...string) {
 	b.t.Helper()
-	c, err := tls.Dial("tcp", b.addr.String(), &tls.Config{ServerName: name, NextProtos: []string{"h2"}, InsecureSkipVerify: true, KeyLogWriter: b.keyLog()})
-	must(b.t, err)
-	one, err := (&http2.Transport{}).NewClientConn(c)
+	tr := &http.Transport{ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{ServerName: name, NextProtos: []string{"h2"}, InsecureSkipVerify: true, KeyLogWriter: b.keyLog()}}
+	one, err := tr.NewClientConn(b.t.Context(), "https", b.addr.String())
 	must(b.t, err)
 	defer one.Close()
 	for _, url := range urls {
