@@ -23,7 +23,7 @@ var weakCertificate = explain.Rule{
 			fix(explain.Client, "OpenSSL", "To get through for now, to that server alone:", "curl --ciphers DEFAULT:@SECLEVEL=0 https://app.example/"),
 			fix(explain.Gateway, "Fanlight", "For an old origin that cannot be changed, allow old key exchanges on that route alone. SHA-1 in a chain cannot be allowed, only the verification of that origin be given up (`insecure: true`):", "tls: {min: \"1.0\", legacy: true}"),
 		},
-		Confirm: "`openssl s_client -connect ADDRESS:443 -cipher DEFAULT:@SECLEVEL=0` gets through. It prints `Server Temp Key`; piped into `openssl x509 -noout -text` it shows the signature algorithm and the key's length.",
+		Confirm: "`openssl s_client -connect ADDRESS:443 -cipher DEFAULT:@SECLEVEL=0 </dev/null` gets through. It prints `Server Temp Key`; piped into `openssl x509 -noout -text` it shows the signature algorithm and the key's length.",
 		LookAlikes: []explain.Alike{
 			{ID: "cipher-or-group-mismatch", Difference: "the certificate is fine, no cipher suite is common"},
 			{ID: "private-ca-not-trusted-here", Difference: "key and signature are of today, the issuer is not trusted"},
