@@ -20,9 +20,14 @@ func (t *Ties) Learn(l *Line) {
 	if l.Time.IsZero() || len(t.votes)+len(t.weak) >= maxVotes {
 		return
 	}
-	places := t.candidates(l)
-	if len(places) > 8 { // a target that everybody asks for says little
-		return
+	var places []place
+	for _, p := range t.candidates(l).some() {
+		if p.agreement(l) == 0 {
+			continue
+		}
+		if places = append(places, p); len(places) > 8 { // a target that everybody asks for says little
+			return
+		}
 	}
 	t.voters++
 	for _, p := range places {

@@ -2,6 +2,7 @@ package foreignlog
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,8 +27,8 @@ type Tie struct {
 // first; then Settle estimates by how much the log's clock and the capture's
 // differ. It is for one goroutine.
 type Ties struct {
-	byRequest map[string][]place
-	byClient  map[netip.AddrPort][]place
+	byRequest map[string]*alike
+	byClient  map[netip.AddrPort]*alike
 	votes     []vote
 	weak      []vote // of lines that share no address with the trace
 	voters    int
@@ -49,20 +50,33 @@ const slack = 2 * time.Second
 
 // NewTies indexes a trace.
 func NewTies(t *flow.Trace) *Ties {
-	ties := &Ties{byRequest: map[string][]place{}, byClient: map[netip.AddrPort][]place{}}
+	ties := &Ties{byRequest: map[string]*alike{}, byClient: map[netip.AddrPort]*alike{}}
 	for _, c := range t.Conns {
-		ties.byClient[c.Client] = append(ties.byClient[c.Client], place{c: c})
+		in(ties.byClient, c.Client).add(place{c: c})
 		if n := len(c.Events); n > 0 && c.Events[n-1].At.After(ties.last) {
 			ties.last = c.Events[n-1].At
 		}
 		for _, x := range c.Exchanges {
 			if x.Method != "" {
-				key := x.Method + " " + x.Target
-				ties.byRequest[key] = append(ties.byRequest[key], place{c, x})
+				in(ties.byRequest, x.Method+" "+x.Target).add(place{c, x})
 			}
 		}
 	}
+	for _, a := range ties.byClient {
+		a.settle(ties.last)
+	}
+	for _, a := range ties.byRequest {
+		a.settle(ties.last)
+	}
 	return ties
+}
+
+// in gives the places of a key, none at first.
+func in[K comparable](all map[K]*alike, key K) *alike {
+	if all[key] == nil {
+		all[key] = &alike{}
+	}
+	return all[key]
 }
 
 // span is when a place began and, if it has ended, when. An exchange without
@@ -81,17 +95,26 @@ func (p place) span() (from, to time.Time, ended bool) {
 	}
 }
 
-// candidates are the places a line could be about, times aside.
-func (t *Ties) candidates(l *Line) []place {
+// candidates are the places a line could be about, times aside, and others.
+func (t *Ties) candidates(l *Line) *alike {
 	if l.Method != "" {
-		return slices.DeleteFunc(slices.Clone(t.byRequest[l.Method+" "+l.Target]), func(p place) bool {
-			return p.agreement(l) == 0
-		})
+		return t.byRequest[l.Method+" "+l.Target]
 	}
 	if l.Client.Port() != 0 {
 		return t.byClient[l.Client]
 	}
 	return nil
+}
+
+// fitting are the candidates of a line whose time fits.
+func (t *Ties) fitting(l *Line) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		for p := range t.candidates(l).around(l.Time.Add(-t.Offset), slack+l.Tick) {
+			if p.agreement(l) > 0 && t.inTime(l, p) && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // agreement counts what a place and a line have in common; 0: they contradict
@@ -148,19 +171,19 @@ func (t *Ties) Of(l *Line) (Tie, bool) {
 	}
 	var fit []place
 	best := 0
-	for _, p := range t.candidates(l) {
+	for p := range t.fitting(l) {
 		n := p.agreement(l)
-		if n < best || !t.inTime(l, p) {
-			continue
-		}
 		if n > best {
 			fit, best = fit[:0], n
 		}
-		fit = append(fit, p)
+		if n == best {
+			fit = append(fit, p)
+		}
 	}
 	if len(fit) == 0 {
 		return Tie{}, false
 	}
+	slices.Reverse(fit) // the first to begin comes first
 	fit = withoutLegs(fit)
 	slices.SortStableFunc(fit, func(a, b place) int { return cmp.Compare(t.away(l, a), t.away(l, b)) })
 	out := tie(t.onConn(l, fit[0]), best, len(fit))
@@ -184,8 +207,11 @@ func withoutLegs(fit []place) []place {
 // exactly one.
 func (t *Ties) origin(l *Line, out *Tie) {
 	var found []place
-	for _, p := range t.candidates(l) {
-		if p.x != nil && p.c.ID != out.Conn && l.Upstream.Port() != 0 && p.c.Server == l.Upstream && t.inTime(l, p) {
+	if l.Upstream.Port() == 0 {
+		return
+	}
+	for p := range t.fitting(l) {
+		if p.x != nil && p.c.ID != out.Conn && p.c.Server == l.Upstream {
 			found = append(found, p)
 		}
 	}
