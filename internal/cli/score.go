@@ -85,7 +85,11 @@ func scoreCaptures(ctx context.Context, dir string) (*score.Table, error) {
 
 func capturesBelow(dir string) (paths []string, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if ext := filepath.Ext(path); err == nil && !d.IsDir() && (ext == ".pcap" || ext == ".pcapng") {
+		if ext := filepath.Ext(path); err != nil || d.IsDir() || ext != ".pcap" && ext != ".pcapng" {
+			return err
+		}
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().IsRegular() { // a pipe or a device may have no end
 			paths = append(paths, path)
 		}
 		return err
