@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -175,4 +176,27 @@ func TestExecuteTellsWhyItFailed(t *testing.T) {
 	if err := execute("sleep", []string{"60"})(ctx, notice{}); err == nil || !strings.Contains(err.Error(), "did not end in time") {
 		t.Errorf("a program that does not end: %v", err)
 	}
+}
+
+// TestExecuteEndsAll: what a program started ends with it.
+func TestExecuteEndsAll(t *testing.T) {
+	file := t.TempDir() + "/pid"
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	script := `sleep 60 & echo $! > "$0.new"; mv "$0.new" "$0"; wait`
+	if err := execute("sh", []string{"-c", script, file})(ctx, notice{}); err == nil || !strings.Contains(err.Error(), "did not end in time") {
+		t.Fatalf("it ended: %v", err)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := "/proc/" + strings.TrimSpace(string(raw)) + "/stat"
+	for range 200 {
+		if text, err := os.ReadFile(stat); err != nil || strings.Contains(string(text), ") Z ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the program's child is still there")
 }

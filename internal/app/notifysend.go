@@ -73,6 +73,7 @@ func execute(path string, args []string) func(context.Context, notice) error {
 		said := &start{}
 		cmd := exec.CommandContext(ctx, path, args...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), said, said
+		endTogether(cmd)
 		cmd.WaitDelay = time.Second // for those it started
 		cmd.Env = append(os.Environ(), "FANLIGHT_FINDING="+n.Finding.ID, "FANLIGHT_SEVERITY="+n.Finding.Severity.String())
 		err = cmd.Run()
