@@ -90,7 +90,7 @@ func (p *probeText) step(s probe.Step) {
 		took = fmt.Sprintf("%.1f ms", float64(s.Took)/float64(time.Millisecond))
 	}
 	mark := map[probe.State]string{probe.OK: "ok", probe.Told: "-", probe.Failed: "FAILED", probe.Skipped: "skipped"}[s.State]
-	fmt.Fprintf(p.out, "%-8s%-14s%11s  %s\n", mark, s.Name, took, visible(s.Result))
+	fmt.Fprintf(p.out, "%-8s%-14s%11s  %s\n", mark, s.Name, took, visibleLine(s.Result))
 }
 
 func (p *probeText) heading(way string) {
@@ -121,6 +121,6 @@ func (p *probeText) differences(all []probe.Difference) {
 	}
 	fmt.Fprintln(p.out, "\nwhat differs")
 	for _, d := range all {
-		fmt.Fprintf(p.out, "  %s\n    directly  %s\n    through   %s\n", d.Step, visible(d.Direct), visible(d.Through))
+		fmt.Fprintf(p.out, "  %s\n    directly  %s\n    through   %s\n", d.Step, visibleLine(d.Direct), visibleLine(d.Through))
 	}
 }

@@ -44,3 +44,9 @@ func TestWhyObeysNobody(t *testing.T) {
 		t.Errorf("printed %q", out.String())
 	}
 }
+
+func TestVisibleLine(t *testing.T) {
+	if got := visibleLine("CN=x\n\tok\x1b[31m"); got != `CN=x\n\tok\x1b[31m` {
+		t.Errorf("got %q", got)
+	}
+}

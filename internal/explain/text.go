@@ -18,7 +18,7 @@ func (f Finding) Text(w io.Writer) {
 	}
 	wrap(w, "  ", "  ", f.Cause)
 	for _, e := range f.Evidence {
-		fmt.Fprintf(w, "  %s\n", e)
+		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(e.String(), "\n", `\n`)) // the name in a certificate may hold one
 	}
 	if len(f.Fixes) > 0 {
 		fmt.Fprintln(w, "  what to change:")
