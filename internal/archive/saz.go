@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,10 +19,11 @@ import (
 // Limits of a SAZ archive: its own bytes, members, and bytes of what is
 // unpacked, of one member and of all. Bodies are never unpacked.
 const (
-	maxSAZ      = 1 << 30
-	maxMembers  = 4*maxEntries + 100
-	maxUnpacked = 512 << 20
-	maxHead     = 256 << 10
+	maxSAZ       = 1 << 30
+	maxMembers   = 4*maxEntries + 100
+	maxDirectory = 48 << 20 // bytes of the list of members
+	maxUnpacked  = 512 << 20
+	maxHead      = 256 << 10
 )
 
 // IsZip tells an archive that ReadSAZ may read by how it begins.
@@ -50,7 +52,9 @@ func ReadSAZ(r io.ReaderAt, size int64, source string) (*flow.Trace, error) {
 	if size > maxSAZ {
 		return nil, fmt.Errorf("read SAZ: it is larger than %d MiB", maxSAZ>>20)
 	}
-	z, err := zip.NewReader(r, size)
+	limited := &directoryReader{r, maxDirectory}
+	z, err := zip.NewReader(limited, size)
+	limited.left = math.MaxInt64
 	if err != nil {
 		return nil, fmt.Errorf("read SAZ: %w", err)
 	}
@@ -76,6 +80,20 @@ func ReadSAZ(r io.ReaderAt, size int64, source string) (*flow.Trace, error) {
 		return t, fmt.Errorf("read SAZ: %w", faults[0])
 	}
 	return t, fmt.Errorf("read SAZ: %w; %d of %d sessions could not be read", faults[0], len(faults), len(all))
+}
+
+// directoryReader bounds what is read: a list of members takes ten times its
+// size in memory before they can be counted.
+type directoryReader struct {
+	io.ReaderAt
+	left int64
+}
+
+func (r *directoryReader) ReadAt(p []byte, off int64) (int, error) {
+	if r.left -= int64(len(p)); r.left < 0 {
+		return 0, fmt.Errorf("its list of members is larger than %d MiB", maxDirectory>>20)
+	}
+	return r.ReaderAt.ReadAt(p, off)
 }
 
 // sessionsOf finds the members of each session, by number. Of several of one
