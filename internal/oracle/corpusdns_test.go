@@ -77,7 +77,7 @@ func lookupFaults() []corpusCase {
 		{"sick/hosts-entry-bypassed-squid", label("the hosts file gives app.test to nginx here; curl uses Squid as a proxy, which asks dnsmasq and gets another address",
 			"find hosts-entry-bypassed confidence proof"), func(b *bench) {
 			m := b.elsewhere()
-			b.shell("ip addr replace 2001:db8::7/128 dev lo nodad")
+			b.holds("2001:db8::7/128")
 			at := netip.MustParseAddrPort("[2001:db8::7]:3128") // of another machine, as far as its address tells
 			proxy := b.second()
 			b.also = append(b.also, at)
@@ -372,13 +372,22 @@ func (b *bench) elsewhere() *moved {
 	return m
 }
 
+// holds gives the machine an address of its own until the case is over. An
+// IPv6 address that stayed would make resolvers leave IPv4 out (getaddrinfo(3),
+// AI_ADDRCONFIG), in all later cases.
+func (b *bench) holds(prefix string) {
+	b.t.Helper()
+	b.shell("ip addr replace " + prefix + " dev lo nodad")
+	b.t.Cleanup(func() { b.shell("ip addr del " + prefix + " dev lo") })
+}
+
 // elsewhere6 is elsewhere with an IPv6 address for DNS, and without a name server.
 func (b *bench) elsewhere6() *moved {
 	b.t.Helper()
 	m := b.moving()
 	b.nginx(map[string][]byte{"page.txt": text(300)}, "ssl", "")
 	m.new = netip.AddrPortFrom(netip.MustParseAddr("2001:db8::5"), b.addr.Port())
-	b.shell("ip addr replace 2001:db8::5/128 dev lo nodad")
+	b.holds("2001:db8::5/128")
 	b.also[len(b.also)-1] = m.new
 	m.origin(m.new, b.identity(rsaCert).cert)
 	b.hosts = b.addr.Addr().String() + " app.test\n"
