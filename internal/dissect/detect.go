@@ -111,12 +111,21 @@ func protocolOf(dir int, p []byte) string {
 		return protocolTLS
 	case len(p) >= 5 && p[0]&0x80 != 0 && p[2] == 1 && p[3] == 3 && p[4] <= 3: // a ClientHello of SSL 2.0 form (RFC 5246, appendix E.2)
 		return protocolTLS
-	case bytes.HasPrefix(p, []byte("PRI *")):
+	case bytes.HasPrefix(p, []byte("PRI *")), dir == fromServer && opensHTTP2(p):
 		return protocolHTTP2
 	case startsMessage(dir, p), dir == fromClient && looksLikeMethod(p):
 		return protocolHTTP1
 	}
 	return protocolNone
+}
+
+// opensHTTP2 tells the SETTINGS frame with which a server begins, which need not
+// wait for the client's preface (RFC 9113, section 3.4).
+func opensHTTP2(p []byte) bool {
+	const settings, few = 4, 0x80
+	stream := p[min(len(p), decideWith):min(len(p), 9)]
+	return len(p) >= decideWith && p[0] == 0 && p[1] == 0 && p[2] < few && p[2]%6 == 0 && p[3] == settings && p[4] == 0 &&
+		len(bytes.Trim(stream, "\x00")) == 0
 }
 
 // looksLikeMethod takes any upper-case word for a method.

@@ -24,3 +24,24 @@ func TestProxyHeader(t *testing.T) {
 		}
 	}
 }
+
+func TestProtocolOf(t *testing.T) {
+	for name, test := range map[string]struct {
+		dir  int
+		in   string
+		want string
+	}{
+		"a server's SETTINGS before the client's preface": {fromServer, "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x02", protocolHTTP2},
+		"as much of them as decides":                      {fromServer, "\x00\x00\x06\x04\x00", protocolHTTP2},
+		"an acknowledgement of SETTINGS":                  {fromServer, "\x00\x00\x00\x04\x01\x00\x00\x00\x00", protocolNone},
+		"SETTINGS on a stream":                            {fromServer, "\x00\x00\x06\x04\x00\x00\x00\x00\x01", protocolNone},
+		"SETTINGS from a client without its preface":      {fromClient, "\x00\x00\x06\x04\x00\x00\x00\x00\x00", protocolNone},
+		"a client's preface":                              {fromClient, "PRI * HTTP/2.0\r\n", protocolHTTP2},
+		"a ClientHello":                                   {fromClient, "\x16\x03\x01\x02\x00", protocolTLS},
+		"a response":                                      {fromServer, "HTTP/1.1 200 OK\r\n", protocolHTTP1},
+	} {
+		if got := protocolOf(test.dir, []byte(test.in)); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}

@@ -165,6 +165,7 @@ func healthyCases() (all []corpusCase) {
 		case !strings.Contains(" nginx http2 apache go plain spoken session many chromium gnutls ", " "+group+" "):
 		case strings.Contains(name, "refused"), strings.Contains(name, "1.0"), strings.Contains(name, "1.1 "), strings.Contains(name, "3DES"), strings.Contains(name, "RC4"):
 		case group == "spoken" && name != "WebSocket":
+		case name == "connections at once": // they ask to be closed: connection-closed-each-request, unless they overlap
 		default:
 			all = append(all, corpusCase{name: "healthy/" + fileName(c.name), make: func(b *bench) { c.make(b) }})
 		}

@@ -130,6 +130,9 @@ func triedToConnect(p *explain.Pass, c *flow.Conn, x *flow.Exchange) bool {
 			continue
 		}
 		i := find(d, 0, flow.Unknown, flow.ConnectFailed)
+		if i < 0 {
+			i = unansweredSYN(d)
+		}
 		if i < 0 && d.TLS != nil && d.TLS.Done != flow.Yes {
 			i = find(d, 0, flow.Unknown, flow.TLSFailed, flow.Alert)
 		}

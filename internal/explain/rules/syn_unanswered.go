@@ -71,17 +71,41 @@ func checkSYNsOnWire(p *explain.Pass, c *flow.Conn) {
 		return
 	}
 	var evidence []explain.Evidence
-	for i := first; i >= 0; i = find(c, i+1, flow.Unknown, flow.SYN) {
+	for i := first; i >= 0; i = find(c, i+1, flow.Unknown, flow.SYN, flow.Retransmission) {
 		evidence = append(evidence, explain.At(c, i, "SYN"))
 	}
-	if len(evidence) < 2 {
-		p.CannotTell(c.ID, "a longer capture: one SYN without answer is not yet silence")
+	sent := len(evidence)
+	if another := otherAttempt(p, c); another != nil && sent == 2 {
+		evidence = append(evidence, explain.At(another, find(another, 0, flow.Unknown, flow.SYN), "SYN of another attempt"))
+	}
+	if len(evidence) < 3 {
+		p.CannotTell(c.ID, "a longer capture: a SYN or two without answer are not yet silence")
 		return
 	}
 	report(p, explain.Finding{
 		Confidence: explain.Likely,
-		Cause:      fmt.Sprintf("%s sent %d SYNs to %s and nothing came back.", caller(c), len(evidence), peer(c)),
+		Cause:      fmt.Sprintf("%s sent %d SYNs to %s and nothing came back.", caller(c), sent, peer(c)),
 		Evidence:   evidence,
 		Missing:    []string{"a capture taken at the server, to know on which side of it the packets are lost"},
 	}, c, nil)
+}
+
+// otherAttempt is another connection that the client of c asked the same server
+// for, and that was not answered either; nil if there is none.
+func otherAttempt(p *explain.Pass, c *flow.Conn) *flow.Conn {
+	for _, other := range p.Trace.Conns {
+		if other != c && other.Server == c.Server && other.Client.Addr() == c.Client.Addr() && unansweredSYN(other) >= 0 {
+			return other
+		}
+	}
+	return nil
+}
+
+// unansweredSYN is the first SYN of a connection that came to nothing, -1 if it
+// was answered, or none was seen.
+func unansweredSYN(c *flow.Conn) int {
+	if find(c, 0, flow.Unknown, flow.Established, flow.ClientHello, flow.Request) >= 0 || find(c, 0, flow.Server, flow.RST) >= 0 {
+		return -1
+	}
+	return find(c, 0, flow.Unknown, flow.SYN)
 }
