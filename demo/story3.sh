@@ -40,7 +40,7 @@ never() {
 	local incident why
 	incident=$(refused 502 1 https://asked-never.test/secure/)
 	why=$(fanlight why "$incident" | tr -s "[:space:]" " ") # it is wrapped for a terminal
-	has "$why" "incident $incident .*status 502" 'renegotiation-refused' 'asked for a second handshake' '`renegotiation: never`' \
+	has "$why" "incident $incident .*GET .* with 502:" 'renegotiation-refused' 'asked for a second handshake' '`renegotiation: never`' \
 		'gateway \(Fanlight\): ' 'renegotiation: once' 'origin \(Apache\): ' 'SSLVerifyClient'
 }
 
@@ -48,5 +48,5 @@ silent() {
 	local incident why
 	incident=$(refused 504 3 https://silent.test/)
 	why=$(fanlight why "$incident" | tr -s "[:space:]" " ") # it is wrapped for a terminal
-	has "$why" "incident $incident .*status 504" 'no response within 2s \(timeout: first byte\)' 'gateway-timeout'
+	has "$why" "incident $incident .*GET .* with 504:" 'no response within 2s \(timeout: first byte\)' 'gateway-timeout'
 }
