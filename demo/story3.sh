@@ -41,7 +41,7 @@ never() {
 	incident=$(refused 502 1 https://asked-never.test/secure/)
 	why=$(fanlight why "$incident" | tr -s "[:space:]" " ") # it is wrapped for a terminal
 	has "$why" "incident $incident .*GET .* with 502:" 'renegotiation-refused' 'asked for a second handshake' '`renegotiation: never`' \
-		'gateway \(Fanlight\): ' 'renegotiation: once' 'origin \(Apache\): ' 'SSLVerifyClient'
+		'what to do: Fanlight: ' 'renegotiation: once' 'Apache \(the origin\): ' 'SSLVerifyClient'
 }
 
 silent() {
