@@ -59,7 +59,7 @@ func addressFaults() []liveFault {
 		{rule: "loopback-family-mismatch", fault: "the origin listens on ::1 alone", inject: func(l *live) {
 			other, err := net.Listen("tcp6", "[::1]:0")
 			if err != nil {
-				l.t.Skip("there is no IPv6 here")
+				l.t.Skip("no IPv6 here")
 			}
 			_, port, _ := net.SplitHostPort(other.Addr().String())
 			other.Close()

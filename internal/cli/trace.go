@@ -142,8 +142,7 @@ func (f *traceFlags) print(ctx context.Context, s streams, view *view, args []st
 		return nil, err
 	}
 	defer in.close(ctx)
-	name := strings.Join(in.paths, ",")
-	return in, view.run(ctx, in.src, dissect.Options{Source: name, Keys: in.keys, Hash: f.hash, Hold: hold(in.src)}, in.src.Damage)
+	return in, view.run(ctx, in.src, dissect.Options{Sources: in.paths, Keys: in.keys, Hash: f.hash, Hold: hold(in.src)}, in.src.Damage)
 }
 
 // inputs are captures, and the secrets given with and inside of them.

@@ -27,6 +27,7 @@ type Source interface {
 // Options of an analysis.
 type Options struct {
 	Source  string        // provenance of the records: the file's name
+	Sources []string      // of several files, by Packet.File: a record is from the one it begins in
 	Keys    *tlswire.Keys // may grow while it runs; nil: none
 	Hash    bool          // hashes of bodies are wanted
 	Hold    int           // bytes of a connection that wait for keys that come late

@@ -78,6 +78,9 @@ func (w *worker) awaitOthers() {
 
 func (w *worker) packet(p *pcap.Packet) {
 	w.number = p.Number
+	if p.File < len(w.a.opts.Sources) {
+		w.source = w.a.opts.Sources[p.File]
+	}
 	w.at.Store(int64(p.Number))
 	if p.HasTime {
 		w.now = max(w.now, p.Time)

@@ -37,8 +37,7 @@ var synUnanswered = explain.Rule{
 
 func checkSYNUnanswered(p *explain.Pass) {
 	for _, c := range p.Conns() {
-		if find(c, 0, flow.Unknown, flow.Established, flow.ClientHello, flow.Request) >= 0 ||
-			find(c, 0, flow.Server, flow.RST) >= 0 {
+		if answeredSYN(c) {
 			continue
 		}
 		i := ranOut(c, "connect")
@@ -75,8 +74,10 @@ func checkSYNsOnWire(p *explain.Pass, c *flow.Conn) {
 		evidence = append(evidence, explain.At(c, i, "SYN"))
 	}
 	sent := len(evidence)
-	if another := otherAttempt(p, c); another != nil && sent == 2 {
-		evidence = append(evidence, explain.At(another, find(another, 0, flow.Unknown, flow.SYN), "SYN of another attempt"))
+	if sent == 2 {
+		if another := otherAttempt(p, c); another != nil {
+			evidence = append(evidence, explain.At(another, unansweredSYN(another), "SYN of another attempt"))
+		}
 	}
 	if len(evidence) < 3 {
 		p.CannotTell(c.ID, "a longer capture: a SYN or two without answer are not yet silence")
@@ -104,8 +105,13 @@ func otherAttempt(p *explain.Pass, c *flow.Conn) *flow.Conn {
 // unansweredSYN is the first SYN of a connection that came to nothing, -1 if it
 // was answered, or none was seen.
 func unansweredSYN(c *flow.Conn) int {
-	if find(c, 0, flow.Unknown, flow.Established, flow.ClientHello, flow.Request) >= 0 || find(c, 0, flow.Server, flow.RST) >= 0 {
+	if answeredSYN(c) {
 		return -1
 	}
 	return find(c, 0, flow.Unknown, flow.SYN)
+}
+
+// answeredSYN tells that the server accepted or refused the connection.
+func answeredSYN(c *flow.Conn) bool {
+	return find(c, 0, flow.Unknown, flow.Established, flow.ClientHello, flow.Request) >= 0 || find(c, 0, flow.Server, flow.RST) >= 0
 }
