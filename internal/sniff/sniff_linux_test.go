@@ -98,14 +98,18 @@ func listen(t *testing.T, address string) (net.Listener, uint16) {
 
 // tcpPayloads joins what passed to and from a port; a packet that was seen twice
 // would show. One that TCP sent again, which a busy machine makes it do, is
-// another packet and does not.
+// another packet and does not. What is not TCP is left out: ICMP about the
+// packets of anybody on this machine is captured too.
 func tcpPayloads(packets []pcap.Packet, headerBytes int, port uint16) (toServer, fromServer string) {
 	seen, next := map[string]bool{}, map[uint16]uint32{} // by port of the sender
 	for _, p := range packets {
 		ip := p.Data[headerBytes:]
-		tcp := ip[40:]
+		protocol, tcp := ip[6], ip[40:]
 		if ip[0]>>4 == 4 {
-			tcp = ip[int(ip[0]&15)*4 : binary.BigEndian.Uint16(ip[2:])]
+			protocol, tcp = ip[9], ip[int(ip[0]&15)*4:binary.BigEndian.Uint16(ip[2:])]
+		}
+		if protocol != unix.IPPROTO_TCP {
+			continue
 		}
 		payload := string(tcp[int(tcp[12]>>4)*4:])
 		from, seq := binary.BigEndian.Uint16(tcp), binary.BigEndian.Uint32(tcp[4:])
@@ -168,6 +172,7 @@ func TestConversationOnLoopback(t *testing.T) {
 }
 
 func TestSnapLength(t *testing.T) {
+	ownNetwork(t)
 	l, port := listen(t, "127.0.0.1:0")
 	h, stop := capture(t, Options{Interface: "lo", Ports: []uint16{port}, SnapLen: 60})
 	converse(t, l, strings.Repeat("x", 1000), "y")
@@ -185,6 +190,7 @@ func TestSnapLength(t *testing.T) {
 }
 
 func TestNextEndsWithItsContext(t *testing.T) {
+	ownNetwork(t)
 	_, port := listen(t, "127.0.0.1:0")
 	h, stop := capture(t, Options{Interface: "lo", Ports: []uint16{port}})
 	ended := make(chan error, 1)
@@ -205,6 +211,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 }
 
 func TestDropsAreCounted(t *testing.T) {
+	ownNetwork(t)
 	server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -279,9 +286,9 @@ func TestOpenWithoutTheRight(t *testing.T) {
 	}
 }
 
-// wire makes a network namespace with two interfaces that are the ends of one
-// wire; sending on wire0 arrives on wire1. All of it goes with the test's thread.
-func wire(t *testing.T) (send func(frame []byte)) {
+// ownNetwork moves the test, and no other, to a network namespace with the given
+// links, where no packets of others are. It goes with the test's thread.
+func ownNetwork(t *testing.T, links ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("a network namespace needs root")
@@ -293,13 +300,18 @@ func wire(t *testing.T) (send func(frame []byte)) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Skip(err)
 	}
-	for _, args := range []string{
-		"link add name wire0 type veth peer name wire1", "link set lo up", "link set wire0 up", "link set wire1 up",
-	} {
+	for _, args := range append(links, "link set lo up") {
 		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
 			t.Skipf("ip %s: %s", args, out)
 		}
 	}
+}
+
+// wire makes two interfaces that are the ends of one wire, in a network of the
+// test's own; sending on wire0 arrives on wire1.
+func wire(t *testing.T) (send func(frame []byte)) {
+	t.Helper()
+	ownNetwork(t, "link add name wire0 type veth peer name wire1", "link set wire0 up", "link set wire1 up")
 	end, err := net.InterfaceByName("wire0")
 	if err != nil {
 		t.Fatal(err)
