@@ -11,9 +11,9 @@ import (
 	"fanlight/internal/origin"
 )
 
-// carriage is one exchange on its way to an origin. Each session has one and
-// uses it again, so that an exchange allocates none.
+// carriage is one exchange on its way to an origin; it is part of its ride.
 type carriage struct {
+	r     *ride
 	s     *session
 	x     httpconn.Exchange
 	does  *Site
@@ -31,9 +31,10 @@ type carriage struct {
 }
 
 // proxy carries an exchange to an origin and back.
-func (s *session) proxy(x httpconn.Exchange, does *Site, route *Route) {
-	s.carriage = carriage{s: s, x: x, does: does, route: route, o: s.originFor(route)}
-	k := &s.carriage
+func (r *ride) proxy(does *Site, route *Route) {
+	s, x := r.s, r.x
+	r.carriage = carriage{r: r, s: s, x: x, does: does, route: route, o: s.originFor(route)}
+	k := &r.carriage
 	k.small, k.whole = x.Buffered()
 	fresh := false
 	for unreachable := 0; ; {
@@ -42,7 +43,7 @@ func (s *session) proxy(x httpconn.Exchange, does *Site, route *Route) {
 		switch {
 		case f == nil:
 			return
-		case k.conn == nil && !s.gone.Load() && unreachable < len(route.Origins)-1:
+		case k.conn == nil && !r.gone.Load() && unreachable < len(route.Origins)-1:
 			// Nothing was sent: another origin can have any request.
 			unreachable++
 			k.o = route.after(k.o)
@@ -75,7 +76,7 @@ func (s *session) originFor(route *Route) *origin.Origin {
 // 9.2.2), with a body that can be sent again. A connection that belongs to the
 // client is not replaced: the sign-in died with it.
 func (k *carriage) mayRetry(f *origin.Failure, fresh bool) bool {
-	if fresh || !f.Dead || !k.whole || k.conn.Pinned() || k.s.gone.Load() {
+	if fresh || !f.Dead || !k.whole || k.conn.Pinned() || k.r.gone.Load() {
 		return false
 	}
 	return idempotent(k.x.Request().Method)
@@ -92,7 +93,7 @@ func idempotent(method string) bool {
 func (k *carriage) giveUp(f *origin.Failure) {
 	s := k.s
 	switch {
-	case s.gone.Load():
+	case k.r.gone.Load():
 		s.g.Metrics.responded(0)
 		k.x.Truncate("client gave up before the response")
 	case f.Given:
@@ -115,9 +116,9 @@ func (k *carriage) attempt(fresh bool) *origin.Failure {
 		return f
 	}
 	k.id = k.s.g.Recorder.NextExchange()
-	k.s.leg.Store(uint64(k.id))
-	k.s.waiting.Store(k.conn)
-	defer k.s.waiting.Store(nil)
+	k.r.leg.Store(uint64(k.id))
+	k.r.waiting.Store(k.conn)
+	defer k.r.waiting.Store(nil)
 	if f := k.send(); f != nil {
 		return k.settle(f)
 	}
@@ -177,10 +178,10 @@ func (k *carriage) dial(host string) *origin.Failure {
 	s := k.s
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s.phase.Store(phaseConnect)
-	s.dialing.Store(&cancel)
+	k.r.phase.Store(phaseConnect)
+	k.r.dialing.Store(&cancel)
 	c, err := k.o.Dial(ctx, host, k.x.Log().ID())
-	s.dialing.Store(nil)
+	k.r.dialing.Store(nil)
 	if err == nil {
 		s.g.Metrics.Origins.Add(1)
 		k.conn = c

@@ -55,7 +55,7 @@ func interimFields(h *httpwire.Head) []byte {
 
 func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	k.headed.Store(true)
-	k.s.phase.Store(phaseBody)
+	k.r.phase.Store(phaseBody)
 	k.challenge(h)
 	if h.Status == 101 {
 		return k.tunnel(h)

@@ -93,7 +93,7 @@ func (g *Gateway) Finish(ctx context.Context, siteName string, tunnels bool) {
 		for _, s := range open {
 			s.stop.Store(true)
 			switch {
-			case ctx.Err() != nil, s.tunnel.Load() && !tunnels:
+			case ctx.Err() != nil, s.rides.tunnelling() && !tunnels:
 				s.kill("site stopped")
 			default:
 				s.interrupt()

@@ -15,7 +15,7 @@ import (
 func (k *carriage) send() *origin.Failure {
 	s, x, c := k.s, k.x, k.conn
 	req := x.Request()
-	s.phase.Store(phaseFirstByte)
+	k.r.phase.Store(phaseFirstByte)
 	buf := s.g.Buffers.Body()
 	defer s.g.Buffers.PutBody(buf)
 	b := httpwire.AppendRequestLine((*buf)[:0], req.Method, originTarget(req))

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -15,9 +14,10 @@ import (
 	"fanlight/internal/tap"
 )
 
-// session is one client connection. Its fields belong to the goroutine that
-// carries the connection, but for the atomic ones, which the sweeper and a
-// stopping site read and write.
+// session is one client connection and what its exchanges share. Its fields are
+// set before the first exchange, but for the atomic ones, which the sweeper and
+// a stopping site read and write, and pinned, which belongs to the goroutine
+// that carries a connection of one exchange at a time.
 type session struct {
 	g         *Gateway
 	tap       *tap.Conn
@@ -30,33 +30,11 @@ type session struct {
 
 	forwardedFor string
 	pinned       map[*origin.Origin]*origin.Conn
-	carriage     carriage
 
-	site    atomic.Pointer[site.Site]
-	stop    atomic.Bool // no further request
-	busy    atomic.Bool
-	tunnel  atomic.Bool
-	gone    atomic.Bool                        // the client left while we waited
-	dialing atomic.Pointer[context.CancelFunc] // ends an attempt to connect to an origin
-	waiting atomic.Pointer[origin.Conn]        // the origin we wait for
-	leg     atomic.Uint64                      // the exchange on it
-	current atomic.Uint64                      // the exchange with the client
-	phase   atomic.Int32
-	since   atomic.Int64 // start of the exchange, Unix nanoseconds; 0: none
-	told    atomic.Bool  // the hanging exchange was published
-	ties    atomic.Pointer[[]*origin.Conn]
-}
-
-// Phases of an exchange, as the record of one that hangs names them.
-const (
-	phaseLocal = iota
-	phaseConnect
-	phaseFirstByte
-	phaseBody
-)
-
-func phaseName(phase int32) string {
-	return [...]string{"response", "connect", "first-byte", "response-body"}[phase]
+	site  atomic.Pointer[site.Site]
+	stop  atomic.Bool // no further request
+	ties  atomic.Pointer[[]*origin.Conn]
+	rides rides
 }
 
 func (s *session) closing() bool { return s.stop.Load() }
@@ -77,20 +55,16 @@ func (s *session) setSite(found *site.Site) {
 	}
 }
 
-// Handle carries one exchange.
+// Handle carries one exchange. It may be called concurrently for the exchanges
+// of a connection that has several at a time.
 func (s *session) Handle(x httpconn.Exchange) {
-	s.busy.Store(true)
-	s.told.Store(false)
-	s.gone.Store(false)
-	s.phase.Store(phaseLocal)
-	s.current.Store(uint64(x.ID()))
-	s.since.Store(time.Now().UnixNano())
-	s.serve(x)
-	s.since.Store(0)
-	s.busy.Store(false)
+	r := s.rides.begin(s, x)
+	r.serve()
+	s.rides.end(r)
 }
 
-func (s *session) serve(x httpconn.Exchange) {
+func (r *ride) serve() {
+	s, x := r.s, r.x
 	req := x.Request()
 	met := s.site.Load() != nil
 	found := s.siteOf(req.Host)
@@ -125,7 +99,7 @@ func (s *session) serve(x httpconn.Exchange) {
 	case route.Redirect != "":
 		s.redirect(x, does, route)
 	default:
-		s.proxy(x, does, route)
+		r.proxy(does, route)
 	}
 }
 
@@ -176,22 +150,12 @@ func (s *session) kill(why string) {
 	s.stop.Store(true)
 	s.tap.SetWhy(why)
 	_ = s.tap.SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
-	s.giveUpOrigin(why)
-}
-
-// giveUpOrigin ends a wait for an origin from outside.
-func (s *session) giveUpOrigin(why string) {
-	if cancel := s.dialing.Load(); cancel != nil {
-		(*cancel)()
-	}
-	if c := s.waiting.Load(); c != nil {
-		c.Interrupt(why)
-	}
+	s.rides.each(func(r *ride) { r.giveUpOrigin(why) })
 }
 
 // interrupt wakes an idle connection so that it sees closing.
 func (s *session) interrupt() {
-	if !s.busy.Load() {
+	if !s.rides.any() {
 		_ = s.tap.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
 	}
 }

@@ -37,41 +37,46 @@ func (g *Gateway) Sweep(ctx context.Context) {
 }
 
 func (s *session) sweep(now time.Time) {
-	since := s.since.Load()
-	if since == 0 {
+	riding := false
+	s.rides.each(func(r *ride) {
+		riding = true
+		r.sweep(s, now)
+	})
+	if !riding {
 		s.sweepIdle()
-		return
-	}
-	age := now.Sub(time.Unix(0, since))
-	if age < sweepEvery || s.tunnel.Load() {
-		return
-	}
-	if s.awaitsOrigin() && s.tap.Poll() {
-		s.gone.Store(true)
-		s.giveUpOrigin("client gave up")
-		return
-	}
-	if age > hangAfter && s.told.CompareAndSwap(false, true) {
-		s.publish(now)
 	}
 }
 
-func (s *session) awaitsOrigin() bool { return s.waiting.Load() != nil || s.dialing.Load() != nil }
+func (r *ride) sweep(s *session, now time.Time) {
+	since := r.since.Load()
+	age := now.Sub(time.Unix(0, since))
+	if since == 0 || age < sweepEvery || r.tunnel.Load() {
+		return
+	}
+	if r.awaitsOrigin() && s.tap.Poll() {
+		r.gone.Store(true)
+		r.giveUpOrigin("client gave up")
+		return
+	}
+	if age > hangAfter && r.told.CompareAndSwap(false, true) {
+		r.publish(s, now)
+	}
+}
 
 // publish hands over the record of an exchange that is not finished. One whose
 // response flows does not hang, it is long.
-func (s *session) publish(now time.Time) {
-	phase := s.phase.Load()
-	hanging := flow.Event{At: now, Kind: flow.Hanging, Text: phaseName(phase), Exchange: flow.ExchangeID(s.current.Load())}
+func (r *ride) publish(s *session, now time.Time) {
+	phase := r.phase.Load()
+	hanging := flow.Event{At: now, Kind: flow.Hanging, Text: phaseName(phase), Exchange: flow.ExchangeID(r.current.Load())}
 	if phase != phaseBody {
 		s.tap.Log().Add(hanging)
 	}
 	s.tap.Log().Flush()
-	c := s.waiting.Load()
+	c := r.waiting.Load()
 	if c == nil {
 		return
 	}
-	if hanging.Exchange = flow.ExchangeID(s.leg.Load()); phase != phaseBody {
+	if hanging.Exchange = flow.ExchangeID(r.leg.Load()); phase != phaseBody {
 		c.Log().Add(hanging)
 	}
 	c.Log().Flush()
@@ -86,7 +91,7 @@ func (s *session) sweepIdle() {
 		return
 	}
 	for _, c := range *ties {
-		if c.Gone() && s.since.Load() == 0 {
+		if c.Gone() && !s.rides.any() {
 			s.tap.SetWhy("the origin closed the connection this client had signed in on")
 			s.stop.Store(true)
 			s.interrupt()

@@ -25,7 +25,7 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	fields = append(fields, "Connection: upgrade\r\n"...)
 	fields = httpwire.AppendField(fields, "Upgrade", protocol)
 	s.g.Metrics.responded(101)
-	s.tunnel.Store(true)
+	k.r.tunnel.Store(true)
 	client, err := x.Tunnel(101, fields, protocol)
 	if err != nil {
 		return k.clientLost(err)

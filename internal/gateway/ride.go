@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fanlight/internal/httpconn"
+	"fanlight/internal/origin"
+)
+
+// ride is one exchange on its way through the door. Its fields belong to the
+// goroutine that carries the exchange, but for the atomic ones, which the
+// sweeper and who ends connections read and write.
+type ride struct {
+	s        *session
+	x        httpconn.Exchange
+	carriage carriage
+
+	tunnel  atomic.Bool
+	gone    atomic.Bool                        // the client left while we waited
+	dialing atomic.Pointer[context.CancelFunc] // ends an attempt to connect to an origin
+	waiting atomic.Pointer[origin.Conn]        // the origin we wait for
+	leg     atomic.Uint64                      // the exchange on it
+	current atomic.Uint64                      // the exchange with the client
+	phase   atomic.Int32
+	since   atomic.Int64 // start of the exchange, Unix nanoseconds; 0: none
+	told    atomic.Bool  // the hanging exchange was published
+}
+
+// Phases of an exchange, as the record of one that hangs names them.
+const (
+	phaseLocal = iota
+	phaseConnect
+	phaseFirstByte
+	phaseBody
+)
+
+func phaseName(phase int32) string {
+	return [...]string{"response", "connect", "first-byte", "response-body"}[phase]
+}
+
+func (r *ride) begin(s *session, x httpconn.Exchange) {
+	r.s, r.x = s, x
+	r.tunnel.Store(false)
+	r.told.Store(false)
+	r.gone.Store(false)
+	r.phase.Store(phaseLocal)
+	r.current.Store(uint64(x.ID()))
+	r.since.Store(time.Now().UnixNano())
+}
+
+// giveUpOrigin ends a wait for an origin from outside.
+func (r *ride) giveUpOrigin(why string) {
+	if cancel := r.dialing.Load(); cancel != nil {
+		(*cancel)()
+	}
+	if c := r.waiting.Load(); c != nil {
+		c.Interrupt(why)
+	}
+}
+
+func (r *ride) awaitsOrigin() bool { return r.waiting.Load() != nil || r.dialing.Load() != nil }
+
+// rides are the exchanges a connection carries now: one that is used again and
+// again where there is one at a time, so that an exchange allocates none, any
+// number where several share the connection.
+type rides struct {
+	several bool // set before the first exchange
+	own     ride
+
+	mu   sync.Mutex
+	open []*ride
+}
+
+func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
+	if !a.several {
+		a.own.begin(s, x)
+		return &a.own
+	}
+	r := &ride{}
+	r.begin(s, x)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open = append(a.open, r)
+	return r
+}
+
+func (a *rides) end(r *ride) {
+	r.since.Store(0)
+	if !a.several {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.Index(a.open, r)
+	a.open[i] = a.open[len(a.open)-1]
+	a.open[len(a.open)-1] = nil
+	a.open = a.open[:len(a.open)-1]
+}
+
+// each calls f for every exchange that is on its way; f must not begin or end
+// one.
+func (a *rides) each(f func(*ride)) {
+	if !a.several {
+		if a.own.since.Load() != 0 {
+			f(&a.own)
+		}
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.open {
+		f(r)
+	}
+}
+
+func (a *rides) any() (riding bool) {
+	a.each(func(*ride) { riding = true })
+	return riding
+}
+
+// tunnelling reports whether an exchange has become a tunnel.
+func (a *rides) tunnelling() (yes bool) {
+	a.each(func(r *ride) { yes = yes || r.tunnel.Load() })
+	return yes
+}
