@@ -35,9 +35,7 @@ func (b *bench) start(name, cpu string, env []string, program string, args ...st
 	cmd := exec.Command("taskset", append([]string{"-c", cpu, program}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, log, log
 	cmd.Env = append(os.Environ(), env...)
-	// An interrupt at the terminal is for the benchmark, which then stops the
-	// program in its turn.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	apart(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -59,7 +57,7 @@ func (p *process) stop() {
 	case <-time.After(5 * time.Second):
 	}
 	for _, pid := range tree(p.cmd.Process.Pid) {
-		syscall.Kill(pid, syscall.SIGKILL)
+		kill(pid)
 	}
 	<-p.done
 }

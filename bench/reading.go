@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"syscall"
 	"time"
 )
 
@@ -51,13 +50,12 @@ func (r reader) read(ctx context.Context, stdin *os.File) (reading, error) {
 	if err != nil {
 		return reading{}, fmt.Errorf("run %s: %w: %.300s", r.name, err, bytes.TrimSpace(words.Bytes()))
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return reading{}, errors.New("read the peak of memory: this system does not tell")
-	}
-	const megabyte = 1 << 10 // in KiB, the unit on Linux
 	state := cmd.ProcessState
-	return reading{elapsed, state.UserTime() + state.SystemTime(), float64(usage.Maxrss) / megabyte}, nil
+	peak, err := peakMB(state)
+	if err != nil {
+		return reading{}, err
+	}
+	return reading{elapsed, state.UserTime() + state.SystemTime(), peak}, nil
 }
 
 // check runs it once to see that it gives as many records as there are: a

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -92,7 +91,7 @@ func (b *bench) stoppedClient(text string) {
 	time.Sleep(2 * time.Second) // the handshake takes less
 	_, _ = io.WriteString(in, text)
 	time.Sleep(100 * time.Millisecond) // it is on its way; the answer takes longer
-	must(b.t, cmd.Process.Signal(syscall.SIGSTOP))
+	must(b.t, suspend(cmd.Process))
 	b.until("the server to give up", func() bool { return closedByPeer(b) })
 	time.Sleep(time.Second) // until the relay has gone
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -250,7 +249,7 @@ func (b *bench) halted(after time.Duration, path string, args ...string) (end fu
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Env = b.dir, append(withoutKeyLog(cmd.Environ()), "SSLKEYLOGFILE="+b.keys)
 	must(b.t, cmd.Start())
-	time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGSTOP) })
+	time.AfterFunc(after, func() { _ = suspend(cmd.Process) })
 	return func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
