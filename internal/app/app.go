@@ -61,8 +61,7 @@ type App struct {
 	disk      atomic.Pointer[store.Disk] // nil: nothing is kept on disk
 	packets   *packets                   // nil: none are kept
 	secrets   *keyLines
-	certs     map[string]cert.Source
-	tickets   []*cert.TicketKeys
+	built     map[string]*built // guarded by mu
 	warnings  []string
 	windows   windows
 	unlock    func()     // gives up the data folder
@@ -91,7 +90,7 @@ func (b *background) end() {
 // New puts the parts together. It opens the data folder and nothing else;
 // Start begins to serve.
 func New(cfg *config.Config, opts Options) (*App, error) {
-	a := &App{opts: opts, log: opts.Log, cfg: cfg, table: site.NewTable(), certs: map[string]cert.Source{}}
+	a := &App{opts: opts, log: opts.Log, cfg: cfg, table: site.NewTable(), built: map[string]*built{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

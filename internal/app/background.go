@@ -16,9 +16,13 @@ func (a *App) rotate(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			for _, keys := range a.tickets {
-				keys.Rotate(now)
+			a.mu.Lock()
+			for _, b := range a.built {
+				if b.tickets != nil {
+					b.tickets.Rotate(now)
+				}
 			}
+			a.mu.Unlock()
 		}
 	}
 }

@@ -16,16 +16,13 @@ import (
 // such as certificates, folders and programs: at most one of a site, and none of
 // a site that has faults already. It changes nothing and opens no socket.
 func Check(cfg *config.Config) []config.Fault {
-	a := &App{
-		cfg: cfg, log: slog.New(slog.DiscardHandler),
-		gateway: gateway.New(gateway.Options{Buffers: httpconn.NewBuffers()}),
-	}
+	b := &builder{cfg: cfg, log: slog.New(slog.DiscardHandler), buffers: httpconn.NewBuffers()}
 	var faults []config.Fault
 	for _, name := range cfg.SiteNames() {
 		if len(cfg.SiteFaults(name)) > 0 {
 			continue
 		}
-		if path, err := a.checkFiles(cfg.Sites[name]); err != nil {
+		if path, err := b.checkFiles(cfg.Sites[name]); err != nil {
 			faults = append(faults, cfg.Fault(path, err.Error(), ""))
 		}
 	}
@@ -33,7 +30,7 @@ func Check(cfg *config.Config) []config.Fault {
 		if len(n.Exec) == 0 {
 			continue
 		}
-		if _, err := exec.LookPath(a.program(n.Exec[0])); err != nil {
+		if _, err := exec.LookPath(program(cfg, n.Exec[0])); err != nil {
 			faults = append(faults, cfg.Fault(fmt.Sprintf("notify[%d].exec", i), err.Error(), ""))
 		}
 	}
@@ -41,14 +38,14 @@ func Check(cfg *config.Config) []config.Fault {
 }
 
 // checkFiles gives the place in the configuration that names what is wrong.
-func (a *App) checkFiles(c *config.Site) (path string, err error) {
+func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 	if c.Certificate != nil && !c.Certificate.Local {
-		if _, err := cert.Load(a.certSpec(&site.Site{Name: c.Name}, c.Certificate)); err != nil {
+		if _, err := cert.Load(b.certSpec(&site.Site{Name: c.Name}, c.Certificate)); err != nil {
 			return certificatePath(c.Name), err
 		}
 	}
 	for i := range c.Routes {
-		if err := a.buildRoute(new(gateway.Route), &c.Routes[i]); err != nil {
+		if err := b.buildRoute(new(gateway.Route), &c.Routes[i]); err != nil {
 			return routePath(c.Name, i), err
 		}
 	}

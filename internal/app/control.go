@@ -56,10 +56,13 @@ func (a *App) describe(s *site.Site) console.Site {
 }
 
 func (a *App) describeCertificate(s *site.Site) *console.Certificate {
-	source := a.certs[s.Name]
-	if source == nil {
+	a.mu.Lock()
+	made := a.built[s.Name]
+	a.mu.Unlock()
+	if made == nil || made.cert == nil {
 		return nil
 	}
+	source := made.cert
 	c, err := source.Certificate()
 	if err != nil {
 		return &console.Certificate{Fault: err.Error()}

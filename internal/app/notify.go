@@ -72,7 +72,7 @@ func (a *App) newNotifier(c *config.Notify) *notifier {
 	if c.Webhook != "" {
 		n.name, n.send = webhook(c.Webhook, a.opts.Version)
 	} else {
-		n.name, n.send = "exec "+c.Exec[0], execute(a.program(c.Exec[0]), c.Exec[1:])
+		n.name, n.send = "exec "+c.Exec[0], execute(program(a.cfg, c.Exec[0]), c.Exec[1:])
 	}
 	return n
 }

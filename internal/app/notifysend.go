@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"fanlight/internal/config"
 )
 
 // heardBack bounds what is read of a receiver's answer.
@@ -101,9 +103,9 @@ func (s *start) text() string { return strings.TrimSpace(string(s.b)) }
 
 // program is where a program of the configuration is: what has no folder is
 // looked for as a shell does.
-func (a *App) program(name string) string {
+func program(cfg *config.Config, name string) string {
 	if filepath.Base(name) == name {
 		return name
 	}
-	return a.resolve(name)
+	return cfg.Resolve(name)
 }

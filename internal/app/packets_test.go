@@ -404,7 +404,7 @@ sites:
 		if kept := a.gateway.KeyLog() != nil; kept != test.kept {
 			t.Errorf("%s: the site's secrets are kept: %v", name, kept)
 		}
-		o, err := a.buildOrigin(cfg.Sites["one"].Routes[0].To[0], &cfg.Sites["one"].Routes[0])
+		o, err := a.builder(cfg).buildOrigin(cfg.Sites["one"].Routes[0].To[0], &cfg.Sites["one"].Routes[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func (a *App) startRecords() error {
 			a.addRecords(newJSONLines(a.opts.Access, "stdout", a.log), false)
 		}
 	default:
-		out, err := openJSONLines(a.resolve(name), a.log)
+		out, err := openJSONLines(a.cfg.Resolve(name), a.log)
 		if err != nil {
 			return fmt.Errorf("open access log: %w", err)
 		}

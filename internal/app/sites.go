@@ -20,79 +20,23 @@ import (
 	"fanlight/internal/site"
 )
 
-// buildSites makes the table and the routes of every site. A fault fails its
-// site alone; the site keeps its names.
-func (a *App) buildSites() {
-	does := map[string]*gateway.Site{}
-	var sites []*site.Site
-	for _, name := range a.cfg.SiteNames() {
-		c := a.cfg.Sites[name]
-		s := &site.Site{Name: name, StoppedPage: c.WhenStopped == "page"}
-		for _, b := range c.Bind {
-			s.Bindings = append(s.Bindings, site.Binding{Addr: b.Addr, Plain: b.Plain, Names: b.Names})
-		}
-		sites = append(sites, s)
-		if fault := a.lastingFault(name); fault != nil {
-			s.Fail(fault.Error())
-			continue
-		}
-		built, err := a.buildSite(s, c)
-		if err != nil {
-			s.Fail(err.Error())
-			continue
-		}
-		does[name] = built
-	}
-	a.table.Replace(sites...)
-	a.gateway.SetSites(does)
-}
-
-// lastingFault is a fault of a site's configuration that stays until the
-// configuration is read again, nil if there is none. An address outside of the
-// list may come into it while the door runs.
-func (a *App) lastingFault(name string) error {
-	for _, f := range a.cfg.SiteFaults(name) {
-		if !f.Outside {
-			return &f
-		}
-	}
-	return nil
-}
-
-func (a *App) buildSite(s *site.Site, c *config.Site) (*gateway.Site, error) {
-	if s.Secure() {
-		config, err := a.serverTLS(s, c)
-		if err != nil {
-			return nil, a.place(certificatePath(s.Name), err)
-		}
-		s.TLS = config
-	}
-	out := &gateway.Site{Name: s.Name, RequestHeaders: headerRules(c.RequestHeaders), ResponseHeaders: headerRules(c.ResponseHeaders)}
-	out.Routes = make([]gateway.Route, len(c.Routes))
-	for i := range c.Routes {
-		if err := a.buildRoute(&out.Routes[i], &c.Routes[i]); err != nil {
-			return nil, a.place(routePath(s.Name, i), err)
-		}
-	}
-	return out, nil
-}
-
 func certificatePath(site string) string { return "sites." + site + ".certificate" }
 
 func routePath(site string, i int) string { return fmt.Sprintf("sites.%s.routes[%d]", site, i) }
 
 // place gives an error its file and line.
-func (a *App) place(path string, err error) error {
-	f := a.cfg.Fault(path, err.Error(), "")
+func (b *builder) place(path string, err error) error {
+	f := b.cfg.Fault(path, err.Error(), "")
 	return &f
 }
 
-func (a *App) serverTLS(s *site.Site, c *config.Site) (*tls.Config, error) {
-	source, err := cert.Load(a.certSpec(s, c.Certificate))
+// serverTLS gives the configuration of a site's handshakes. It has ticket keys
+// of its own, which are those of the site it takes the place of.
+func (b *builder) serverTLS(out *built, c *config.Certificate) error {
+	source, err := cert.Load(b.certSpec(out.site, c))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a.certs[s.Name] = source
 	config := &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return source.Certificate() },
 		MinVersion:     tls.VersionTLS12,
@@ -101,39 +45,41 @@ func (a *App) serverTLS(s *site.Site, c *config.Site) (*tls.Config, error) {
 		// responses leave in one write each.
 		DynamicRecordSizingDisabled: true,
 	}
-	keys := cert.NewTicketKeys(0)
-	keys.Apply(config)
-	a.tickets = append(a.tickets, keys)
-	return config, nil
+	if out.tickets == nil {
+		out.tickets = cert.NewTicketKeys(0)
+	}
+	out.tickets.Apply(config)
+	out.cert, out.site.TLS = source, config
+	return nil
 }
 
-func (a *App) certSpec(s *site.Site, c *config.Certificate) cert.Spec {
-	spec := cert.Spec{Local: c == nil || c.Local, CA: a.ca, OnReload: func(err error) {
+func (b *builder) certSpec(s *site.Site, c *config.Certificate) cert.Spec {
+	spec := cert.Spec{Local: c == nil || c.Local, CA: b.ca, OnReload: func(err error) {
 		if err != nil {
-			a.log.Error("certificate not re-read, the old one stays", "site", s.Name, "err", err)
+			b.log.Error("certificate not re-read, the old one stays", "site", s.Name, "err", err)
 			return
 		}
-		a.log.Info("certificate re-read", "site", s.Name)
+		b.log.Info("certificate re-read", "site", s.Name)
 	}}
 	if c != nil {
-		spec.File, spec.Key = a.resolve(c.File), a.resolve(c.Key)
-		spec.PFX, spec.PasswordFile = a.resolve(c.PFX), a.resolve(c.PasswordFile)
+		spec.File, spec.Key = b.resolve(c.File), b.resolve(c.Key)
+		spec.PFX, spec.PasswordFile = b.resolve(c.PFX), b.resolve(c.PasswordFile)
 	}
-	for _, b := range s.Bindings {
-		if b.Plain {
+	for _, on := range s.Bindings {
+		if on.Plain {
 			continue
 		}
-		spec.Names = append(spec.Names, b.Names...)
-		spec.IPs = append(spec.IPs, net.IP(b.Addr.Addr().AsSlice()))
+		spec.Names = append(spec.Names, on.Names...)
+		spec.IPs = append(spec.IPs, net.IP(on.Addr.Addr().AsSlice()))
 	}
 	return spec
 }
 
-func (a *App) resolve(path string) string {
+func (b *builder) resolve(path string) string {
 	if path == "" {
 		return ""
 	}
-	return a.cfg.Resolve(path)
+	return b.cfg.Resolve(path)
 }
 
 func headerRules(r config.HeaderRules) gateway.HeaderRules {
@@ -147,18 +93,18 @@ func headerRules(r config.HeaderRules) gateway.HeaderRules {
 	return out
 }
 
-func (a *App) buildRoute(out *gateway.Route, c *config.Route) error {
+func (b *builder) buildRoute(out *gateway.Route, c *config.Route) error {
 	out.Prefix, out.Redirect, out.Host = c.Path, c.Redirect, c.Host
 	out.ResponseHeaders = headerRules(c.ResponseHeaders)
 	if c.Files != "" {
-		folder, err := files.New(a.resolve(c.Files))
+		folder, err := files.New(b.resolve(c.Files))
 		if err != nil {
 			return err
 		}
 		out.Folder = folder
 	}
 	for _, to := range c.To {
-		o, err := a.buildOrigin(to, c)
+		o, err := b.buildOrigin(to, c)
 		if err != nil {
 			return err
 		}
@@ -167,7 +113,7 @@ func (a *App) buildRoute(out *gateway.Route, c *config.Route) error {
 	return nil
 }
 
-func (a *App) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin, error) {
+func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin, error) {
 	t := c.Timeouts
 	o := origin.Options{
 		Name: to.String(), Host: to.Host, Port: to.Port, Secure: to.Scheme == "https",
@@ -178,7 +124,7 @@ func (a *App) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin, er
 			FirstByte: time.Duration(t.FirstByte), Between: time.Duration(t.Between),
 			Idle: time.Duration(t.Idle), Tunnel: time.Duration(t.Tunnel),
 		},
-		MaxIdle: c.Pool.Idle, Recorder: a.recorder, Buffers: a.gateway.Buffers, KeyLog: a.secrets.writer,
+		MaxIdle: c.Pool.Idle, Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
 	}
 	switch c.TLS.Renegotiation {
 	case "never":
@@ -186,15 +132,15 @@ func (a *App) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin, er
 	case "freely":
 		o.Renegotiation = origin.Freely
 	}
-	if err := a.originTrust(&o, &c.TLS); err != nil {
+	if err := b.originTrust(&o, &c.TLS); err != nil {
 		return nil, err
 	}
 	return origin.New(o), nil
 }
 
-func (a *App) originTrust(o *origin.Options, c *config.OriginTLS) error {
+func (b *builder) originTrust(o *origin.Options, c *config.OriginTLS) error {
 	if c.CA != "" {
-		pem, err := os.ReadFile(a.resolve(c.CA))
+		pem, err := os.ReadFile(b.resolve(c.CA))
 		if err != nil {
 			return fmt.Errorf("read CA of origin: %w", err)
 		}
@@ -203,7 +149,7 @@ func (a *App) originTrust(o *origin.Options, c *config.OriginTLS) error {
 		}
 	}
 	if cc := c.ClientCertificate; cc != nil {
-		loaded, err := cert.LoadClient(cert.Spec{File: a.resolve(cc.File), Key: a.resolve(cc.Key), PFX: a.resolve(cc.PFX), PasswordFile: a.resolve(cc.PasswordFile)})
+		loaded, err := cert.LoadClient(cert.Spec{File: b.resolve(cc.File), Key: b.resolve(cc.Key), PFX: b.resolve(cc.PFX), PasswordFile: b.resolve(cc.PasswordFile)})
 		if err != nil {
 			return fmt.Errorf("load client certificate: %w", err)
 		}

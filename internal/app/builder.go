@@ -1,0 +1,104 @@
+package app
+
+import (
+	"io"
+	"log/slog"
+
+	"fanlight/internal/cert"
+	"fanlight/internal/config"
+	"fanlight/internal/flow"
+	"fanlight/internal/gateway"
+	"fanlight/internal/httpconn"
+	"fanlight/internal/site"
+)
+
+// builder makes sites of a configuration. It opens no socket and changes
+// nothing that serves.
+type builder struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	ca       *cert.CA
+	recorder *flow.Recorder
+	buffers  *httpconn.Buffers
+	keyLog   func() io.Writer
+}
+
+// built is one site as it was made of its configuration.
+type built struct {
+	config  *config.Site
+	site    *site.Site
+	does    *gateway.Site    // nil: the site is faulty
+	cert    cert.Source      // nil: it has none
+	tickets *cert.TicketKeys // nil: it has none
+	fault   error            // why it can never serve as it is configured
+}
+
+func (a *App) builder(cfg *config.Config) *builder {
+	return &builder{cfg: cfg, log: a.log, ca: a.ca, recorder: a.recorder, buffers: a.gateway.Buffers, keyLog: a.secrets.writer}
+}
+
+// buildSites makes the table and the routes of every site. A fault fails its
+// site alone; the site keeps its names.
+func (a *App) buildSites() {
+	b := a.builder(a.cfg)
+	does := map[string]*gateway.Site{}
+	var sites []*site.Site
+	for _, name := range a.cfg.SiteNames() {
+		made := b.build(name)
+		a.built[name] = made
+		sites = append(sites, made.site)
+		if made.fault == nil {
+			does[name] = made.does
+		}
+	}
+	a.table.Replace(sites...)
+	a.gateway.SetSites(does)
+}
+
+// build makes one site.
+func (b *builder) build(name string) *built {
+	c := b.cfg.Sites[name]
+	out := &built{config: c, site: &site.Site{Name: name, StoppedPage: c.WhenStopped == "page"}}
+	for _, on := range c.Bind {
+		out.site.Bindings = append(out.site.Bindings, site.Binding{Addr: on.Addr, Plain: on.Plain, Names: on.Names})
+	}
+	out.fault = lastingFault(b.cfg, name)
+	if out.fault == nil {
+		out.fault = b.fill(out)
+	}
+	if out.fault != nil {
+		out.site.Fail(out.fault.Error())
+	}
+	return out
+}
+
+// lastingFault is a fault of a site's configuration that stays until the
+// configuration is read again, nil if there is none. An address outside of the
+// list may come into it while the door runs.
+func lastingFault(cfg *config.Config, name string) error {
+	for _, f := range cfg.SiteFaults(name) {
+		if !f.Outside {
+			return &f
+		}
+	}
+	return nil
+}
+
+// fill makes what a site shows and does.
+func (b *builder) fill(out *built) error {
+	name, c := out.site.Name, out.config
+	if out.site.Secure() {
+		if err := b.serverTLS(out, c.Certificate); err != nil {
+			return b.place(certificatePath(name), err)
+		}
+	}
+	does := &gateway.Site{Name: name, RequestHeaders: headerRules(c.RequestHeaders), ResponseHeaders: headerRules(c.ResponseHeaders)}
+	does.Routes = make([]gateway.Route, len(c.Routes))
+	for i := range c.Routes {
+		if err := b.buildRoute(&does.Routes[i], &c.Routes[i]); err != nil {
+			return b.place(routePath(name, i), err)
+		}
+	}
+	out.does = does
+	return nil
+}
