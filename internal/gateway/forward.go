@@ -21,13 +21,10 @@ func (g *Gateway) trusts(peer netip.Addr) bool {
 // appendRequestFields writes the field lines of a request to an origin: those
 // of the client, without the ones meant for this hop, with the site's rules
 // and who asks.
-func (s *session) appendRequestFields(b []byte, req *httpconn.Request, does *Site, host string) []byte {
+func (s *session) appendRequestFields(b []byte, req *httpconn.Request, does *Site) []byte {
 	h := req.Head
 	rules := &does.RequestHeaders
 	plain := rules.Empty()
-	if plain || !rules.dropsName("Host") {
-		b = httpwire.AppendField(b, "Host", host)
-	}
 	for i := range h.Fields {
 		f := h.Fields[i]
 		name := h.Bytes(f.Name)
@@ -37,12 +34,7 @@ func (s *session) appendRequestFields(b []byte, req *httpconn.Request, does *Sit
 		b = append(append(append(append(b, name...), ": "...), h.Bytes(f.Value)...), '\r', '\n')
 	}
 	b = s.appendForwarded(b, req, rules)
-	b = appendRules(b, rules)
-	if upgrade := upgradeOf(req); upgrade != "" {
-		b = append(b, "Connection: upgrade\r\n"...)
-		b = httpwire.AppendField(b, "Upgrade", upgrade)
-	}
-	return b
+	return appendRules(b, rules)
 }
 
 // upgradeOf is the protocol a client may change to through the door, empty if

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"fanlight/internal/flow"
@@ -22,12 +21,11 @@ type carriage struct {
 	host  string // Host field for the origin
 	small []byte // the whole request body, if it came with the head
 	whole bool   // small is all of it
-	conn  *origin.Conn
-	id    flow.ExchangeID // of the origin exchange
-	pump  *pump           // nil: the body is sent, or there is none
+	leg   *origin.Leg
+	out   httpconn.Out // the request as it leaves
+	pump  *pump        // nil: the body is sent, or there is none
 
-	headed atomic.Bool // the final response head has come
-	unsent error       // of writing the request to a new connection
+	unsent error // of writing the request to a new connection
 }
 
 // proxy carries an exchange to an origin and back.
@@ -43,7 +41,7 @@ func (r *ride) proxy(does *Site, route *Route) {
 		switch {
 		case f == nil:
 			return
-		case k.conn == nil && !r.gone.Load() && unreachable < len(route.Origins)-1:
+		case k.leg == nil && !r.gone.Load() && unreachable < len(route.Origins)-1:
 			// Nothing was sent: another origin can have any request.
 			unreachable++
 			k.o = route.after(k.o)
@@ -76,7 +74,7 @@ func (s *session) originFor(route *Route) *origin.Origin {
 // 9.2.2), with a body that can be sent again. A connection that belongs to the
 // client is not replaced: the sign-in died with it.
 func (k *carriage) mayRetry(f *origin.Failure, fresh bool) bool {
-	if fresh || !f.Dead || !k.whole || k.conn.Pinned() || k.r.gone.Load() {
+	if fresh || !f.Dead || !k.whole || k.leg.Pinned() || k.r.gone.Load() {
 		return false
 	}
 	return idempotent(k.x.Request().Method)
@@ -98,7 +96,7 @@ func (k *carriage) giveUp(f *origin.Failure) {
 		k.x.Truncate("client gave up before the response")
 	case f.Given:
 		k.x.Truncate("ended from outside")
-	case f.Dead && k.conn != nil && k.conn.Pinned() && !k.x.Responded():
+	case f.Dead && k.leg != nil && k.leg.Pinned() && !k.x.Responded():
 		// As without a door: the client sees its connection end and signs in
 		// again on a new one.
 		k.x.Truncate("the origin closed the connection this client had signed in on")
@@ -115,9 +113,9 @@ func (k *carriage) attempt(fresh bool) *origin.Failure {
 	if f := k.connect(fresh); f != nil {
 		return f
 	}
-	k.id = k.s.g.Recorder.NextExchange()
-	k.r.leg.Store(uint64(k.id))
-	k.r.waiting.Store(k.conn)
+	k.out.ID = k.s.g.Recorder.NextExchange()
+	k.r.leg.Store(uint64(k.out.ID))
+	k.r.waiting.Store(k.leg)
 	defer k.r.waiting.Store(nil)
 	if f := k.send(); f != nil {
 		return k.settle(f)
@@ -163,11 +161,12 @@ func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
 func (k *carriage) connect(fresh bool) *origin.Failure {
 	host := k.x.Request().Host
 	if c := k.s.pinned[k.o]; c != nil {
-		k.conn = c
+		k.leg = c.Leg()
 		return nil
 	}
 	if !fresh {
-		if k.conn = k.o.Take(host); k.conn != nil {
+		if c := k.o.Take(host); c != nil {
+			k.leg = c.Leg()
 			return nil
 		}
 	}
@@ -184,10 +183,10 @@ func (k *carriage) dial(host string) *origin.Failure {
 	k.r.dialing.Store(nil)
 	if err == nil {
 		s.g.Metrics.Origins.Add(1)
-		k.conn = c
+		k.leg = c.Leg()
 		return nil
 	}
-	k.conn = nil
+	k.leg = nil
 	var f *origin.Failure
 	if errors.As(err, &f) {
 		return f

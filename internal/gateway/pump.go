@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"fanlight/internal/httpconn"
-	"fanlight/internal/httpwire"
 )
 
 // pump sends a request body that did not come with its head, in a goroutine of
@@ -15,7 +14,6 @@ import (
 type pump struct {
 	k      *carriage
 	ended  chan struct{}
-	whole  atomic.Bool // everything was sent
 	cut    atomic.Bool // we ended it
 	fault  *httpconn.BodyFault
 	failed error // of a write to the origin
@@ -32,14 +30,10 @@ func (p *pump) run() {
 	k := p.k
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
-	chunked := k.x.Request().Length < 0
-	if len(k.small) > 0 {
-		p.write(k.small, chunked)
-	}
-	for p.failed == nil && !k.whole {
-		n, err := k.x.ReadBody((*buf)[headRoom : len(*buf)-2])
+	for p.failed == nil {
+		n, err := k.x.ReadBody((*buf)[httpconn.BodyRoom : len(*buf)-httpconn.BodyTail])
 		if n > 0 {
-			p.send(*buf, n, chunked)
+			p.failed = k.leg.SendBody(*buf, n)
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -49,59 +43,13 @@ func (p *pump) run() {
 			return
 		}
 	}
-	p.finish(chunked)
-}
-
-// headRoom is what a chunk's size line may take before the data, so that a
-// chunk leaves in one write.
-const headRoom = 16
-
-func (p *pump) send(buf []byte, n int, chunked bool) {
-	if !chunked {
-		p.write(buf[headRoom:headRoom+n], false)
-		return
-	}
-	var scratch [headRoom]byte
-	head := httpwire.AppendChunkHead(scratch[:0], n)
-	start := headRoom - len(head)
-	copy(buf[start:], head)
-	copy(buf[headRoom+n:], "\r\n")
 	if p.failed == nil {
-		p.failed = p.k.conn.Write(buf[start:headRoom+n+2], n, p.k.o.Timeouts.Send)
+		p.failed = k.leg.SendEnd(k.s.appendTrailers(nil, k.x.Trailers()))
 	}
-}
-
-func (p *pump) write(data []byte, chunked bool) {
 	if p.failed != nil {
-		return
-	}
-	if chunked {
-		p.failed = p.k.conn.Write(httpwire.AppendChunk(nil, data), len(data), p.k.o.Timeouts.Send)
-		return
-	}
-	p.failed = p.k.conn.Write(data, len(data), p.k.o.Timeouts.Send)
-}
-
-func (p *pump) finish(chunked bool) {
-	k := p.k
-	if p.failed == nil && chunked {
-		last := append(k.s.appendTrailers([]byte("0\r\n"), k.x.Trailers()), "\r\n"...)
-		p.failed = k.conn.Write(last, 0, k.o.Timeouts.Send)
-	}
-	wait := k.o.Timeouts.FirstByte
-	if p.failed != nil {
-		wait = earlyWait // the origin closed; an answer it gave is on its way
-	} else {
-		k.conn.Sent()
-		p.whole.Store(true)
-	}
-	if wait > 0 && !k.headed.Load() {
-		_ = k.conn.Transport().SetReadDeadline(time.Now().Add(wait)) // fails only when it is closed already
+		k.leg.Unsent()
 	}
 }
-
-// earlyWait is how long an origin that stopped reading may take to be heard.
-const earlyWait = 2 * time.Second
 
 // lost ends the origin's wait for a body that will not come.
 func (p *pump) lost(err error) {
@@ -111,7 +59,7 @@ func (p *pump) lost(err error) {
 	if !errors.As(err, &p.fault) {
 		p.fault = &httpconn.BodyFault{Cause: err.Error(), Gone: true}
 	}
-	p.k.conn.Interrupt("the client did not send the whole request body")
+	p.k.leg.Interrupt("the client did not send the whole request body")
 }
 
 func (p *pump) done() bool {
@@ -122,8 +70,6 @@ func (p *pump) done() bool {
 		return false
 	}
 }
-
-func (p *pump) sentAll() bool { return p.whole.Load() }
 
 // settleWait is how long a request body may go on after its response is whole
 // before the connection is given up.
@@ -148,7 +94,7 @@ const answeredEarly = "the origin answered before the end of the request"
 func (p *pump) interrupt() {
 	if !p.done() {
 		p.cut.Store(true)
-		p.k.conn.Interrupt("the exchange ended before the end of the request")
+		p.k.leg.Interrupt("the exchange ended before the end of the request")
 		p.k.x.StopBody()
 	}
 }
@@ -157,13 +103,4 @@ func (p *pump) interrupt() {
 func (p *pump) wait() *httpconn.BodyFault {
 	<-p.ended
 	return p.fault
-}
-
-// firstByteLimit bounds the wait for a response head; while the body is still
-// being sent the pump sets the limit when it has done its part.
-func (k *carriage) firstByteLimit() time.Duration {
-	if k.pump != nil && !k.pump.done() {
-		return 0
-	}
-	return k.o.Timeouts.FirstByte
 }

@@ -8,13 +8,10 @@ import (
 	"fanlight/internal/origin"
 )
 
-// receive reads the response and carries it to the client. The limit of the
-// wait counts once: an interim response does not give the origin more time.
+// receive reads the response and carries it to the client.
 func (k *carriage) receive() *origin.Failure {
-	c := k.conn
-	limit := k.firstByteLimit()
-	for ; ; limit = 0 {
-		h, err := c.ReadHead(limit)
+	for {
+		h, err := k.leg.ReadHead()
 		if err != nil {
 			return k.unanswered(err)
 		}
@@ -37,9 +34,9 @@ func (k *carriage) unanswered(err error) *origin.Failure {
 		k.unsent = k.pump.failed
 	}
 	if k.unsent != nil {
-		return k.conn.Fail(k.id, origin.PhaseSend, k.unsent)
+		return k.leg.Fail(origin.PhaseSend, k.unsent)
 	}
-	return k.conn.Fail(k.id, origin.PhaseFirstByte, err)
+	return k.leg.Fail(origin.PhaseFirstByte, err)
 }
 
 func interimFields(h *httpwire.Head) []byte {
@@ -54,17 +51,16 @@ func interimFields(h *httpwire.Head) []byte {
 }
 
 func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
-	k.headed.Store(true)
 	k.r.phase.Store(phaseBody)
 	k.challenge(h)
 	if h.Status == 101 {
 		return k.tunnel(h)
 	}
-	c, x := k.conn, k.x
-	if c.Pinned() && !h.KeepAlive() {
+	leg, x := k.leg, k.x
+	if leg.Pinned() && !h.KeepAlive() {
 		x.CloseAfter("the origin closes the connection this client had signed in on")
 	}
-	if k.pump != nil && !k.pump.sentAll() && (!h.KeepAlive() || h.Status >= 400) {
+	if k.pump != nil && !leg.Whole() && (!h.KeepAlive() || h.Status >= 400) {
 		x.CloseAfter(answeredEarly)
 	}
 	buf := k.s.g.Buffers.Body()
@@ -73,9 +69,6 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	k.s.g.Metrics.responded(h.Status)
 	if err := x.Respond(h.Status, reasonText(h), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)
-	}
-	if k.o.Timeouts.Between <= 0 {
-		c.NoReadLimit() // that for the head is over
 	}
 	return k.body(*buf)
 }
@@ -92,7 +85,7 @@ func reasonText(h *httpwire.Head) string {
 // one the origin announced, if it did.
 func (k *carriage) responseLength(h *httpwire.Head) int64 {
 	if k.x.Request().Method != "HEAD" && h.Status != 304 {
-		return k.conn.Length()
+		return k.leg.Length()
 	}
 	if v := h.Get("Content-Length"); v != nil {
 		if n, ok := parseLength(v); ok {
@@ -114,9 +107,9 @@ func parseLength(v []byte) (n int64, ok bool) {
 
 // body carries the response body. The caller lends the buffer.
 func (k *carriage) body(buf []byte) *origin.Failure {
-	c, x := k.conn, k.x
+	leg, x := k.leg, k.x
 	for {
-		n, err := c.ReadBody(buf, k.o.Timeouts.Between)
+		n, err := leg.ReadBody(buf)
 		if n > 0 {
 			if _, werr := x.Write(buf[:n]); werr != nil {
 				return k.clientLost(werr)
@@ -124,7 +117,7 @@ func (k *carriage) body(buf []byte) *origin.Failure {
 		}
 		switch {
 		case err == nil:
-			if c.Buffered() > 0 {
+			if leg.Buffered() > 0 {
 				continue
 			}
 			if err := x.Flush(); err != nil { // what the origin sends slowly must not wait here
@@ -133,7 +126,7 @@ func (k *carriage) body(buf []byte) *origin.Failure {
 		case errors.Is(err, io.EOF):
 			return k.finish()
 		default:
-			f := c.Fail(k.id, origin.PhaseBetween, err)
+			f := leg.Fail(origin.PhaseBetween, err)
 			f.Dead = false
 			return f
 		}
@@ -141,8 +134,8 @@ func (k *carriage) body(buf []byte) *origin.Failure {
 }
 
 func (k *carriage) finish() *origin.Failure {
-	c, x := k.conn, k.x
-	if err := x.Finish(c.Trailers()); err != nil {
+	x := k.x
+	if err := x.Finish(k.leg.Trailers()); err != nil {
 		return k.clientLost(err)
 	}
 	if k.pump != nil {
@@ -155,26 +148,19 @@ func (k *carriage) finish() *origin.Failure {
 
 // release gives the connection back, or keeps it for this client.
 func (k *carriage) release() {
-	c := k.conn
-	reusable := c.End() && (k.pump == nil || k.pump.sentAll())
-	switch {
-	case c.Pinned() && reusable:
-		c.Rest()
-	case reusable:
-		k.o.Put(c)
-	default:
-		k.s.untie(c)
-		c.Close("not reusable")
-		if c.Pinned() {
-			k.x.CloseAfter("the origin closed the connection this client had signed in on")
-		}
+	if k.leg.Release() {
+		return
+	}
+	k.s.untie(k.leg)
+	if k.leg.Pinned() {
+		k.x.CloseAfter("the origin closed the connection this client had signed in on")
 	}
 }
 
 // clientLost ends an exchange whose client does not take the response.
 func (k *carriage) clientLost(err error) *origin.Failure {
-	k.s.untie(k.conn)
-	k.conn.Close("client gone")
+	k.s.untie(k.leg)
+	k.leg.Abandon("client gone")
 	k.x.Truncate("write response: " + err.Error())
 	return nil
 }

@@ -22,7 +22,7 @@ type ride struct {
 	tunnel  atomic.Bool
 	gone    atomic.Bool                        // the client left while we waited
 	dialing atomic.Pointer[context.CancelFunc] // ends an attempt to connect to an origin
-	waiting atomic.Pointer[origin.Conn]        // the origin we wait for
+	waiting atomic.Pointer[origin.Leg]         // the origin we wait for
 	leg     atomic.Uint64                      // the exchange on it
 	current atomic.Uint64                      // the exchange with the client
 	phase   atomic.Int32
@@ -57,8 +57,8 @@ func (r *ride) giveUpOrigin(why string) {
 	if cancel := r.dialing.Load(); cancel != nil {
 		(*cancel)()
 	}
-	if c := r.waiting.Load(); c != nil {
-		c.Interrupt(why)
+	if leg := r.waiting.Load(); leg != nil {
+		leg.Interrupt(why)
 	}
 }
 

@@ -170,8 +170,9 @@ func (s *session) tie(c *origin.Conn, scheme string) {
 	s.publishTies()
 }
 
-func (s *session) untie(c *origin.Conn) {
-	if s.pinned[c.Origin()] == c {
+// untie forgets the connection of a leg, if it is tied.
+func (s *session) untie(leg *origin.Leg) {
+	if c := leg.Conn(); s.pinned[c.Origin()] == c {
 		delete(s.pinned, c.Origin())
 		s.publishTies()
 	}

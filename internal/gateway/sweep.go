@@ -72,14 +72,14 @@ func (r *ride) publish(s *session, now time.Time) {
 		s.tap.Log().Add(hanging)
 	}
 	s.tap.Log().Flush()
-	c := r.waiting.Load()
-	if c == nil {
+	leg := r.waiting.Load()
+	if leg == nil {
 		return
 	}
 	if hanging.Exchange = flow.ExchangeID(r.leg.Load()); phase != phaseBody {
-		c.Log().Add(hanging)
+		leg.Log().Add(hanging)
 	}
-	c.Log().Flush()
+	leg.Log().Flush()
 }
 
 // sweepIdle closes a client connection whose signed-in origin connection was

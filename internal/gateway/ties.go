@@ -24,7 +24,7 @@ func (k *carriage) authorization(h *httpwire.Head) {
 		}
 		token := authwire.ParseAuthorization(value)
 		k.token(flow.Client, token)
-		k.s.tie(k.conn, token.Scheme)
+		k.s.tie(k.leg.Conn(), token.Scheme)
 	}
 }
 
@@ -56,7 +56,7 @@ func (k *carriage) challenge(h *httpwire.Head) {
 		for _, token := range authwire.ParseChallenge(value) {
 			if token.ConnectionBound {
 				k.token(flow.Server, token)
-				k.s.tie(k.conn, token.Scheme)
+				k.s.tie(k.leg.Conn(), token.Scheme)
 			}
 		}
 	}
@@ -78,8 +78,8 @@ func (k *carriage) token(from flow.Side, t authwire.Token) {
 	if t.NTLM != nil {
 		e.Attrs = append(e.Attrs, flow.Attrs(flow.KeyBinding, t.NTLM.Binding)...)
 	}
-	e.Exchange = k.id
-	k.conn.Log().Add(e)
+	e.Exchange = k.out.ID
+	k.leg.Log().Add(e)
 	e.Exchange = k.x.ID()
 	k.x.Log().Add(e)
 }

@@ -16,9 +16,9 @@ import (
 // tunnel joins client and origin after a 101 and returns when both directions
 // have ended.
 func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
-	c, x, s := k.conn, k.x, k.s
+	leg, x, s := k.leg, k.x, k.s
 	if upgradeOf(x.Request()) == "" {
-		return c.Fail(k.id, origin.PhaseFirstByte, errUnasked)
+		return leg.Fail(origin.PhaseFirstByte, errUnasked)
 	}
 	protocol := string(h.Get("Upgrade"))
 	fields := appendResponseFields(nil, h, k.does, k.route)
@@ -30,17 +30,16 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	if err != nil {
 		return k.clientLost(err)
 	}
-	t := &tunnel{client: client, server: c.Transport(), idle: k.o.Timeouts.Tunnel, clientDeadline: s.tap.SetDeadline}
-	_ = t.server.SetDeadline(time.Time{}) // fails only when it is closed already
-	t.run(c.Ahead())
+	t := &tunnel{client: client, server: leg.Tunnel(), idle: k.o.Timeouts.Tunnel, clientDeadline: s.tap.SetDeadline}
+	t.run()
 	if t.silent.Load() && !s.stop.Load() {
 		x.Log().Add(timeoutEvent(x.ID(), "tunnel", t.idle))
 	}
 	done := flow.Event{At: time.Now(), Exchange: x.ID(), Kind: flow.TunnelDone, Attrs: flow.Attrs(
 		flow.KeyClientBytes, strconv.FormatInt(t.up.Load(), 10), flow.KeyServerBytes, strconv.FormatInt(t.down.Load(), 10))}
 	x.Log().Add(done)
-	s.untie(c)
-	c.Close(t.why())
+	s.untie(leg)
+	leg.Abandon(t.why())
 	s.tap.SetWhy(t.why())
 	_ = client.Close() // the tunnel is over either way
 	return nil
@@ -55,7 +54,7 @@ func (*unasked) Unwrap() error { return httpconn.ErrBadResponse }
 
 type tunnel struct {
 	client         io.ReadWriteCloser
-	server         httpconn.Transport
+	server         httpconn.Tunnel
 	idle           time.Duration
 	clientDeadline func(time.Time) error
 	up, down       atomic.Int64
@@ -63,16 +62,8 @@ type tunnel struct {
 	silent         atomic.Bool            // and it was a deadline
 }
 
-func (t *tunnel) run(ahead []byte) {
+func (t *tunnel) run() {
 	t.touch()
-	if len(ahead) > 0 {
-		n, err := t.client.Write(ahead)
-		t.down.Add(int64(n))
-		if err != nil {
-			t.ended("client gone", err)
-			return
-		}
-	}
 	var both sync.WaitGroup
 	both.Go(func() { t.carry(t.server, t.client, &t.up, "client ended the tunnel") })
 	both.Go(func() { t.carry(t.client, t.server, &t.down, "origin ended the tunnel") })

@@ -38,6 +38,10 @@ type Client struct {
 	interims int
 	ended    bool
 	sent     atomic.Bool // the whole request left
+
+	out      *Out // from Start to Head
+	lines    int  // where its field lines begin
+	chunkOut bool // its body leaves in chunks
 }
 
 // NewClient makes the client machine of a connection.

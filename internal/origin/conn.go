@@ -25,6 +25,7 @@ type Conn struct {
 	asked     atomic.Int32 // HelloRequests in this exchange
 	cut       atomic.Bool  // a renegotiation was refused by our own rule
 	stopped   atomic.Bool  // Interrupt was called
+	leg       Leg
 }
 
 // Idle is how long the connection has been idle before this exchange, 0 for a
@@ -82,10 +83,8 @@ func (c *Conn) Interrupt(why string) {
 	c.leash.pull()
 }
 
-// NoReadLimit takes a read deadline of an earlier wait away.
-func (c *Conn) NoReadLimit() {
-	_ = c.Transport().SetReadDeadline(time.Time{}) // fails only on a closed connection; the read says so
-}
+// Leg is the exchange that the connection carries.
+func (c *Conn) Leg() *Leg { return &c.leg }
 
 // AskedLate reports whether the origin asked for a renegotiation in this
 // exchange.
@@ -115,5 +114,6 @@ func (c *Conn) TLSState() (state tls.ConnectionState, ok bool) {
 func (c *Conn) machine(transport httpconn.Transport) *Conn {
 	c.leash.Transport = transport
 	c.Client = httpconn.NewClient(&c.leash, c.tap.Log(), c.origin.Buffers)
+	c.leg.Outgoing, c.leg.conn = c, c
 	return c
 }

@@ -1,0 +1,187 @@
+package httpconn
+
+import (
+	"io"
+	"strconv"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpwire"
+)
+
+// Out is a request as it leaves for an origin. The strings may be views of a
+// buffer that stays as it is until the response is whole.
+type Out struct {
+	ID, Parent flow.ExchangeID
+	Method     string
+	Scheme     string // of what is asked for, by the client's connection
+	Host       string // authority; empty: none, or among the field lines
+	Target     string // origin form, or *
+	Upgrade    string // protocol to change to, empty: none
+	Length     int64  // of the body; 0: none; -1: not known before its end
+	Declared   bool   // a length of 0 is to be said
+	Idle       time.Duration
+}
+
+// Outgoing is one exchange with an origin, whatever carries it. The caller
+// builds the field lines between Start and Head, calls Send, and SendBody and
+// SendEnd unless Send had all of the request; ReadHead until the final head,
+// ReadBody until io.EOF, and End. One goroutine uses it, except that SendBody,
+// SendEnd and AwaitHead may run while ReadHead and ReadBody do.
+type Outgoing interface {
+	// Log is the record of the connection.
+	Log() *flow.Log
+	// Start begins the head of a request in b, to which the caller appends the
+	// field lines: none of framing, of Host or for this hop only. out must stay
+	// as it is until Send.
+	Start(b []byte, out *Out) []byte
+	// Head ends what Start began and records the request.
+	Head(b []byte) []byte
+	// Send sends the head in b, with the body if it is whole; else the body
+	// follows by SendBody. limit bounds each write, 0 does not.
+	Send(b, body []byte, whole bool, limit time.Duration) error
+	// SendBody sends the n bytes at buf[BodyRoom:]. The rest of buf is for the
+	// framing, which takes up to BodyRoom bytes in front and BodyTail behind.
+	SendBody(buf []byte, n int, limit time.Duration) error
+	// SendEnd ends the body; trailers are raw lines, mostly none.
+	SendEnd(trailers []byte, limit time.Duration) error
+	// AwaitHead bounds the wait for the final head, from now on; 0 takes the
+	// bound away.
+	AwaitHead(limit time.Duration)
+	// ReadHead gives the next head of the response, interim ones included. It is
+	// valid until the next call of ReadHead or Start. limit is that of AwaitHead;
+	// 0 leaves the one that is set.
+	ReadHead(limit time.Duration) (*httpwire.Head, error)
+	// ReadBody reads the response body, io.EOF with its last bytes or after them.
+	// A body that ends too early gives io.ErrUnexpectedEOF. wait bounds each
+	// read, 0 does not.
+	ReadBody(p []byte, wait time.Duration) (int, error)
+	// Length is the length of the response body, -1 if its end will show.
+	Length() int64
+	// Buffered is the number of bytes of the body that are here already.
+	Buffered() int
+	// Trailers are the raw trailer lines, after io.EOF.
+	Trailers() []byte
+	// Answered reports whether anything of the response has come.
+	Answered() bool
+	// Tunnel gives what follows a 101.
+	Tunnel() Tunnel
+	// End settles the exchange and reports whether what carried it can carry
+	// another.
+	End() (reusable bool)
+}
+
+// Room for framing around a piece of a body.
+const (
+	BodyRoom = 16
+	BodyTail = 2
+)
+
+// Tunnel is one side of a tunnel. One goroutine may read while another writes.
+type Tunnel interface {
+	io.ReadWriter
+	CloseWrite() error
+	SetDeadline(t time.Time) error
+}
+
+var _ Outgoing = (*Client)(nil)
+
+// Start is that of Outgoing.
+func (c *Client) Start(b []byte, out *Out) []byte {
+	c.out = out
+	b = httpwire.AppendRequestLine(b, out.Method, out.Target)
+	c.lines = len(b)
+	if out.Host != "" {
+		b = httpwire.AppendField(b, "Host", out.Host)
+	}
+	return b
+}
+
+// Head is that of Outgoing.
+func (c *Client) Head(b []byte) []byte {
+	out := c.out
+	if out.Upgrade != "" {
+		b = append(b, "Connection: upgrade\r\n"...)
+		b = httpwire.AppendField(b, "Upgrade", out.Upgrade)
+	}
+	switch {
+	case out.Length < 0:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case out.Length > 0 || out.Declared:
+		b = append(b, "Content-Length: "...)
+		b = append(strconv.AppendInt(b, out.Length, 10), crlf...)
+	}
+	c.chunkOut = out.Length < 0
+	c.Begin(out.ID, out.Parent, out.Method, out.Target, b[c.lines:], out.Idle)
+	return append(b, crlf...)
+}
+
+// Send is that of Outgoing. A body that fits behind the head leaves with it.
+func (c *Client) Send(b, body []byte, whole bool, limit time.Duration) error {
+	if len(body) > 0 && len(body) <= cap(b)-len(b) {
+		err := c.Write(append(b, body...), len(body), limit)
+		return c.sentWhole(whole, err)
+	}
+	err := c.Write(b, 0, limit)
+	if err == nil && len(body) > 0 {
+		err = c.Write(body, len(body), limit)
+	}
+	return c.sentWhole(whole, err)
+}
+
+func (c *Client) sentWhole(whole bool, err error) error {
+	if whole && err == nil {
+		c.Sent()
+	}
+	return err
+}
+
+// SendBody is that of Outgoing; with chunks each piece is one, and leaves in
+// one write.
+func (c *Client) SendBody(buf []byte, n int, limit time.Duration) error {
+	start, end := BodyRoom, BodyRoom+n
+	if c.chunkOut {
+		var scratch [BodyRoom]byte
+		head := httpwire.AppendChunkHead(scratch[:0], n)
+		start -= len(head)
+		copy(buf[start:], head)
+		end += copy(buf[end:], crlf)
+	}
+	return c.Write(buf[start:end], n, limit)
+}
+
+// SendEnd is that of Outgoing.
+func (c *Client) SendEnd(trailers []byte, limit time.Duration) error {
+	if c.chunkOut {
+		last := append(append(append([]byte(nil), lastChunk...), trailers...), crlf...)
+		if err := c.Write(last, 0, limit); err != nil {
+			return err
+		}
+	}
+	c.Sent()
+	return nil
+}
+
+// AwaitHead is that of Outgoing.
+func (c *Client) AwaitHead(limit time.Duration) { c.readDeadline(limit) }
+
+// Tunnel is that of Outgoing.
+func (c *Client) Tunnel() Tunnel {
+	_ = c.nc.SetDeadline(time.Time{}) // fails only when it is closed already
+	return &clientTunnel{Transport: c.nc, ahead: c.Ahead()}
+}
+
+// clientTunnel gives what was read behind the head first.
+type clientTunnel struct {
+	Transport
+	ahead []byte
+}
+
+func (t *clientTunnel) Read(p []byte) (int, error) {
+	if len(t.ahead) > 0 {
+		n := copy(p, t.ahead)
+		t.ahead = t.ahead[n:]
+		return n, nil
+	}
+	return t.Transport.Read(p)
+}
