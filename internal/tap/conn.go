@@ -31,6 +31,8 @@ type Conn struct {
 	look           look
 	dry, drained   bool // the reader's: Read gives errDry; it gave io.EOF
 
+	reading, writing deadline
+
 	mu         sync.Mutex
 	why        string
 	peer, mine ending
@@ -108,6 +110,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return 0, errDry
 	}
 	n, err := c.Conn.Read(p)
+	for err != nil && n == 0 && c.reading.early(err, c.Conn.SetReadDeadline) {
+		n, err = c.Conn.Read(p)
+	}
 	if n > 0 {
 		c.received.Add(int64(n))
 		if w := c.watch; w != nil {
@@ -128,6 +133,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 		w.write(p) // before the write: what the peer answers must come later
 	}
 	n, err := c.Conn.Write(p)
+	for err != nil && c.writing.early(err, c.Conn.SetWriteDeadline) {
+		var more int
+		more, err = c.Conn.Write(p[n:])
+		n += more
+	}
 	c.sent.Add(int64(n))
 	if err != nil {
 		c.ended(err)
