@@ -34,7 +34,7 @@ func originHTTPFaults() []liveFault {
 			l.before(testnet.Raw{Open: true, Responses: []string{"HTTP/1.1 404 Not Found\r\nServer: Microsoft-HTTPAPI/2.0\r\nContent-Length: 315\r\n\r\n" + strings.Repeat("x", 315)}}.Start(l.t))
 			l.get("/")
 		}},
-		{rule: "keepalive-race", fault: "the origin closes as the next request comes", inject: func(l *live) {
+		{rule: "keepalive-race", timed: true, fault: "the origin closes as the next request comes", inject: func(l *live) {
 			l.before(testnet.CloseOnRequest{At: plain}.Start(l.t))
 			l.get("/")
 			l.send(request("POST", "/", "Content-Length: 2") + "ok")
@@ -110,7 +110,7 @@ func originHTTPFaults() []liveFault {
 			c.Close()
 			l.askAbout("", before)
 		}},
-		{rule: "nagle-delayed-ack", fault: "the origin's bodies come 40 ms behind their headers", inject: func(l *live) {
+		{rule: "nagle-delayed-ack", timed: true, fault: "the origin's bodies come 40 ms behind their headers", inject: func(l *live) {
 			addr := listener(testingT(l), func(c net.Conn) {
 				r := bufio.NewReader(c)
 				for {
@@ -151,7 +151,7 @@ func originHTTPFaults() []liveFault {
 			l.before(l.always("HTTP/1.1 200 OK\r\nSet-Cookie: id=1; SameSite=None\r\nContent-Length: 0\r\n\r\n"))
 			l.several(2, request("GET", "/", "User-Agent: Mozilla/5.0"))
 		}},
-		{rule: "head-of-line-blocking", fault: "a browser's six connections are all busy", inject: func(l *live) {
+		{rule: "head-of-line-blocking", timed: true, fault: "a browser's six connections are all busy", inject: func(l *live) {
 			l.serve(strings.Replace(l.to("/", "http://"+listener(testingT(l), answerLate)), "first_byte: 800ms", "first_byte: 20s", 1))
 			l.browse()
 		}},
