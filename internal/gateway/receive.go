@@ -65,7 +65,7 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	}
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
-	fields := appendResponseFields((*buf)[:0], h, k.does, k.route)
+	fields := appendResponseFields((*buf)[:0], h, &k.r.facts)
 	k.s.g.Metrics.responded(h.Status)
 	if err := x.Respond(h.Status, reasonText(h), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)
