@@ -26,7 +26,7 @@ const (
 	decoders = "packet pcap reassembly tlswire quicwire dnswire httpwire authwire"
 	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/score explain/compare report machine cert"
 	// door is what serves traffic: it must not know of its observers.
-	door = "httpconn bind cert files site origin filter waf signin script gateway intercept probe"
+	door = "httpconn bind cert files site origin balance filter waf signin script gateway intercept probe"
 )
 
 // layers is every package there is or is planned to be, in the order of
@@ -69,7 +69,9 @@ func layers() []layer {
 		{rank: 4, path: "files", may: list("flow httpwire")},
 		{rank: 4, path: "site", may: list("flow bind cert")},
 		{rank: 4, path: "origin", may: list("flow tap cert httpwire httpconn authwire")},
-		{rank: 4, path: "filter", may: list("flow httpwire")},
+		// balance: docs/design/0008-balancing.md
+		{rank: 4, path: "balance", may: list("flow origin")},
+{rank: 4, path: "filter", may: list("flow httpwire")},
 		{rank: 4, path: "waf", may: list("flow httpwire")},
 		{rank: 4, path: "signin", may: list("flow authwire httpwire")},
 		{rank: 4, path: "script", may: list("flow httpwire")},

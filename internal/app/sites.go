@@ -103,14 +103,12 @@ func (b *builder) buildRoute(out *gateway.Route, c *config.Route) error {
 		}
 		out.Folder = folder
 	}
-	for _, to := range c.To {
-		o, err := b.buildOrigin(to, c)
-		if err != nil {
-			return err
-		}
-		out.Origins = append(out.Origins, o)
+	if len(c.To) == 0 {
+		return nil
 	}
-	return nil
+	group, err := b.buildGroup(c)
+	out.Origins = group
+	return err
 }
 
 func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin, error) {

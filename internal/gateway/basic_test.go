@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/files"
 	"fanlight/internal/flow"
-	"fanlight/internal/origin"
 	"fanlight/internal/testnet"
 )
 
@@ -77,7 +77,7 @@ func TestRequestFields(t *testing.T) {
 			}
 			d := newDoor(t, options...)
 			d.site(&Site{Name: "app", RequestHeaders: test.rules,
-				Routes: []Route{{Prefix: "/", Host: test.host, Origins: []*origin.Origin{d.to(peer, nil)}}}}, "app.test")
+				Routes: []Route{{Prefix: "/", Host: test.host, Origins: balance.Of(d.to(peer, nil))}}}, "app.test")
 			c := d.dial("app.test")
 			target := test.target
 			if target == "" {
@@ -138,7 +138,7 @@ func TestResponses(t *testing.T) {
 			peer := testnet.Raw{Responses: []string{test.from}}.Start(t)
 			d := newDoor(t)
 			d.site(&Site{Name: "app", ResponseHeaders: test.rules,
-				Routes: []Route{{Prefix: "/", ResponseHeaders: test.routeRules, Origins: []*origin.Origin{d.to(peer, nil)}}}}, "app.test")
+				Routes: []Route{{Prefix: "/", ResponseHeaders: test.routeRules, Origins: balance.Of(d.to(peer, nil))}}}, "app.test")
 			c := d.dial("app.test")
 			method, proto := "GET", "HTTP/1.1"
 			if test.method != "" {
@@ -267,6 +267,6 @@ func TestRecordOfExchange(t *testing.T) {
 	}
 	c.Close()
 	d.settled(func(tr *flow.Trace) bool { return clientConn(t, tr).Close.Ended })
-	d.g.origins((*origin.Origin).Close)
+	d.g.groups((*balance.Group).Close)
 	golden(t, "plain exchange", d.settled(over))
 }

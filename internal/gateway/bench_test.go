@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
-	"fanlight/internal/origin"
 )
 
 // nothing is a sink that keeps nothing.
@@ -52,7 +52,7 @@ func proxy1K(b *testing.B, options ...doorOption) {
 	d := newDoor(b, options...)
 	o := d.at("127.0.0.1", portOf(b, l.Addr().String()), false)
 	o.MaxIdle, o.Timeouts = 10, quick()
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 	c := d.dial("app.test")
 	request := []byte("GET /index.html HTTP/1.1\r\nHost: app.test\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
 	c.r = bufio.NewReaderSize(c.Conn, 4096)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
 	"fanlight/internal/testnet"
@@ -46,8 +47,8 @@ func TestBodyFaults(t *testing.T) {
 // client, who is still sending.
 func TestOriginFailsWhileBodyArrives(t *testing.T) {
 	d := front(t, testnet.SilentAfterTLS{}.Start(t), nil)
-	for _, o := range d.does["app"].Routes[0].Origins {
-		o.Close()
+	for _, m := range d.does["app"].Routes[0].Origins.Members {
+		m.Origin.Close()
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +64,7 @@ func TestOriginFailsWhileBodyArrives(t *testing.T) {
 		_ = nc.(*net.TCPConn).SetLinger(0)
 		nc.Close()
 	}()
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.at("127.0.0.1", portOf(t, l.Addr().String()), false)}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(d.at("127.0.0.1", portOf(t, l.Addr().String()), false))}}}, "app.test")
 	c := d.dial("app.test")
 	c.send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 100\r\n\r\nabc")
 	res, _, err := c.receive("POST")

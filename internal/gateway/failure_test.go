@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
 	"fanlight/internal/testnet"
@@ -64,7 +65,7 @@ func TestOriginNotReached(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDoor(t)
-			d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{test.make(t, d)}}}}, "app.test")
+			d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(test.make(t, d))}}}, "app.test")
 			c := d.dial("app.test")
 			res, body := c.get("/")
 			in := d.incident(res)
@@ -150,7 +151,7 @@ func TestOriginSpeaksPlain(t *testing.T) {
 	go server.Serve(l)
 	defer server.Close()
 	d := newDoor(t)
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.at("127.0.0.1", portOf(t, l.Addr().String()), true)}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(d.at("127.0.0.1", portOf(t, l.Addr().String()), true))}}}, "app.test")
 	res, _ := d.dial("app.test").get("/")
 	contains(t, "cause", d.incident(res).Cause, "does not speak TLS", "an HTTP response in clear", "`http://`")
 }
@@ -310,7 +311,7 @@ func TestClientGivesUpWhileConnecting(t *testing.T) {
 	d := newDoor(t)
 	o := d.at("127.0.0.1", portOf(t, testnet.BlackHole(t)), true)
 	o.Timeouts.Connect = time.Minute
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 	c := d.dial("app.test")
 	c.send("GET /slow HTTP/1.1\r\nHost: app.test\r\n\r\n")
 	time.Sleep(100 * time.Millisecond)

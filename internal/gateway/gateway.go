@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
-	"fanlight/internal/origin"
 	"fanlight/internal/site"
 )
 
@@ -51,12 +51,7 @@ func New(o Options) *Gateway {
 
 // SetSites puts what sites do in place, all at once. Exchanges that have begun
 // go on with what they began with.
-func (g *Gateway) SetSites(sites map[string]*Site) {
-	for _, s := range sites {
-		s.ready()
-	}
-	g.sites.Store(&sites)
-}
+func (g *Gateway) SetSites(sites map[string]*Site) { g.sites.Store(&sites) }
 
 func (g *Gateway) site(name string) *Site { return (*g.sites.Load())[name] }
 
@@ -75,11 +70,11 @@ func (g *Gateway) logged(config *tls.Config) *tls.Config {
 	return config
 }
 
-// origins calls f for every origin of every site.
-func (g *Gateway) origins(f func(*origin.Origin)) {
+// groups calls f for the origins of every route.
+func (g *Gateway) groups(f func(*balance.Group)) {
 	for _, s := range *g.sites.Load() {
 		for i := range s.Routes {
-			for _, o := range s.Routes[i].Origins {
+			if o := s.Routes[i].Origins; o != nil {
 				f(o)
 			}
 		}
@@ -99,5 +94,5 @@ func (g *Gateway) Close() {
 		}
 		time.Sleep(closePoll)
 	}
-	g.origins((*origin.Origin).Close)
+	g.groups((*balance.Group).Close)
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/cert"
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
@@ -203,7 +204,7 @@ func (d *door) to(peer *testnet.Origin, tune func(*origin.Options)) *origin.Orig
 func front(t testing.TB, peer *testnet.Origin, tune func(*origin.Options), options ...doorOption) *door {
 	t.Helper()
 	d := newDoor(t, options...)
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.to(peer, tune)}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(d.to(peer, tune))}}}, "app.test")
 	return d
 }
 

@@ -87,8 +87,7 @@ func (g *Gateway) refused(log *flow.Log, x flow.ExchangeID, status int, cause st
 
 // fail answers an exchange with a page of our own, which may have fields that
 // belong to its status.
-func (r *ride) fail(status int, cause string, more ...[2]string) {
-	s, x := r.s, r.x
+func (s *session) fail(x httpconn.Exchange, status int, cause string, more ...[2]string) {
 	name := ""
 	if found := s.site.Load(); found != nil {
 		name = found.Name

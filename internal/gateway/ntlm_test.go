@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
-	"fanlight/internal/origin"
 	"fanlight/internal/testnet"
 )
 
@@ -65,7 +65,7 @@ func TestSignInIsPinned(t *testing.T) {
 			if res, err := alice.ask(""); err != nil || res.Header.Get("X-User") != "alice" {
 				t.Fatal(res, err)
 			}
-			if d.does["app"].Routes[0].Origins[0].Idle() != 0 {
+			if d.does["app"].Routes[0].Origins.Members[0].Origin.Idle() != 0 {
 				t.Error("a connection somebody is signed in on is in the pool")
 			}
 			bob := d.dial("app.test")
@@ -155,7 +155,7 @@ func TestSignInsNeverMix(t *testing.T) {
 	d := newDoor(t)
 	o := d.at("127.0.0.1", portOf(t, flaky(t, peer.Addr)), false)
 	o.Timeouts, o.MaxIdle = quick(), 100
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 	var asked, served atomic.Int64
 	var users sync.WaitGroup
 	for i := range 24 {

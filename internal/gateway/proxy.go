@@ -3,9 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
-	"time"
 
-	"fanlight/internal/flow"
+	"fanlight/internal/balance"
 	"fanlight/internal/httpconn"
 	"fanlight/internal/origin"
 )
@@ -17,10 +16,17 @@ type carriage struct {
 	x     httpconn.Exchange
 	does  *Site
 	route *Route
-	o     *origin.Origin
-	host  string // Host field for the origin
-	small []byte // the whole request body, if it came with the head
-	whole bool   // small is all of it
+	want  balance.Want
+	m     *balance.Member
+	stuck *balance.Member // the one that the client's cookie means
+	next  *balance.Member // where it is tried again
+	o     *origin.Origin  // of m
+	fresh bool            // a new connection is wanted: a reused one has died
+	tries int             // further ones
+	spent string          // why there is no further try, if that is worth a word
+	host  string          // Host field for the origin
+	small []byte          // the whole request body, if it came with the head
+	whole bool            // small is all of it
 	leg   *origin.Leg
 	out   httpconn.Out // the request as it leaves
 	pump  *pump        // nil: the body is sent, or there is none
@@ -30,62 +36,24 @@ type carriage struct {
 
 // proxy carries an exchange to an origin and back.
 func (r *ride) proxy(does *Site, route *Route) {
-	s, x := r.s, r.x
-	r.carriage = carriage{r: r, s: s, x: x, does: does, route: route, o: s.originFor(route)}
+	r.carriage = carriage{r: r, s: r.s, x: r.x, does: does, route: route}
 	k := &r.carriage
-	k.small, k.whole = x.Buffered()
-	fresh := false
-	for unreachable := 0; ; {
-		k.host = hostFor(route, k.o, x.Request().Host)
-		f := k.attempt(fresh)
-		switch {
-		case f == nil:
+	k.small, k.whole = r.x.Buffered()
+	if !k.choose() {
+		return
+	}
+	for {
+		k.host = hostFor(route, k.o, r.x.Request().Host)
+		f := k.attempt()
+		if f == nil {
 			return
-		case k.leg == nil && !r.gone.Load() && unreachable < len(route.Origins)-1:
-			// Nothing was sent: another origin can have any request.
-			unreachable++
-			k.o = route.after(k.o)
-		case k.mayRetry(f, fresh):
-			fresh = true
-		default:
+		}
+		k.counted(f)
+		if !k.again(f) {
 			k.giveUp(f)
 			return
 		}
-		s.g.Metrics.Retries.Add(1)
-		x.Log().Add(flow.Event{At: time.Now(), Exchange: x.ID(), Kind: flow.Retry, Text: f.Error()})
 	}
-}
-
-// originFor gives the origin for an exchange: the one this client has signed in
-// at, or the next in turn.
-func (s *session) originFor(route *Route) *origin.Origin {
-	if len(s.pinned) > 0 {
-		for _, o := range route.Origins {
-			if s.pinned[o] != nil {
-				return o
-			}
-		}
-	}
-	return route.next()
-}
-
-// mayRetry allows one more try of a request whose reused connection died
-// before a byte of a response came: idempotent methods only (RFC 9110 section
-// 9.2.2), with a body that can be sent again. A connection that belongs to the
-// client is not replaced: the sign-in died with it.
-func (k *carriage) mayRetry(f *origin.Failure, fresh bool) bool {
-	if fresh || !f.Dead || !k.whole || k.leg.Pinned() || k.r.gone.Load() {
-		return false
-	}
-	return idempotent(k.x.Request().Method)
-}
-
-func idempotent(method string) bool {
-	switch method {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
-	}
-	return false
 }
 
 func (k *carriage) giveUp(f *origin.Failure) {
@@ -101,16 +69,23 @@ func (k *carriage) giveUp(f *origin.Failure) {
 		// again on a new one.
 		k.x.Truncate("the origin closed the connection this client had signed in on")
 	case f.Dead && !idempotent(k.x.Request().Method):
-		k.r.fail(f.Status, f.Error()+"; "+k.x.Request().Method+" is not sent twice")
+		s.fail(k.x, f.Status, f.Error()+"; "+k.x.Request().Method+" is not sent twice")
+	case k.spent != "":
+		s.fail(k.x, f.Status, f.Error()+"; "+k.spent)
 	default:
-		k.r.fail(f.Status, f.Error())
+		s.fail(k.x, f.Status, f.Error())
 	}
 }
 
 // attempt makes one try. A failure that was answered already, or that is the
 // client's, is nil.
-func (k *carriage) attempt(fresh bool) *origin.Failure {
-	if f := k.connect(fresh); f != nil {
+func (k *carriage) attempt() *origin.Failure {
+	k.unsent = nil
+	if !k.enter() {
+		return nil
+	}
+	defer k.m.Leave()
+	if f := k.connect(); f != nil {
 		return f
 	}
 	k.out.ID = k.s.g.Recorder.NextExchange()
@@ -153,18 +128,18 @@ func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
 		return
 	}
 	k.x.CloseAfter(fault.Cause)
-	k.r.fail(fault.Status, fault.Cause)
+	k.s.fail(k.x, fault.Status, fault.Cause)
 }
 
 // connect finds the connection: the one this client signed in on, one of the
 // pool, or a new one.
-func (k *carriage) connect(fresh bool) *origin.Failure {
+func (k *carriage) connect() *origin.Failure {
 	host := k.x.Request().Host
 	if c := k.s.pinned[k.o]; c != nil {
 		k.leg = c.Leg()
 		return nil
 	}
-	if !fresh {
+	if !k.fresh {
 		if c := k.o.Take(host); c != nil {
 			k.leg = c.Leg()
 			return nil

@@ -51,8 +51,12 @@ func interimFields(h *httpwire.Head) []byte {
 }
 
 func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
+	if f := k.retracted(h.Status); f != nil {
+		return f
+	}
 	k.r.phase.Store(phaseBody)
 	k.challenge(h)
+	k.answered(h.Status)
 	if h.Status == 101 {
 		return k.tunnel(h)
 	}
@@ -65,7 +69,7 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	}
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
-	fields := appendResponseFields((*buf)[:0], h, &k.r.facts)
+	fields := k.appendSticky(appendResponseFields((*buf)[:0], h, k.does, k.route))
 	k.s.g.Metrics.responded(h.Status)
 	if err := x.Respond(h.Status, reasonText(h), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)

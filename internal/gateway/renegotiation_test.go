@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
 	"fanlight/internal/testnet"
@@ -77,7 +78,7 @@ func TestRenegotiation(t *testing.T) {
 			}
 			c.Close()
 			d.settled(func(tr *flow.Trace) bool { return clientConn(t, tr).Close.Ended })
-			d.g.origins((*origin.Origin).Close)
+			d.g.groups((*balance.Group).Close)
 			trace := d.settled(over)
 			o := originConns(trace)
 			if len(o) != 1 || !has(o[0], flow.HelloRequest, "") {
@@ -150,7 +151,7 @@ func TestLegacyOrigin(t *testing.T) {
 		d := newDoor(t)
 		o := d.at("127.0.0.1", port, true)
 		o.Roots, o.ServerName, o.MinVersion, o.Legacy = old.Pool(), "localhost", tls.VersionTLS10, legacy
-		d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
+		d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 		for range 100 {
 			c := d.dial("app.test")
 			res, _ := c.get("/")

@@ -18,8 +18,6 @@ type ride struct {
 	s        *session
 	x        httpconn.Exchange
 	carriage carriage
-	facts    facts
-	target   string // what an origin or a folder is asked for
 
 	tunnel  atomic.Bool
 	gone    atomic.Bool                        // the client left while we waited
@@ -38,15 +36,15 @@ const (
 	phaseConnect
 	phaseFirstByte
 	phaseBody
+	phaseQueue
 )
 
 func phaseName(phase int32) string {
-	return [...]string{"response", "connect", "first-byte", "response-body"}[phase]
+	return [...]string{"response", "connect", "first-byte", "response-body", "queue"}[phase]
 }
 
 func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.s, r.x = s, x
-	r.facts, r.target = facts{s: s, req: x.Request()}, ""
 	r.tunnel.Store(false)
 	r.told.Store(false)
 	r.gone.Store(false)

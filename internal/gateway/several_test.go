@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
 	"fanlight/internal/testnet"
@@ -31,7 +32,7 @@ func TestUnreachableOriginIsPassedOver(t *testing.T) {
 	d := newDoor(t)
 	alive := d.to(testnet.Echo{At: testnet.At{Plain: true}}.Start(t), nil)
 	dead := d.to(testnet.Echo{At: testnet.At{Plain: true}}.Start(t), func(o *origin.Options) { o.Port = closedPort(t) })
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{dead, alive}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(dead, alive)}}}, "app.test")
 	c := d.dial("app.test")
 	for i := range 6 {
 		c.send("POST /" + strconv.Itoa(i) + " HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\n\r\nbody")
@@ -56,7 +57,7 @@ func TestNoOriginIsReachable(t *testing.T) {
 	d := newDoor(t)
 	peer := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
 	refuse := func(o *origin.Options) { o.Port = closedPort(t) }
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.to(peer, refuse), d.to(peer, refuse), d.to(peer, refuse)}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(d.to(peer, refuse), d.to(peer, refuse), d.to(peer, refuse))}}}, "app.test")
 	res, _ := d.dial("app.test").get("/")
 	if res.StatusCode != 502 {
 		t.Fatalf("status %d", res.StatusCode)
@@ -71,7 +72,7 @@ func TestNoOriginIsReachable(t *testing.T) {
 func TestSignInStaysAtItsOrigin(t *testing.T) {
 	d := newDoor(t)
 	first, second := testnet.NTLMOrigin{}.Start(t), testnet.NTLMOrigin{}.Start(t)
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.to(first, nil), d.to(second, nil)}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(d.to(first, nil), d.to(second, nil))}}}, "app.test")
 	for _, user := range []string{"alice", "bob", "carol"} {
 		c := d.dial("app.test")
 		if err := c.signIn("NTLM", user); err != nil {
@@ -116,7 +117,7 @@ func TestInterimResponsesDoNotExtendTheWait(t *testing.T) {
 	o := d.to(testnet.Echo{At: testnet.At{Plain: true}}.Start(t), func(o *origin.Options) {
 		o.Port, o.Timeouts.FirstByte = uint16(n), 300*time.Millisecond
 	})
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 	c := d.dial("app.test")
 	c.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
 	for {

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
-	"fanlight/internal/origin"
 	"fanlight/internal/site"
 	"fanlight/internal/testnet"
 )
@@ -21,8 +21,8 @@ import (
 func twoSites(t *testing.T) *door {
 	d := newDoor(t)
 	o := d.to(testnet.Echo{}.Start(t), nil)
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "app.test")
-	d.site(&Site{Name: "other", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{o}}}}, "other.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
+	d.site(&Site{Name: "other", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "other.test")
 	return d
 }
 

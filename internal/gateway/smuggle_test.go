@@ -29,7 +29,7 @@ func TestSecondAuthorizationPins(t *testing.T) {
 		if res, err := c.ask(fields); err != nil || res.StatusCode != 200 {
 			t.Fatal(res, err)
 		}
-		if d.does["app"].Routes[0].Origins[0].Idle() != 0 {
+		if d.does["app"].Routes[0].Origins.Members[0].Origin.Idle() != 0 {
 			t.Errorf("after %q the connection is in the pool", fields)
 		}
 		c.Close()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
-	"fanlight/internal/origin"
 )
 
 const (
@@ -32,7 +32,7 @@ func (g *Gateway) Sweep(ctx context.Context) {
 		for _, s := range g.sessions.all() {
 			s.sweep(now)
 		}
-		g.origins((*origin.Origin).Sweep)
+		g.groups(func(o *balance.Group) { o.Sweep(now) })
 	}
 }
 

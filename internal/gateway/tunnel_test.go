@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
 	"fanlight/internal/site"
@@ -232,7 +233,7 @@ func TestBackPressure(t *testing.T) {
 		sent <- n
 	}()
 	d := newDoor(t)
-	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: []*origin.Origin{d.at("127.0.0.1", portOf(t, l.Addr().String()), false)}}}}, "app.test")
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(d.at("127.0.0.1", portOf(t, l.Addr().String()), false))}}}, "app.test")
 	c := d.dial("app.test")
 	c.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
 	if n := <-sent; n > size/2 {
