@@ -128,7 +128,7 @@ func (c *Client) readChunked(p []byte, wait time.Duration) (int, error) {
 // with blanks.
 func (c *Client) chunkFault(err error) error {
 	for _, irr := range c.chunks.Irregular() {
-		if irr.Name == httpwire.ChunkExtension || irr.Name == httpwire.BlankAfterChunkSize {
+		if irr.Name == httpwire.ChunkExtension || irr.Name == httpwire.BlankAfterChunkSize || toleratedResponse(irr.Name) {
 			continue
 		}
 		c.irregular(irr)

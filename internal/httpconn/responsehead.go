@@ -80,7 +80,7 @@ const headTooLarge = "head-too-large"
 // two ways.
 func toleratedResponse(name string) bool {
 	switch name {
-	case httpwire.ReasonSpaceMissing, httpwire.LengthsRepeated:
+	case httpwire.ReasonSpaceMissing, httpwire.LengthsRepeated, httpwire.FramingLookalike:
 		return true
 	}
 	return false

@@ -202,8 +202,12 @@ func (c *ChunkReader) checkTrailers() error {
 	h.Buf = append(c.trailers, '\r', '\n')
 	err := h.parseFields(0, Limits{}.orDefaults().Fields)
 	for _, f := range h.Fields {
-		if barredFromTrailers(h.Bytes(f.Name)) {
+		name := h.Bytes(f.Name)
+		if barredFromTrailers(name) {
 			h.note(FramingInTrailer, int(f.Name.Start))
+		}
+		if lookalike(name, "content-length") || lookalike(name, "transfer-encoding") {
+			h.note(FramingLookalike, int(f.Name.Start))
 		}
 	}
 	for _, i := range h.Irregular {

@@ -22,10 +22,14 @@ func (h *Head) interpret() {
 		case len("Content-Length"):
 			if equalFold(name, "content-length") {
 				h.addLength(f)
+			} else if lookalike(name, "content-length") {
+				h.note(FramingLookalike, int(f.Name.Start))
 			}
 		case len("Transfer-Encoding"):
 			if equalFold(name, "transfer-encoding") {
 				h.addCodings(f)
+			} else if lookalike(name, "transfer-encoding") {
+				h.note(FramingLookalike, int(f.Name.Start))
 			}
 		}
 	}
@@ -35,6 +39,20 @@ func (h *Head) interpret() {
 	if h.coded && h.Minor == 0 {
 		h.note(ChunkedInHTTP10, int(h.codedAt))
 	}
+}
+
+// lookalike reports whether a name becomes the other one where _ and - are the
+// same, as in the variables of CGI (RFC 3875 section 4.1.18), WSGI and FastCGI.
+func lookalike(name []byte, other string) bool {
+	if len(name) != len(other) || bytes.IndexByte(name, '_') < 0 {
+		return false
+	}
+	for i, c := range name {
+		if lower(c) != other[i] && (c != '_' || other[i] != '-') {
+			return false
+		}
+	}
+	return true
 }
 
 // elements goes through a comma-separated list; an empty value has one empty

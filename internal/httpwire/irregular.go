@@ -52,6 +52,7 @@ const (
 	UnknownTransferCoding = "unknown-transfer-coding" // any coding but chunked
 	ChunkedNotLast        = "chunked-not-last"        // chunked is missing, repeated or followed by another coding
 	ChunkedInHTTP10       = "chunked-in-http10"       //
+	FramingLookalike      = "framing-lookalike"       // Content_Length or Transfer_Encoding, which CGI and its kind take for the real one
 	FramingInTrailer      = "framing-in-trailer"      // a field of framing or routing in, or announced for, the trailers
 
 	// Chunked bodies.

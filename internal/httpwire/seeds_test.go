@@ -94,6 +94,7 @@ var irregularRequests = []struct {
 	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 6\r\n\r\n", []Irregularity{{LengthsDiffer, 45}}},
 	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 05\r\n\r\n", []Irregularity{{LengthsRepeated, 61}}},
 	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5,5\r\n\r\n", []Irregularity{{LengthsRepeated, 44}}},
+	{"POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 5\r\ntransfer_ENCODING: chunked\r\n\r\n", []Irregularity{{FramingLookalike, 26}, {FramingLookalike, 45}}},
 	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", []Irregularity{{BadLength, 41}}},
 	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n", []Irregularity{{BadLength, 42}}},
 	{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n", []Irregularity{{BadLength, 42}}},

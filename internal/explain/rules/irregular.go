@@ -28,6 +28,7 @@ func framingIrregularity(name string) (words string, ok bool) {
 		"unknown-transfer-coding":  "a transfer coding other than chunked",
 		"chunked-not-last":         "a Transfer-Encoding in which chunked is not the one last coding",
 		"chunked-in-http10":        "Transfer-Encoding in HTTP/1.0",
+		"framing-lookalike":        "a Content_Length or Transfer_Encoding with _ for -",
 		"framing-in-trailer":       "a framing field among the trailers",
 		"bad-chunk-size":           "a chunk size that is no hexadecimal number",
 		"blank-after-chunk-size":   "a blank after a chunk size",
