@@ -66,16 +66,16 @@ func (s *session) writtenAnew(name []byte) bool {
 	case 6:
 		return equalFold(name, "Expect")
 	case 9:
-		return equalFold(name, "Forwarded") || !s.trusted && equalFold(name, "X-Real-IP")
+		return equalFold(name, "Forwarded") || same(name, "X-Real-IP") && (!s.trusted || underscored(name))
 	case 14:
 		return equalFold(name, "Content-Length")
 	}
 	const prefix = "X-Forwarded-"
-	if len(name) <= len(prefix) || !equalFold(name[:len(prefix)], prefix) {
+	if len(name) <= len(prefix) || !same(name[:len(prefix)], prefix) {
 		return false
 	}
 	kind := name[len(prefix):]
-	return !s.trusted || equalFold(kind, "For") || equalFold(kind, "Proto") || equalFold(kind, "Host")
+	return !s.trusted || underscored(name[:len(prefix)]) || equalFold(kind, "For") || equalFold(kind, "Proto") || equalFold(kind, "Host")
 }
 
 // appendForwarded writes who asked for what: to what a trusted client says, the

@@ -66,6 +66,13 @@ func (s *session) Handle(x httpconn.Exchange) {
 func (r *ride) serve() {
 	s, x := r.s, r.x
 	req := x.Request()
+	if req.Method == "CONNECT" {
+		x.CloseAfter(connectRefused)
+	}
+	if why := s.misaddressed(req); why != "" {
+		s.fail(x, 421, why)
+		return
+	}
 	met := s.site.Load() != nil
 	found := s.siteOf(req.Host)
 	if found == nil {
@@ -87,7 +94,7 @@ func (r *ride) serve() {
 		return
 	}
 	if req.Method == "CONNECT" {
-		s.fail(x, 405, "CONNECT is not offered")
+		s.fail(x, 405, connectRefused)
 		return
 	}
 	route := does.route(req.Path)

@@ -36,3 +36,17 @@ func TestSecondAuthorizationPins(t *testing.T) {
 		d.settled(over)
 	}
 }
+
+// TestWhoAsksInOtherSpellings checks that nobody is believed who writes _ for -,
+// also where a proxy is trusted: it writes the names as they are.
+func TestWhoAsksInOtherSpellings(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		s := &session{trusted: trusted}
+		for name, anew := range map[string]bool{"X_Forwarded_For": true, "x-forwarded_proto": true, "X_Forwarded-Prefix": true, "X-Real_IP": true,
+			"X-Real-IP": !trusted, "X-Forwarded-Prefix": !trusted, "X_Forward": false, "X_Other": false, "X-Forwarded": false} {
+			if got := s.writtenAnew([]byte(name)); got != anew {
+				t.Errorf("trusted %v: %s written anew: %v", trusted, name, got)
+			}
+		}
+	}
+}
