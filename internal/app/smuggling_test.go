@@ -1,0 +1,399 @@
+package app_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fanlight/internal/flow"
+)
+
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
+
+const smugglingConfig = `
+limits: {header_timeout: 400ms, body_timeout: 400ms, idle_timeout: 400ms}
+sites:
+  app:
+    bind: ["http://127.0.0.2:$PORT app.test"]
+    routes: [{path: /, to: "$TO", timeouts: {first_byte: 2s, between: 2s}}]
+`
+
+// Every payload reaches each origin as what the door's record and its answers
+// say it was, or not at all.
+func TestSmuggling(t *testing.T) {
+	table := newTally()
+	for _, start := range []func(testing.TB) countingOrigin{goOrigin, nginxOrigin, apacheOrigin} {
+		o := start(t)
+		s := &smuggling{t: t, d: serve(t, smugglingConfig, "$TO", o.url), origin: o, table: table}
+		s.run(payloads(t, "h1-*"), s.sendHTTP1)
+		s.check()
+	}
+	o := goOrigin(t)
+	o.name = "in pieces"
+	s := &smuggling{t: t, d: serve(t, smugglingConfig, "$TO", o.url), origin: o, table: table, piece: 7}
+	s.run(payloads(t, "h1-*"), s.sendHTTP1)
+	s.check()
+	t.Log("\n" + table.String())
+}
+
+// smuggling is a run of payloads through one door to one origin.
+type smuggling struct {
+	t      *testing.T
+	d      *door
+	origin countingOrigin
+	table  *tally
+	piece  int // bytes that are written at once; 0: all
+
+	mu   sync.Mutex
+	sent []attempt
+}
+
+// attempt is one payload as the client saw it.
+type attempt struct {
+	p      *payload
+	from   netip.AddrPort
+	answer string // all that came back
+}
+
+// atOnce is how many payloads are under way together: enough for the ones that
+// end by a timeout not to add up.
+const atOnce = 12
+
+func (s *smuggling) run(all []*payload, send func(*payload) (attempt, error)) {
+	work := make(chan *payload)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for p := range work {
+				a, err := send(p)
+				if err != nil {
+					s.t.Errorf("%s: %v", p, err)
+					continue
+				}
+				s.mu.Lock()
+				s.sent = append(s.sent, a)
+				s.mu.Unlock()
+				s.honest(p)
+			}
+		})
+	}
+	for _, p := range all {
+		work <- p
+	}
+	close(work)
+	workers.Wait()
+}
+
+// sendHTTP1 writes a payload on a connection of its own and reads until the door
+// has no more to say.
+func (s *smuggling) sendHTTP1(p *payload) (attempt, error) {
+	c, err := net.Dial("tcp", "127.0.0.2:"+s.d.port)
+	if err != nil {
+		return attempt{}, err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(wait))
+	for rest := p.bytes(s.t); rest != ""; {
+		n := len(rest)
+		if s.piece > 0 && n < 4000 {
+			n = min(n, s.piece)
+		}
+		_, _ = io.WriteString(c, rest[:n]) // the door may have heard enough
+		rest = rest[n:]
+	}
+	raw, err := io.ReadAll(c)
+	if err != nil && !isReset(err) {
+		return attempt{}, fmt.Errorf("the door does not end the connection: %w", err)
+	}
+	return attempt{p, netip.MustParseAddrPort(c.LocalAddr().String()), string(raw)}, nil
+}
+
+func isReset(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && !op.Timeout()
+}
+
+// honest asks for something that nobody else asks for, over the connections that
+// the payload may have poisoned.
+func (s *smuggling) honest(p *payload) {
+	want := "/honest/" + p.id
+	status, body, err := s.d.fetch(want)
+	if err != nil || status != 200 && s.origin.name != "apache" || status == 200 && body != want {
+		s.t.Errorf("%s: behind it an honest client got %d %q, %v", p, status, body, err)
+	}
+}
+
+// check holds the door's record against what was expected, what the clients got
+// and what the origin counted.
+func (s *smuggling) check() {
+	trace := s.d.ended()
+	byClient := map[netip.AddrPort]*flow.Conn{}
+	for _, c := range trace.Conns {
+		if c.Self == flow.Server {
+			byClient[c.Client] = c
+		}
+	}
+	for _, a := range s.sent {
+		faults := s.faults(trace, byClient[a.from], a)
+		s.table.add(a.p.class, s.origin.name, len(faults) == 0)
+		for _, f := range faults {
+			s.t.Errorf("%s to %s: %s\n%s", a.p, s.origin.name, f, a.answer)
+		}
+	}
+	s.checkReuse(trace)
+	s.checkCount(trace)
+	s.checkStreams(trace)
+}
+
+func (s *smuggling) faults(trace *flow.Trace, c *flow.Conn, a attempt) (out []string) {
+	if c == nil {
+		return []string{"the door has no record of the connection"}
+	}
+	var got, statuses []string
+	for _, x := range c.Exchanges {
+		got = append(got, became(trace, c, x))
+		if x.Status != 0 {
+			statuses = append(statuses, fmt.Sprint(x.Status))
+		}
+	}
+	expect := a.p.expect
+	if n := len(got); strings.Contains(c.Close.Why, "answered before the end") && n < len(expect) {
+		expect = expect[:n] // the connection ends where the origin did not wait for a body
+	}
+	if !matches(got, expect) {
+		out = append(out, fmt.Sprintf("expected %q, the record says %q", a.p.expect, got))
+	}
+	if answered := answers(a.answer, c.Exchanges); !slices.Equal(answered, statuses) {
+		out = append(out, fmt.Sprintf("the record has answers %v, the client got %v", statuses, answered))
+	}
+	return out
+}
+
+// became says what became of an exchange: `pass METHOD TARGET` if the origin
+// has answered it, `refuse STATUS cause` if the door did before the origin had
+// any of it, `cut STATUS cause` if the origin had a part, `early METHOD TARGET`
+// if the origin answered before the request was there to its end.
+func became(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) string {
+	legs, whole := 0, 0
+	for _, leg := range legsOf(trace, x) {
+		if legs++; leg.Outcome == flow.Complete {
+			whole++
+		}
+	}
+	switch {
+	case x.Incident == "" && legs == 1 && whole == 1 && x.RequestDone.IsZero():
+		return "early " + x.Method + " " + x.Target
+	case x.Incident == "" && legs == 1 && whole == 1:
+		return "pass " + x.Method + " " + x.Target
+	case whole > 0 || legs > 1:
+		return fmt.Sprintf("%d exchanges with the origin, %d of them whole, status %d", legs, whole, x.Status)
+	}
+	verb := "refuse"
+	if legs > 0 {
+		verb = "cut"
+	}
+	return fmt.Sprintf("%s %d %s", verb, x.Status, strings.Join(causes(c, x), ", "))
+}
+
+func legsOf(trace *flow.Trace, x *flow.Exchange) (legs []*flow.Exchange) {
+	for _, c := range trace.Conns {
+		for _, leg := range c.Exchanges {
+			if c.Self == flow.Client && leg.Parent == x.ID {
+				legs = append(legs, leg)
+			}
+		}
+	}
+	return legs
+}
+
+// causes are the names that the record has for what was wrong.
+func causes(c *flow.Conn, x *flow.Exchange) (names []string) {
+	for i := range c.Events {
+		e := &c.Events[i]
+		if (e.Exchange == x.ID || e.Exchange == 0) && (e.Kind == flow.Irregular || e.Kind == flow.Timeout || e.Kind == flow.StreamReset) && !slices.Contains(names, e.Text) {
+			names = append(names, e.Text)
+		}
+	}
+	if len(names) == 0 {
+		names = append(names, x.Cause+c.Close.Why)
+	}
+	return names
+}
+
+// matches compares outcomes: of a refusal the expected name must be among those
+// the record has.
+func matches(got, expect []string) bool {
+	if len(expect) == 1 && expect[0] == "nothing" {
+		return len(got) == 0
+	}
+	return slices.EqualFunc(got, expect, func(g, e string) bool {
+		verb, rest, _ := strings.Cut(e, " ")
+		switch {
+		case verb == "pass":
+			return g == e
+		case verb == "cut" && strings.HasPrefix(g, "early "):
+			return true // it did not wait for what is wrong
+		}
+		status, name, _ := strings.Cut(rest, " ")
+		return strings.HasPrefix(g, verb+" "+status+" ") && strings.Contains(g, name)
+	})
+}
+
+// answers reads the responses in what a client got.
+func answers(raw string, exchanges []*flow.Exchange) (statuses []string) {
+	r := bufio.NewReader(strings.NewReader(raw))
+	for i := 0; ; {
+		if _, err := r.Peek(1); err != nil {
+			return statuses
+		}
+		method := "GET"
+		if i < len(exchanges) && exchanges[i].Method != "" {
+			method = exchanges[i].Method
+		}
+		res, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err == nil {
+			_, err = io.Copy(io.Discard, res.Body)
+		}
+		if err != nil {
+			return append(statuses, "unreadable: "+err.Error())
+		}
+		if res.StatusCode >= 200 || res.StatusCode == 101 {
+			statuses = append(statuses, fmt.Sprint(res.StatusCode))
+			i++
+		}
+	}
+}
+
+// checkReuse looks for an exchange behind one that was irregular or not whole,
+// on connections of clients and of origins.
+func (s *smuggling) checkReuse(trace *flow.Trace) {
+	for _, c := range trace.Conns {
+		if len(c.Exchanges) > 0 && c.Exchanges[0].HTTP == "2" {
+			continue // streams are framed by themselves
+		}
+		doubtful := map[flow.ExchangeID]string{}
+		for i := range c.Events {
+			if e := &c.Events[i]; e.Kind == flow.Irregular {
+				doubtful[e.Exchange] = e.Text
+			}
+		}
+		for i, x := range c.Exchanges {
+			why := doubtful[x.ID]
+			switch {
+			case why != "":
+			case x.RequestDone.IsZero():
+				why = "the request's end was not seen"
+			case x.Outcome != flow.Complete:
+				why = "its outcome is " + x.Outcome
+			default:
+				continue
+			}
+			if i != len(c.Exchanges)-1 {
+				s.t.Errorf("%s: %s (%s %s) carries another exchange behind it: %s", s.origin.name, c.ID, x.Method, x.Target, why)
+			}
+		}
+	}
+}
+
+// checkCount compares the origin's log with the door's record: all that was
+// answered is in the log, and nothing that the door did not send.
+func (s *smuggling) checkCount(trace *flow.Trace) {
+	begun, whole := map[string]int{}, map[string]int{}
+	for _, c := range trace.Conns {
+		if c.Self != flow.Client {
+			continue
+		}
+		for _, x := range c.Exchanges {
+			line := x.Method + " " + x.Target
+			if begun[line]++; x.Outcome == flow.Complete {
+				whole[line]++
+			}
+		}
+	}
+	logged := map[string]int{}
+	for _, line := range s.origin.logged() {
+		logged[line]++
+	}
+	for line, n := range logged {
+		if n > begun[line] {
+			s.t.Errorf("%s saw %q %d times, the door sent it %d times", s.origin.name, line, n, begun[line])
+		}
+	}
+	for line, n := range whole {
+		if logged[line] < n {
+			s.t.Errorf("%s saw %q %d times, the door had %d answers", s.origin.name, line, logged[line], n)
+		}
+	}
+}
+
+// checkStreams reads the bytes that the origin got in every way that servers are
+// known to read them.
+func (s *smuggling) checkStreams(trace *flow.Trace) {
+	if s.origin.streams == nil {
+		return
+	}
+	streams := s.origin.streams()
+	for _, c := range trace.Conns {
+		if c.Self != flow.Client || len(c.Exchanges) == 0 {
+			continue
+		}
+		var want []string
+		for _, x := range c.Exchanges {
+			want = append(want, x.Method+" "+x.Target)
+		}
+		stream := streams[c.Client]
+		for _, r := range readers() {
+			if got, _ := r.requests(stream); !slices.Equal(got, want) {
+				s.t.Errorf("%s: the door sent %q, a reader %q sees %q in\n%q", c.ID, want, r.name, got, stream)
+			}
+		}
+	}
+}
+
+// tally counts payloads by class and origin.
+type tally struct {
+	classes, origins []string
+	good, all        map[[2]string]int
+}
+
+func newTally() *tally {
+	return &tally{good: map[[2]string]int{}, all: map[[2]string]int{}}
+}
+
+func (y *tally) add(class, origin string, good bool) {
+	if !slices.Contains(y.classes, class) {
+		y.classes = append(y.classes, class)
+	}
+	if !slices.Contains(y.origins, origin) {
+		y.origins = append(y.origins, origin)
+	}
+	if y.all[[2]string{class, origin}]++; good {
+		y.good[[2]string{class, origin}]++
+	}
+}
+
+func (y *tally) String() string {
+	var b strings.Builder
+	slices.Sort(y.classes)
+	fmt.Fprintf(&b, "%-24s", "class")
+	for _, o := range y.origins {
+		fmt.Fprintf(&b, "%12s", o)
+	}
+	for _, c := range y.classes {
+		fmt.Fprintf(&b, "\n%-24s", c)
+		for _, o := range y.origins {
+			fmt.Fprintf(&b, "%12s", fmt.Sprintf("%d/%d", y.good[[2]string{c, o}], y.all[[2]string{c, o}]))
+		}
+	}
+	return b.String()
+}
