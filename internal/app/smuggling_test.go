@@ -162,7 +162,10 @@ func (s *smuggling) faults(trace *flow.Trace, c *flow.Conn, a attempt) (out []st
 	var got, statuses []string
 	for _, x := range c.Exchanges {
 		got = append(got, became(trace, c, x))
-		if x.Status != 0 {
+		switch {
+		case x.Status != 0 && x.Outcome == flow.Truncated:
+			statuses = append(statuses, "torn")
+		case x.Status != 0:
 			statuses = append(statuses, fmt.Sprint(x.Status))
 		}
 	}
@@ -181,16 +184,19 @@ func (s *smuggling) faults(trace *flow.Trace, c *flow.Conn, a attempt) (out []st
 
 // became says what became of an exchange: `pass METHOD TARGET` if the origin
 // has answered it, `refuse STATUS cause` if the door did before the origin had
-// any of it, `cut STATUS cause` if the origin had a part, `early METHOD TARGET`
+// any of it, `cut STATUS cause` if the origin had a part, `torn STATUS cause` if
+// the client got a part of the origin's response, `early METHOD TARGET`
 // if the origin answered before the request was there to its end.
 func became(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) string {
-	legs, whole := 0, 0
+	legs, whole, torn := 0, 0, x.Incident == "" && x.Outcome != flow.Complete
 	for _, leg := range legsOf(trace, x) {
-		if legs++; leg.Outcome == flow.Complete {
+		if legs++; leg.Outcome == flow.Complete && (leg.Status != 101 || x.Status == 101) {
 			whole++
 		}
 	}
 	switch {
+	case torn && x.Status != 0:
+		return fmt.Sprintf("torn %d %s", x.Status, strings.Join(causes(trace, c, x), ", "))
 	case x.Incident == "" && legs == 1 && whole == 1 && x.RequestDone.IsZero():
 		return "early " + x.Method + " " + x.Target
 	case x.Incident == "" && legs == 1 && whole == 1:
@@ -202,7 +208,7 @@ func became(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) string {
 	if legs > 0 {
 		verb = "cut"
 	}
-	return fmt.Sprintf("%s %d %s", verb, x.Status, strings.Join(causes(c, x), ", "))
+	return fmt.Sprintf("%s %d %s", verb, x.Status, strings.Join(causes(trace, c, x), ", "))
 }
 
 func legsOf(trace *flow.Trace, x *flow.Exchange) (legs []*flow.Exchange) {
@@ -216,13 +222,20 @@ func legsOf(trace *flow.Trace, x *flow.Exchange) (legs []*flow.Exchange) {
 	return legs
 }
 
-// causes are the names that the record has for what was wrong.
-func causes(c *flow.Conn, x *flow.Exchange) (names []string) {
-	for i := range c.Events {
-		e := &c.Events[i]
-		if (e.Exchange == x.ID || e.Exchange == 0) && (e.Kind == flow.Irregular || e.Kind == flow.Timeout || e.Kind == flow.StreamReset) && !slices.Contains(names, e.Text) {
-			names = append(names, e.Text)
+// causes are the names that the record has for what was wrong, on the connection
+// of the client or that of the origin.
+func causes(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) (names []string) {
+	look := func(c *flow.Conn, x *flow.Exchange) {
+		for i := range c.Events {
+			e := &c.Events[i]
+			if (e.Exchange == x.ID || e.Exchange == 0) && (e.Kind == flow.Irregular || e.Kind == flow.Timeout || e.Kind == flow.StreamReset) && !slices.Contains(names, e.Text) {
+				names = append(names, e.Text)
+			}
 		}
+	}
+	look(c, x)
+	for _, leg := range legsOf(trace, x) {
+		look(trace.Conn(leg.Conn), leg)
 	}
 	if len(names) == 0 {
 		names = append(names, x.Cause+c.Close.Why)
@@ -265,7 +278,7 @@ func answers(raw string, exchanges []*flow.Exchange) (statuses []string) {
 			_, err = io.Copy(io.Discard, res.Body)
 		}
 		if err != nil {
-			return append(statuses, "unreadable: "+err.Error())
+			return append(statuses, "torn")
 		}
 		if res.StatusCode >= 200 || res.StatusCode == 101 {
 			statuses = append(statuses, fmt.Sprint(res.StatusCode))
@@ -308,6 +321,9 @@ func (s *smuggling) checkReuse(trace *flow.Trace) {
 // checkCount compares the origin's log with the door's record: all that was
 // answered is in the log, and nothing that the door did not send.
 func (s *smuggling) checkCount(trace *flow.Trace) {
+	if s.origin.logged == nil {
+		return
+	}
 	begun, whole := map[string]int{}, map[string]int{}
 	for _, c := range trace.Conns {
 		if c.Self != flow.Client {
