@@ -38,6 +38,7 @@ type Options struct {
 	// Ephemeral doors forget what is changed at run time, and may share their
 	// data folder with other doors.
 	Ephemeral bool
+	Watch     bool // reload when a file of the configuration changes
 }
 
 // App is a running door.
@@ -45,8 +46,12 @@ type App struct {
 	opts Options
 	log  *slog.Logger
 
-	mu      sync.Mutex // guards cfg, state and records
+	reloading sync.Mutex // held while sites are replaced
+
+	mu      sync.Mutex // guards cfg, state, records and kept
 	cfg     *config.Config
+	kept    map[string]string // why sites are not as the file says
+	leaving map[string]*built // sites that are no longer configured and have connections
 	state   *stateFile
 	records []*records
 
@@ -90,7 +95,7 @@ func (b *background) end() {
 // New puts the parts together. It opens the data folder and nothing else;
 // Start begins to serve.
 func New(cfg *config.Config, opts Options) (*App, error) {
-	a := &App{opts: opts, log: opts.Log, cfg: cfg, table: site.NewTable(), built: map[string]*built{}}
+	a := &App{opts: opts, log: opts.Log, cfg: cfg, table: site.NewTable(), built: map[string]*built{}, leaving: map[string]*built{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -189,6 +194,9 @@ func (a *App) Start() error {
 	a.run(a.keepStates)
 	a.run(a.gateway.Sweep)
 	a.run(a.findings.run)
+	if a.opts.Watch {
+		a.run(a.watch)
+	}
 	var failed []error
 	for _, s := range a.table.All() {
 		var err error
@@ -224,7 +232,7 @@ func (a *App) start(s *site.Site) error {
 // Shutdown lets open exchanges finish for the configured grace and ctx, closes
 // everything and waits for it.
 func (a *App) Shutdown(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.cfg.Limits.Grace))
+	ctx, cancel := context.WithTimeout(ctx, a.grace())
 	defer cancel()
 	a.listeners.Close()
 	var finishing sync.WaitGroup

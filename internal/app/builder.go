@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/cert"
 	"fanlight/internal/config"
 	"fanlight/internal/flow"
@@ -21,6 +22,11 @@ type builder struct {
 	recorder *flow.Recorder
 	buffers  *httpconn.Buffers
 	keyLog   func() io.Writer
+
+	// Of the site that is being made:
+	stamps []stamp
+	former []*balance.Member // of the site whose place it takes
+	spare  []*balance.Member // those of former whose origins are not used again so far
 }
 
 // built is one site as it was made of its configuration.
@@ -30,6 +36,7 @@ type built struct {
 	does    *gateway.Site    // nil: the site is faulty
 	cert    cert.Source      // nil: it has none
 	tickets *cert.TicketKeys // nil: it has none
+	stamps  []stamp          // of files that it was made of
 	fault   error            // why it can never serve as it is configured
 }
 
@@ -44,7 +51,7 @@ func (a *App) buildSites() {
 	does := map[string]*gateway.Site{}
 	var sites []*site.Site
 	for _, name := range a.cfg.SiteNames() {
-		made := b.build(name)
+		made := b.build(name, nil)
 		a.built[name] = made
 		sites = append(sites, made.site)
 		if made.fault == nil {
@@ -55,10 +62,15 @@ func (a *App) buildSites() {
 	a.gateway.SetSites(does)
 }
 
-// build makes one site.
-func (b *builder) build(name string) *built {
+// build makes one site. What old has and is no other for the new configuration
+// goes over to it: ticket keys, and origins with their connections.
+func (b *builder) build(name string, old *built) *built {
 	c := b.cfg.Sites[name]
+	b.stamps, b.former, b.spare = nil, nil, nil
 	out := &built{config: c, site: &site.Site{Name: name, StoppedPage: c.WhenStopped == "page"}}
+	if old != nil {
+		out.tickets, b.former, b.spare = old.tickets, membersOf(old.does), membersOf(old.does)
+	}
 	for _, on := range c.Bind {
 		out.site.Bindings = append(out.site.Bindings, site.Binding{Addr: on.Addr, Plain: on.Plain, Names: on.Names})
 	}
@@ -66,6 +78,7 @@ func (b *builder) build(name string) *built {
 	if out.fault == nil {
 		out.fault = b.fill(out)
 	}
+	out.stamps = b.stamps
 	if out.fault != nil {
 		out.site.Fail(out.fault.Error())
 	}

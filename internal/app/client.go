@@ -90,22 +90,24 @@ type Refused struct {
 	Kind    string // a console.RefusalKind; empty: not a change
 	Message string
 	WaysOut []string
+	Faults  []json.RawMessage // console.Fault, of a configuration
 }
 
 func (r *Refused) Error() string { return r.Message }
 
 func decodeAnswer(status int, raw []byte, out any) error {
 	var doc struct {
-		Error   string          `json:"error"`
-		Kind    string          `json:"kind"`
-		WaysOut []string        `json:"ways_out"`
-		Items   json.RawMessage `json:"items"`
+		Error   string            `json:"error"`
+		Kind    string            `json:"kind"`
+		WaysOut []string          `json:"ways_out"`
+		Faults  []json.RawMessage `json:"faults"`
+		Items   json.RawMessage   `json:"items"`
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return fmt.Errorf("read the door's answer (status %d): %w", status, err)
 	}
 	if doc.Error != "" {
-		return &Refused{status, doc.Kind, doc.Error, doc.WaysOut}
+		return &Refused{status, doc.Kind, doc.Error, doc.WaysOut, doc.Faults}
 	}
 	if out == nil {
 		return nil

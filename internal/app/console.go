@@ -28,7 +28,7 @@ func (a *App) ConsoleURL() string { return a.windows.url }
 // openWindows opens the control socket and the console.
 func (a *App) openWindows() error {
 	o := console.Options{
-		Control: control{a}, Findings: a.findings, Store: a.store, Disk: a.disk.Load, Metrics: a.metricsHandler(), Version: a.opts.Version, Mask: a.mask,
+		Control: control{a}, Reloader: control{a}, Findings: a.findings, Store: a.store, Disk: a.disk.Load, Metrics: a.metricsHandler(), Version: a.opts.Version, Mask: a.mask,
 	}
 	if err := a.openControl(o); err != nil {
 		return err

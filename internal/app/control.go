@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -41,10 +42,14 @@ func (c control) Site(name string) (console.Site, bool) {
 
 func (a *App) describe(s *site.Site) console.Site {
 	a.mu.Lock()
-	configured := a.cfg.Sites[s.Name].State
+	configured := "removed"
+	if c := a.cfg.Sites[s.Name]; c != nil {
+		configured = c.State
+	}
 	_, differs := a.state.Sites[s.Name]
+	kept := a.kept[s.Name]
 	a.mu.Unlock()
-	out := console.Site{Name: s.Name, State: s.State().String(), Reason: s.Reason(), Configured: configured, Differs: differs}
+	out := console.Site{Name: s.Name, State: s.State().String(), Reason: cmp.Or(s.Reason(), kept), Configured: configured, Differs: differs}
 	for _, b := range s.Bindings {
 		out.Bindings = append(out.Bindings, console.Binding{Address: b.Addr.String(), Names: append([]string{}, b.Names...), Plain: b.Plain})
 	}
@@ -97,7 +102,7 @@ func (c control) find(name string) (*site.Site, error) {
 		return s, nil
 	}
 	return nil, &console.Refusal{Kind: console.Unknown,
-		Err: fmt.Errorf("site %q is not known (sites are: %s)", name, strings.Join(c.a.cfg.SiteNames(), ", "))}
+		Err: fmt.Errorf("site %q is not known (sites are: %s)", name, strings.Join(c.a.config().SiteNames(), ", "))}
 }
 
 func (c control) StartSite(_ context.Context, name string) error {
@@ -157,12 +162,17 @@ func (c control) SaveSite(name string) error {
 		return err
 	}
 	a := c.a
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	state := "stopped"
 	if a.wantsRunning(s.Name) { // and not what it is: a site that failed is still wanted
 		state = "running"
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.cfg.Sites[name] == nil {
+		return fmt.Errorf("save site %s: it is no longer configured", name)
+	}
 	err = edit(a.cfg.SiteFile(name), func(src []byte) ([]byte, error) { return config.SetSiteState(src, name, state) })
 	if err != nil {
 		return fmt.Errorf("save site %s: %w", name, err)
@@ -233,6 +243,8 @@ func parseAddress(address string) (netip.Addr, error) {
 }
 
 func (a *App) changeAddresses(add, remove []netip.Addr) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var list []netip.Addr
@@ -274,3 +286,5 @@ func incident(in gateway.Incident) console.Incident {
 }
 
 func (c control) Warnings() []string { return c.a.warnings }
+
+func (c control) Reload(dry bool) (console.Reload, error) { return c.a.Reload(dry) }

@@ -3,6 +3,7 @@ package app
 import (
 	"math"
 
+	"fanlight/internal/console"
 	"fanlight/internal/explain"
 	"fanlight/internal/flow"
 	"fanlight/internal/gateway"
@@ -31,3 +32,12 @@ func (a *App) Incident(id string) (gateway.Incident, bool) { return a.gateway.In
 
 // Open is the number of client connections.
 func (a *App) Open() int64 { return int64(a.gateway.Open()) }
+
+// Metrics counts what the door carries.
+func (a *App) Metrics() *gateway.Metrics { return &a.gateway.Metrics }
+
+// Site is a site as the console shows it.
+func (a *App) Site(name string) console.Site {
+	s, _ := control{a}.Site(name)
+	return s
+}

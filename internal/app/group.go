@@ -15,5 +15,7 @@ func (b *builder) buildGroup(c *config.Route) (*balance.Group, error) {
 		}
 		members = append(members, &balance.Member{Origin: o})
 	}
-	return balance.New(balance.Options{Retry: balance.Default()}, members...), nil
+	group := balance.New(balance.Options{Retry: balance.Default()}, members...)
+	b.inherit(group)
+	return group, nil
 }

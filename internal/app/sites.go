@@ -133,11 +133,12 @@ func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin
 	if err := b.originTrust(&o, &c.TLS); err != nil {
 		return nil, err
 	}
-	return origin.New(o), nil
+	return b.origin(o), nil
 }
 
 func (b *builder) originTrust(o *origin.Options, c *config.OriginTLS) error {
 	if c.CA != "" {
+		b.note(b.resolve(c.CA))
 		pem, err := os.ReadFile(b.resolve(c.CA))
 		if err != nil {
 			return fmt.Errorf("read CA of origin: %w", err)
@@ -147,6 +148,7 @@ func (b *builder) originTrust(o *origin.Options, c *config.OriginTLS) error {
 		}
 	}
 	if cc := c.ClientCertificate; cc != nil {
+		b.note(b.resolve(cc.File), b.resolve(cc.Key), b.resolve(cc.PFX), b.resolve(cc.PasswordFile))
 		loaded, err := cert.LoadClient(cert.Spec{File: b.resolve(cc.File), Key: b.resolve(cc.Key), PFX: b.resolve(cc.PFX), PasswordFile: b.resolve(cc.PasswordFile)})
 		if err != nil {
 			return fmt.Errorf("load client certificate: %w", err)

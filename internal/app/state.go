@@ -94,13 +94,16 @@ func (a *App) keepStates(ctx context.Context) {
 
 // wantsRunning tells what a site's state should be: the last change at run
 // time, else the configuration.
-func (a *App) wantsRunning(name string) bool {
+func (a *App) wantsRunning(name string) bool { return a.wants(a.config(), name) }
+
+func (a *App) wants(cfg *config.Config, name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if state, changed := a.state.Sites[name]; changed {
 		return state == "running"
 	}
-	return a.cfg.Sites[name].State != "stopped"
+	c := cfg.Sites[name]
+	return c != nil && c.State != "stopped"
 }
 
 // keepState remembers a change at run time, or forgets it when it says what
@@ -108,8 +111,12 @@ func (a *App) wantsRunning(name string) bool {
 func (a *App) keepState(name, state string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	c := a.cfg.Sites[name]
+	if c == nil {
+		return nil // a reload took it away meanwhile
+	}
 	configured := "running"
-	if a.cfg.Sites[name].State == "stopped" {
+	if c.State == "stopped" {
 		configured = "stopped"
 	}
 	if state == configured {

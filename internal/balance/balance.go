@@ -100,13 +100,7 @@ func Of(origins ...*origin.Origin) *Group {
 }
 
 // Close ends what the group does by itself and closes the pools of its origins.
-func (g *Group) Close() {
-	g.cancel()
-	g.wg.Wait()
-	for _, m := range g.Members {
-		m.Origin.Close()
-	}
-}
+func (g *Group) Close() { g.Retire(func(*origin.Origin) bool { return false }) }
 
 // Sweep does what is due: checks, returns of ejected origins, idle connections.
 // Called about every 250 ms.

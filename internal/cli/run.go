@@ -20,12 +20,13 @@ import (
 func runCommand(s streams) *cobra.Command {
 	var path, recordTo string
 	var capture captureOn
-	var secrets bool
+	var secrets, watch bool
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the front door and the console",
 		Long: `Run the front door and the console until it is told to end (Ctrl-C or SIGTERM);
-open exchanges may finish then.
+open exchanges may finish then. SIGHUP has it read its configuration again, as
+fanlight reload does, and --watch does so whenever one of its files changes.
 
 Ended exchanges are printed to stdout as JSON lines (access_log in the
 configuration says otherwise); what else there is to say goes to stderr.
@@ -48,13 +49,14 @@ passed. The last 20 files stay. Linux only; it needs CAP_NET_RAW.`,
 			if cfg.Recording.Off && capture.severity != nil {
 				return failWith(exitUsage, fmt.Errorf("capture on findings: recording is off in %s, and without it there are none", path))
 			}
-			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version(), CaptureOn: capture.severity})
+			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version(), CaptureOn: capture.severity, Watch: watch})
 		},
 	}
 	c.Flags().StringVarP(&path, "config", "c", defaultConfig, "configuration `file`")
 	c.Flags().StringVar(&recordTo, "record-to", "", "write connections, exchanges and findings as JSON lines to a `file`")
 	c.Flags().Var(&capture, "capture-on-finding", "keep packets, and write them when a finding of this `severity` or above appears")
 	c.Flags().Lookup("capture-on-finding").NoOptDefVal = explain.Warning.String()
+	c.Flags().BoolVar(&watch, "watch", false, "reload when a file of the configuration changes")
 	c.Flags().BoolVar(&secrets, "with-secrets", false, "write credentials and cookies in clear")
 	return c
 }
@@ -103,12 +105,30 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 		reportFailed(s, cfg, failed.Err)
 	}
 	printStart(s, door)
-	<-ctx.Done()
+	awaitEnd(ctx, door, !opts.Ephemeral)
 	fmt.Fprintln(s.err, "shutting down; open exchanges may finish (once more: end now)")
 	again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	door.Shutdown(again)
 	return nil
+}
+
+// awaitEnd waits until the door is told to end, and has it read its
+// configuration again when SIGHUP says so, if it has a file.
+func awaitEnd(ctx context.Context, door *app.App, reloads bool) {
+	hangups := make(chan os.Signal, 1)
+	if reloads {
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			_, _ = door.Reload(false) // it tells the log
+		}
+	}
 }
 
 func startCode(f app.StartFault) int {

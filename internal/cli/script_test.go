@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	zip FILE FOLDER             pack a folder, with CRLF as lines of HTTP end
 //	terminate WORD              SIGTERM to the background command with that argument
 //	interrupt WORD              SIGINT to it
+//	hangup WORD                 SIGHUP to it
 //
 // and the condition [root]: packets can be captured here.
 func TestScripts(t *testing.T) {
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode, "freeport": freePort, "waitport": waitPort,
-			"waittext": waitText, "expand": expand, "zip": pack, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT),
+			"waittext": waitText, "expand": expand, "zip": pack, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT), "hangup": signalWith(syscall.SIGHUP),
 		},
 	})
 }

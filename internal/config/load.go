@@ -32,12 +32,12 @@ type siteFile struct {
 // their site alone: they are in Config.Faults, and the site is still listed
 // with what could be read of it.
 func Load(path string) (*Config, error) {
-	more, err := filepath.Glob(filepath.Join(escapeGlob(filepath.Dir(path)), "sites.d", "*.yaml"))
+	names, err := Files(path)
 	if err != nil {
-		return nil, fmt.Errorf("list sites.d: %w", err)
+		return nil, err
 	}
 	var files []file
-	for _, name := range append([]string{path}, more...) {
+	for _, name := range names {
 		src, err := readFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("read configuration: %w", err)
@@ -45,6 +45,16 @@ func Load(path string) (*Config, error) {
 		files = append(files, file{name, src})
 	}
 	return build(files)
+}
+
+// Files are the names of the files that make the configuration at path: itself
+// and sites.d/*.yaml beside it.
+func Files(path string) ([]string, error) {
+	more, err := filepath.Glob(filepath.Join(escapeGlob(filepath.Dir(path)), "sites.d", "*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("list sites.d: %w", err)
+	}
+	return append([]string{path}, more...), nil
 }
 
 // Parse is Load for one file that has been read, without sites.d; name is its

@@ -30,6 +30,9 @@ func (a *api) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/incidents", a.incidents)
 	mux.HandleFunc("GET /api/incidents/{id}", a.incident)
 	mux.HandleFunc("GET /api/stream", a.stream)
+	if a.Reloader != nil {
+		mux.HandleFunc("POST /api/reload", a.reload)
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "no such thing in the API: "+r.Method+" "+r.URL.Path)
 	})
@@ -145,10 +148,11 @@ type refused struct {
 	Error   string      `json:"error"`
 	Kind    RefusalKind `json:"kind"`
 	WaysOut []string    `json:"ways_out,omitempty"`
+	Faults  []Fault     `json:"faults,omitempty"`
 }
 
 func failWith(w http.ResponseWriter, err error) {
-	out := refused{Error: err.Error(), Kind: Conflict}
+	out := refused{Error: err.Error(), Kind: Conflict, Faults: faultsOf(err)}
 	var known *Refusal
 	if errors.As(err, &known) {
 		out.Kind, out.WaysOut = known.Kind, known.WaysOut

@@ -14,6 +14,7 @@ type Refusal struct {
 	Kind    RefusalKind
 	Err     error
 	WaysOut []string // what to do about it, if that is known
+	Faults  []Fault  // of a configuration
 }
 
 func (r *Refusal) Error() string { return r.Err.Error() }
@@ -24,11 +25,12 @@ type RefusalKind string
 
 // The kinds of refusals.
 const (
-	Conflict   RefusalKind = "conflict"   // with how the door is
-	Unknown    RefusalKind = "unknown"    // there is no such site or address
-	Malformed  RefusalKind = "malformed"  // what was named cannot be read
-	Address    RefusalKind = "address"    // an address or port that cannot be had
-	Permission RefusalKind = "permission" // the door may not do that
+	Conflict   RefusalKind = "conflict"      // with how the door is
+	Unknown    RefusalKind = "unknown"       // there is no such site or address
+	Malformed  RefusalKind = "malformed"     // what was named cannot be read
+	Address    RefusalKind = "address"       // an address or port that cannot be had
+	Permission RefusalKind = "permission"    // the door may not do that
+	Faulty     RefusalKind = "configuration" // the configuration has faults
 )
 
 // Control is what the console needs of the running door. Its methods are called

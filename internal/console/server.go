@@ -19,6 +19,7 @@ type Options struct {
 	Metrics  http.Handler       // nil: none
 	Token    string             // of the TCP listener; must not be empty there
 	KeyLog   KeyLog             // followed over the control socket, and nowhere else; nil: not
+	Reloader Reloader           // nil: the configuration is not read again
 	Version  string
 	// Mask hides secrets in all that is shown. Nil masks under a random key:
 	// showing everything takes a Mask that changes nothing.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 )
 
@@ -59,24 +60,39 @@ func (r *registry) all() []*session {
 	return out
 }
 
-// of gives the connections of a site and a channel that is closed when a
+// those gives the connections that match and a channel that is closed when a
 // connection has ended.
-func (r *registry) of(site string) ([]*session, <-chan struct{}) {
+func (r *registry) those(match func(*session) bool) ([]*session, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []*session
 	for s := range r.open {
-		if found := s.site.Load(); found != nil && found.Name == site {
+		if match(s) {
 			out = append(out, s)
 		}
 	}
 	return out, r.removed
 }
 
+func (s *session) of(siteName string) bool {
+	found := s.site.Load()
+	return found != nil && found.Name == siteName
+}
+
 // Finish tells a site's connections to end: idle ones now, others after their
 // exchange; tunnels are closed unless they are to be waited for. It returns
 // when none is left; when ctx ends first, the rest is closed.
 func (g *Gateway) Finish(ctx context.Context, siteName string, tunnels bool) {
+	g.finish(ctx, tunnels, func(s *session) bool { return s.of(siteName) })
+}
+
+// FinishAt is Finish for the connections that a site has on one of its
+// addresses, with their tunnels.
+func (g *Gateway) FinishAt(ctx context.Context, siteName string, addr netip.AddrPort) {
+	g.finish(ctx, true, func(s *session) bool { return s.of(siteName) && s.local == addr })
+}
+
+func (g *Gateway) finish(ctx context.Context, tunnels bool, match func(*session) bool) {
 	g.sessions.mu.Lock()
 	g.sessions.waiters++
 	g.sessions.mu.Unlock()
@@ -86,7 +102,7 @@ func (g *Gateway) Finish(ctx context.Context, siteName string, tunnels bool) {
 		g.sessions.mu.Unlock()
 	}()
 	for {
-		open, removed := g.sessions.of(siteName)
+		open, removed := g.sessions.those(match)
 		if len(open) == 0 {
 			return
 		}

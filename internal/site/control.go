@@ -34,7 +34,10 @@ type Door struct {
 // a failure the site is failed with the reason, and what had been opened is
 // released; a site whose configuration is faulty stays failed.
 func (d *Door) Start(s *Site) error {
-	s.change.Lock()
+	s, err := d.latest(s)
+	if err != nil {
+		return err
+	}
 	defer s.change.Unlock()
 	if s.State() == Serving {
 		return nil
@@ -112,7 +115,10 @@ func (d *Door) Drain(ctx context.Context, s *Site) error {
 }
 
 func (d *Door) end(ctx context.Context, s *Site, tunnels bool) error {
-	s.change.Lock()
+	s, err := d.latest(s)
+	if err != nil {
+		return err
+	}
 	defer s.change.Unlock()
 	if fault := s.fault(); fault != "" {
 		return fmt.Errorf("stop site %s: %s", s.Name, fault)

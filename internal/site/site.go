@@ -46,6 +46,9 @@ type Site struct {
 	mu     sync.Mutex
 	reason string
 	faulty bool
+
+	successor *Site // that has taken its place; guarded by change
+	leaving   bool  // it is no longer configured, and has connections; guarded by mu
 }
 
 // State is the site's state now.
@@ -129,6 +132,9 @@ func NewTable() *Table {
 func (t *Table) Replace(sites ...*Site) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(sites) == 0 {
+		return
+	}
 	for _, s := range sites {
 		t.sites[s.Name] = s
 	}
@@ -161,19 +167,21 @@ func (t *Table) rebuild() {
 }
 
 // ranked orders the sites by how good their claim to a name is that two of them
-// have: faulty ones last, then by name.
+// have: faulty ones last but for those that are going, then by name.
 func (t *Table) ranked() []*Site {
 	out := t.sorted()
-	slices.SortStableFunc(out, func(a, b *Site) int {
-		switch fa, fb := a.fault() != "", b.fault() != ""; {
-		case fa == fb:
-			return 0
-		case fa:
-			return 1
-		}
-		return -1
-	})
+	slices.SortStableFunc(out, func(a, b *Site) int { return a.rank() - b.rank() })
 	return out
+}
+
+func (s *Site) rank() int {
+	switch {
+	case s.isLeaving():
+		return 2
+	case s.fault() != "":
+		return 1
+	}
+	return 0
 }
 
 // put keeps what another site has claimed before.
