@@ -27,6 +27,7 @@ type carriage struct {
 	host  string          // Host field for the origin
 	small []byte          // the whole request body, if it came with the head
 	whole bool            // small is all of it
+	bound bool            // the request ties the connection to its client
 	leg   *origin.Leg
 	out   httpconn.Out // the request as it leaves
 	pump  *pump        // nil: the body is sent, or there is none
@@ -39,6 +40,7 @@ func (r *ride) proxy(does *Site, route *Route) {
 	r.carriage = carriage{r: r, s: r.s, x: r.x, does: does, route: route}
 	k := &r.carriage
 	k.small, k.whole = r.x.Buffered()
+	k.bound = bindsConnection(r.x.Request().Head)
 	if !k.choose() {
 		return
 	}
@@ -85,17 +87,24 @@ func (k *carriage) attempt() *origin.Failure {
 		return nil
 	}
 	defer k.m.Leave()
-	if f := k.connect(); f != nil {
-		return f
-	}
 	k.out.ID = k.s.g.Recorder.NextExchange()
 	k.r.leg.Store(uint64(k.out.ID))
-	k.r.waiting.Store(k.leg)
 	defer k.r.waiting.Store(nil)
-	if f := k.send(); f != nil {
-		return k.settle(f)
+	for {
+		if f := k.connect(); f != nil {
+			return f
+		}
+		k.r.waiting.Store(k.leg)
+		f, again := k.send()
+		switch {
+		case again: // with what is left in the pool, or a new connection
+			k.r.waiting.Store(nil)
+			continue
+		case f != nil:
+			return k.settle(f)
+		}
+		return k.settle(k.receive())
 	}
-	return k.settle(k.receive())
 }
 
 // settle waits for the sender of the body, and for its word on whose fault a
@@ -140,7 +149,7 @@ func (k *carriage) connect() *origin.Failure {
 		return nil
 	}
 	if !k.fresh {
-		if c := k.o.Take(host); c != nil {
+		if c := k.o.Take(host, k.whole && !k.bound); c != nil {
 			k.leg = c.Leg()
 			return nil
 		}

@@ -9,8 +9,9 @@ import (
 
 // send writes the request head, and the body if it is here already; a longer
 // body is sent by a pump while the response is awaited, so that an early
-// response is not lost.
-func (k *carriage) send() *origin.Failure {
+// response is not lost. again asks for another connection: nothing was sent on
+// this one.
+func (k *carriage) send() (f *origin.Failure, again bool) {
 	s, leg := k.s, k.leg
 	req := k.x.Request()
 	k.r.phase.Store(phaseFirstByte)
@@ -20,15 +21,20 @@ func (k *carriage) send() *origin.Failure {
 	b := leg.Start((*buf)[:0], &k.out)
 	b = s.appendRequestFields(b, req, k.does)
 	b = leg.Head(b)
-	k.authorization(req.Head)
-	if err := leg.Send(b, k.small, k.whole); err != nil {
+	if k.bound {
+		k.authorization(req.Head)
+	}
+	if again, err := leg.Send(b, k.small, k.whole); err != nil {
+		if again {
+			return nil, true
+		}
 		// A response may have come before the end of the request.
-		return k.early(err)
+		return k.early(err), false
 	}
 	if !k.whole {
 		k.pump = startPump(k)
 	}
-	return nil
+	return nil, false
 }
 
 // leaves notes what the request is for the origin.

@@ -28,6 +28,17 @@ func (k *carriage) authorization(h *httpwire.Head) {
 	}
 }
 
+// bindsConnection tells requests that authorization has work with.
+func bindsConnection(h *httpwire.Head) bool {
+	for i := range h.Fields {
+		f := h.Fields[i]
+		if signsIn(h.Bytes(f.Name)) && authwire.ConnectionBound(h.Bytes(f.Value)) {
+			return true
+		}
+	}
+	return false
+}
+
 func signsIn(name []byte) bool {
 	switch len(name) {
 	case 13:

@@ -42,11 +42,14 @@ type Client struct {
 	out      *Out // from Start to Head
 	lines    int  // where its field lines begin
 	chunkOut bool // its body leaves in chunks
+	question question
 }
 
 // NewClient makes the client machine of a connection.
 func NewClient(nc Transport, log *flow.Log, buffers *Buffers) *Client {
-	return &Client{nc: nc, log: log, buffers: buffers, ended: true}
+	c := &Client{nc: nc, log: log, buffers: buffers, ended: true}
+	c.question.write = c.writeQuestion
+	return c
 }
 
 // Log is the record of the connection.
@@ -97,9 +100,11 @@ func (c *Client) Write(p []byte, body int, limit time.Duration) error {
 
 // Sent records that all of the request was written. Without it the connection
 // is not used again.
-func (c *Client) Sent() {
+func (c *Client) Sent() { c.sentAt(time.Now()) }
+
+func (c *Client) sentAt(now time.Time) {
 	c.sent.Store(true)
-	c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: flow.RequestDone, From: flow.Client, Bytes: c.sentBody})
+	c.log.Add(flow.Event{At: now, Exchange: c.id, Kind: flow.RequestDone, From: flow.Client, Bytes: c.sentBody})
 }
 
 // Answered reports whether a byte of the response has come.

@@ -112,12 +112,21 @@ func (c *Client) Head(b []byte) []byte {
 		b = append(strconv.AppendInt(b, out.Length, 10), crlf...)
 	}
 	c.chunkOut = out.Length < 0
-	c.Begin(out.ID, out.Parent, out.Method, out.Target, b[c.lines:], out.Idle)
+	if c.question.asker == nil {
+		c.Begin(out.ID, out.Parent, out.Method, out.Target, b[c.lines:], out.Idle)
+	} // else it is not known yet whether it is sent at all
 	return append(b, crlf...)
 }
 
 // Send is that of Outgoing. A body that fits behind the head leaves with it.
 func (c *Client) Send(b, body []byte, whole bool, limit time.Duration) error {
+	if c.question.asker != nil {
+		return c.put(b, body, limit)
+	}
+	return c.send(b, body, whole, limit)
+}
+
+func (c *Client) send(b, body []byte, whole bool, limit time.Duration) error {
 	if len(body) > 0 && len(body) <= cap(b)-len(b) {
 		err := c.Write(append(b, body...), len(body), limit)
 		return c.sentWhole(whole, err)

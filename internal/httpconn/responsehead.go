@@ -50,6 +50,15 @@ func (c *Client) ReadHead(limit time.Duration) (*httpwire.Head, error) {
 const maxInterim = 100
 
 func (c *Client) fill() error {
+	if q := &c.question; q.asked {
+		q.asked = false
+		return q.failed
+	}
+	return c.read()
+}
+
+// read reads behind what is there.
+func (c *Client) read() error {
 	if c.buf == nil {
 		c.buf, c.r, c.w = c.buffers.body.get(), 0, 0
 	}

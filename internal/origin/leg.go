@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -46,13 +47,24 @@ func (l *Leg) Start(b []byte, out *httpconn.Out) []byte {
 	return l.Outgoing.Start(b, out)
 }
 
-// Send is that of Outgoing.
-func (l *Leg) Send(b, body []byte, whole bool) error {
-	err := l.Outgoing.Send(b, body, whole, l.conn.origin.Timeouts.Send)
+// Send is that of Outgoing. again tells that the connection had ended, or that
+// the origin had said something unasked: nothing was sent, the connection is
+// closed, and another can have the request.
+func (l *Leg) Send(b, body []byte, whole bool) (again bool, err error) {
+	c := l.conn
+	err = l.Outgoing.Send(b, body, whole, c.origin.Timeouts.Send)
 	if err == nil && whole {
 		l.whole.Store(true)
 	}
-	return err
+	if !errors.Is(err, httpconn.ErrNotSent) || c.stopped.Load() {
+		return false, err
+	}
+	why := spokeIdle
+	if c.tap.PeerGone() {
+		why = closedIdle
+	}
+	c.Close(why)
+	return true, err
 }
 
 // SendBody is that of Outgoing.

@@ -4,21 +4,29 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"fanlight/internal/httpconn"
 	"fanlight/internal/testnet"
 )
 
+// errAgain: nothing was sent.
+var errAgain = errors.New("another connection is wanted")
+
 // carried makes an exchange on a connection and gives its body.
 func carried(c *Conn) (string, error) {
-	c.Begin(1, 0, "GET", "/", nil, 0)
-	if err := c.Write([]byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), 0, time.Minute); err != nil {
+	l := c.Leg()
+	b := l.Head(l.Start(nil, &httpconn.Out{ID: 1, Method: "GET", Scheme: "https", Host: "a.test", Target: "/"}))
+	if again, err := l.Send(b, nil, true); again {
+		return "", errAgain
+	} else if err != nil {
 		return "", err
 	}
-	c.Sent()
-	if _, err := c.ReadHead(time.Minute); err != nil {
+	if _, err := l.ReadHead(); err != nil {
 		return "", err
 	}
 	var body strings.Builder
@@ -35,14 +43,20 @@ func carried(c *Conn) (string, error) {
 	}
 }
 
-var layers = []struct {
-	name string
-	tune func(*testnet.At)
-}{
-	{"plain", func(at *testnet.At) { at.Plain = true }},
-	{"TLS 1.2", func(at *testnet.At) { at.Tune = func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 } }},
-	{"TLS 1.3", func(*testnet.At) {}},
+type layer struct {
+	name  string
+	tune  func(*testnet.At)
+	whole bool // the look for what was unasked is left to Send
 }
+
+var layers = []layer{
+	{"plain", func(at *testnet.At) { at.Plain = true }, false},
+	{"TLS 1.2", func(at *testnet.At) { at.Tune = func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 } }, false},
+	{"TLS 1.3", func(*testnet.At) {}, false},
+}
+
+var bothWays = append(slices.Clone(layers),
+	layer{"plain, whole", layers[0].tune, true}, layer{"TLS 1.2, whole", layers[1].tune, true}, layer{"TLS 1.3, whole", layers[2].tune, true})
 
 // answered starts an origin with one response and connects to it.
 func answered(t *testing.T, tune func(*testnet.At), end testnet.End, response string) (*Origin, *Conn) {
@@ -70,7 +84,8 @@ func TestOutOfTurn(t *testing.T) {
 		"behind no body":      "HTTP/1.1 204 No Content\r\n\r\n" + extra,
 		"behind chunks":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n19000\r\n" + long + "\r\n0\r\n\r\n" + extra,
 	} {
-		for _, layer := range layers {
+		for _, layer := range bothWays {
+			whole := layer.whole
 			t.Run(layer.name+"/"+name, func(t *testing.T) {
 				o, c := answered(t, layer.tune, 0, response)
 				if _, err := carried(c); err != nil {
@@ -82,7 +97,15 @@ func TestOutOfTurn(t *testing.T) {
 				}
 				o.Put(c)
 				waitUntil(t, func() bool { return !c.tap.Quiet() })
-				if again := o.Take("a.test"); again != nil {
+				if whole {
+					c = o.Take("a.test", true)
+					if body, err := carried(c); !errors.Is(err, errAgain) {
+						t.Errorf("the connection was used again: %q, %v", body, err)
+					}
+					if _, err := c.tap.Write(nil); !errors.Is(err, net.ErrClosed) {
+						t.Errorf("it was not closed: %v", err)
+					}
+				} else if again := o.Take("a.test", false); again != nil {
 					body, err := carried(again)
 					t.Errorf("the connection was given again: %q, %v", body, err)
 				}
@@ -93,7 +116,7 @@ func TestOutOfTurn(t *testing.T) {
 
 // TestSettledStaysUsable checks that looking into TLS spoils nothing.
 func TestSettledStaysUsable(t *testing.T) {
-	for _, layer := range layers {
+	for _, layer := range bothWays {
 		t.Run(layer.name, func(t *testing.T) {
 			peer := testnet.Raw{Responses: []string{
 				"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2",
@@ -115,7 +138,7 @@ func TestSettledStaysUsable(t *testing.T) {
 					t.Fatal("not reusable")
 				}
 				o.Put(c)
-				if c = o.Take("a.test"); c == nil {
+				if c = o.Take("a.test", layer.whole); c == nil {
 					t.Fatal("not given again")
 				}
 			}

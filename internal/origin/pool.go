@@ -6,15 +6,17 @@ import (
 )
 
 // Take gives an idle connection for one exchange, nil if there is none. host
-// is the forwarded host.
-func (o *Origin) Take(host string) *Conn {
+// is the forwarded host. whole tells that all of the request will be given to
+// Send, which then looks whether the origin has said something unasked; else
+// the look, a system call, is made now.
+func (o *Origin) Take(host string, whole bool) *Conn {
 	name := o.serverName(host)
 	for {
 		c := o.take(name)
 		if c == nil {
 			return nil
 		}
-		why := c.stale()
+		why := c.stale(whole)
 		if why == "" {
 			return c
 		}
@@ -48,10 +50,15 @@ func (o *Origin) keep(name string, conns []*Conn) {
 
 // stale says why an idle connection must not be used, empty if it may. What an
 // origin said after its response would go to whoever asks next, so the look is
-// worth its system call however short the idle time was.
-func (c *Conn) stale() string {
+// worth its system call however short the idle time was; where the look can be
+// the first half of the wait for the response, it is left to Send.
+func (c *Conn) stale(whole bool) string {
 	if limit := c.origin.Timeouts.Idle; limit > 0 && time.Since(c.idleSince) > limit {
 		return "idle timeout"
+	}
+	if whole && c.tap.CanAsk() {
+		c.Ask(c.tap, c.origin.Timeouts.FirstByte)
+		return ""
 	}
 	return c.unquiet()
 }

@@ -44,7 +44,7 @@ func dial(t *testing.T, o *Origin, host string) *Conn {
 
 func TestPoolKeepsAndGives(t *testing.T) {
 	o := to(t, testnet.Silent{At: testnet.At{Plain: true}}.Start(t), nil)
-	if o.Take("a.test") != nil {
+	if o.Take("a.test", false) != nil {
 		t.Fatal("a connection out of nothing")
 	}
 	first, second, third := dial(t, o, "a.test"), dial(t, o, "a.test"), dial(t, o, "a.test")
@@ -54,12 +54,12 @@ func TestPoolKeepsAndGives(t *testing.T) {
 	if o.Idle() != 2 || !third.Gone() {
 		t.Errorf("%d idle, the third closed: %v", o.Idle(), third.Gone())
 	}
-	if got := o.Take("a.test"); got != second {
+	if got := o.Take("a.test", false); got != second {
 		t.Error("not the one that was used last")
 	}
 	second.Pin("NTLM")
 	o.Put(second)
-	if got := o.Take("a.test"); got != first || o.Idle() != 0 {
+	if got := o.Take("a.test", false); got != first || o.Idle() != 0 {
 		t.Error("a pinned connection went back")
 	}
 	o.Close()
@@ -75,10 +75,10 @@ func TestPoolByServerName(t *testing.T) {
 	peer := testnet.SilentAfterTLS{At: testnet.At{Leaf: testnet.Leaf{Names: []string{"a.test", "b.test"}}}}.Start(t)
 	o := to(t, peer, func(o *Options) { o.Secure, o.Roots = true, peer.Pool() })
 	o.Put(dial(t, o, "a.test:8443"))
-	if o.Take("b.test") != nil {
+	if o.Take("b.test", false) != nil {
 		t.Error("the connection for a.test was given for b.test")
 	}
-	if o.Take("a.test") == nil {
+	if o.Take("a.test", false) == nil {
 		t.Error("the connection for a.test was not found")
 	}
 	var f *Failure
@@ -99,16 +99,16 @@ func TestServerNameOutlivesRequest(t *testing.T) {
 	c := dial(t, o, host)
 	overwrite()
 	o.Put(c)
-	if o.Take("two.test") != nil {
+	if o.Take("two.test", false) != nil {
 		t.Fatal("a connection made for one name is given for another")
 	}
 	copy(buffer, "one.test")
-	if c = o.Take(host); c == nil {
+	if c = o.Take(host, false); c == nil {
 		t.Fatal("a connection is not given for its own name")
 	}
 	overwrite()
 	o.Put(c)
-	if o.Take("two.test") != nil {
+	if o.Take("two.test", false) != nil {
 		t.Fatal("a connection that was taken once is given for another name")
 	}
 	if name := o.base("one.test").ServerName; name != "one.test" {
@@ -168,7 +168,7 @@ func TestStaleConnectionIsNotGiven(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if o.Take("") != nil || o.Idle() != 0 {
+	if o.Take("", false) != nil || o.Idle() != 0 {
 		t.Error("a connection that the origin closed was given")
 	}
 }

@@ -32,6 +32,7 @@ type Conn struct {
 	dry, drained   bool // the reader's: Read gives errDry; it gave io.EOF
 
 	reading, writing deadline
+	question         question
 
 	mu         sync.Mutex
 	why        string
@@ -109,10 +110,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.dry {
 		return 0, errDry
 	}
-	n, err := c.Conn.Read(p)
-	for err != nil && n == 0 && c.reading.early(err, c.Conn.SetReadDeadline) {
-		n, err = c.Conn.Read(p)
-	}
+	n, err := c.read(p)
 	if n > 0 {
 		c.received.Add(int64(n))
 		if w := c.watch; w != nil {
@@ -126,6 +124,18 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.ended(err)
 	}
 	return n, err
+}
+
+func (c *Conn) read(p []byte) (int, error) {
+	if c.question.write != nil && len(p) > 0 {
+		return c.answer(p)
+	}
+	for {
+		n, err := c.Conn.Read(p)
+		if err == nil || n > 0 || !c.reading.early(err, c.Conn.SetReadDeadline) {
+			return n, err
+		}
+	}
 }
 
 func (c *Conn) Write(p []byte) (int, error) {
