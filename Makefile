@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench corpus fuzz lint programs gofmt vet staticcheck layers tsc clean
+.PHONY: demo test build bench soak corpus fuzz lint programs gofmt vet staticcheck layers tsc clean
 
 GO ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -25,6 +25,10 @@ build: $(web) ## bin/fanlight, with the console
 bench: ## side by side with other servers
 	scripts/install.sh curl haproxy ip nginx openssl taskset tcpdump tshark unshare wrk
 	$(GO) run ./bench
+
+soak: ## ten minutes of failing origins and clients, FOR=10m; ends with an error where anything is left behind
+	scripts/install.sh taskset
+	$(GO) run ./bench soak -for $(or $(FOR),10m)
 
 corpus: ## make the labelled captures anew, with real software; root, some minutes; ONLY=PATTERN for some
 	testdata/captures/make/corpus.sh $(ONLY)

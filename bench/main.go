@@ -3,6 +3,7 @@
 // ratio tables.
 //
 //	go run ./bench [-rounds N] [-duration D] [-capture MB] [row ...]
+//	go run ./bench soak [-for D]
 package main
 
 import (
@@ -47,6 +48,9 @@ func run(ctx context.Context, args []string) error {
 	list := flags.Bool("list", false, "list the rows and end")
 	load := flags.Bool("visit", false, "for the benchmark itself: be the load that standard input describes")
 	traffic := flags.Bool("record", false, "for the benchmark itself: make and capture the traffic that standard input describes")
+	if len(args) > 0 && args[0] == "soak" {
+		return soakCommand(ctx, args[1:])
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
