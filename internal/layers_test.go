@@ -71,13 +71,13 @@ func layers() []layer {
 		{rank: 4, path: "origin", may: list("flow tap cert httpwire httpconn authwire")},
 		// balance: docs/design/0008-balancing.md
 		{rank: 4, path: "balance", may: list("flow origin")},
-{rank: 4, path: "filter", may: list("flow httpwire")},
+		{rank: 4, path: "filter", may: list("flow httpwire")},
 		{rank: 4, path: "waf", may: list("flow httpwire")},
 		{rank: 4, path: "signin", may: list("flow authwire httpwire")},
 		{rank: 4, path: "script", may: list("flow httpwire")},
 
 		// authwire and cert: docs/design/0001-the-import-table.md
-		{rank: 5, path: "gateway", may: list("flow tap site httpwire httpconn origin files filter waf signin script authwire cert")},
+		{rank: 5, path: "gateway", may: list("flow tap site httpwire httpconn origin balance files filter waf signin script authwire cert")},
 		{rank: 5, path: "intercept", may: list("flow tap cert httpwire httpconn origin script")},
 		{rank: 5, path: "probe", may: list("flow tap httpwire httpconn origin cert")},
 		{rank: 5, path: "web"},
