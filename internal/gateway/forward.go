@@ -21,20 +21,18 @@ func (g *Gateway) trusts(peer netip.Addr) bool {
 // appendRequestFields writes the field lines of a request to an origin: those
 // of the client, without the ones meant for this hop, with the site's rules
 // and who asks.
-func (s *session) appendRequestFields(b []byte, req *httpconn.Request, does *Site) []byte {
+func (s *session) appendRequestFields(b []byte, req *httpconn.Request, rules *fieldRules, f *facts) []byte {
 	h := req.Head
-	rules := &does.RequestHeaders
-	plain := rules.Empty()
-	for i := range h.Fields {
-		f := h.Fields[i]
-		name := h.Bytes(f.Name)
-		if s.writtenAnew(name) || h.HopByHop(f) || !plain && rules.drops(name) {
+	plain := rules.empty()
+	for _, line := range h.Fields {
+		name := h.Bytes(line.Name)
+		if s.writtenAnew(name) || h.HopByHop(line) || !plain && rules.drop(name) {
 			continue
 		}
-		b = append(append(append(append(b, name...), ": "...), h.Bytes(f.Value)...), '\r', '\n')
+		b = append(append(append(append(b, name...), ": "...), h.Bytes(line.Value)...), '\r', '\n')
 	}
 	b = s.appendForwarded(b, req, rules)
-	return appendRules(b, rules)
+	return rules.append(b, f)
 }
 
 // upgradeOf is the protocol a client may change to through the door, empty if
@@ -44,16 +42,6 @@ func upgradeOf(req *httpconn.Request) string {
 		return ""
 	}
 	return req.Upgrade
-}
-
-func appendRules(b []byte, rules *HeaderRules) []byte {
-	for _, set := range rules.Set {
-		b = httpwire.AppendField(b, set[0], set[1])
-	}
-	for _, add := range rules.Add {
-		b = httpwire.AppendField(b, add[0], add[1])
-	}
-	return b
 }
 
 // writtenAnew names the fields that do not pass as they are: Host, framing, the
@@ -80,18 +68,18 @@ func (s *session) writtenAnew(name []byte) bool {
 
 // appendForwarded writes who asked for what: to what a trusted client says, the
 // client itself is added.
-func (s *session) appendForwarded(b []byte, req *httpconn.Request, rules *HeaderRules) []byte {
-	if !rules.dropsName("X-Forwarded-For") {
+func (s *session) appendForwarded(b []byte, req *httpconn.Request, rules *fieldRules) []byte {
+	if !rules.dropName("X-Forwarded-For") {
 		b = s.appendKnown(append(b, "X-Forwarded-For: "...), req.Head, "X-Forwarded-For")
 		b = append(append(b, s.forwardedFor...), '\r', '\n')
 	}
-	if !rules.dropsName("X-Forwarded-Proto") {
+	if !rules.dropName("X-Forwarded-Proto") {
 		b = s.appendFirst(append(b, "X-Forwarded-Proto: "...), req.Head, "X-Forwarded-Proto", s.scheme())
 	}
-	if !rules.dropsName("X-Forwarded-Host") {
+	if !rules.dropName("X-Forwarded-Host") {
 		b = s.appendFirst(append(b, "X-Forwarded-Host: "...), req.Head, "X-Forwarded-Host", req.Host)
 	}
-	if !rules.dropsName("Forwarded") {
+	if !rules.dropName("Forwarded") {
 		b = s.appendKnown(append(b, "Forwarded: "...), req.Head, "Forwarded")
 		b = s.appendForwardedElement(b, req.Host)
 	}
@@ -169,33 +157,15 @@ func hostFor(route *Route, o *origin.Origin, host string) string {
 
 // appendResponseFields writes the field lines of an origin's response without
 // framing and the ones meant for this hop, with the rules of route and site.
-func appendResponseFields(b []byte, h *httpwire.Head, does *Site, route *Route) []byte {
-	a, r := &does.ResponseHeaders, &route.ResponseHeaders
-	plain := a.Empty() && r.Empty()
-	for i := range h.Fields {
-		f := h.Fields[i]
-		name := h.Bytes(f.Name)
-		if len(name) == 14 && equalFold(name, "Content-Length") || h.HopByHop(f) || !plain && (a.drops(name) || r.drops(name)) {
+func appendResponseFields(b []byte, h *httpwire.Head, f *facts) []byte {
+	rules := &f.route.response
+	plain := rules.empty()
+	for _, line := range h.Fields {
+		name := h.Bytes(line.Name)
+		if len(name) == 14 && equalFold(name, "Content-Length") || h.HopByHop(line) || !plain && rules.drop(name) {
 			continue
 		}
-		b = append(append(append(append(b, name...), ": "...), h.Bytes(f.Value)...), '\r', '\n')
+		b = append(append(append(append(b, name...), ": "...), h.Bytes(line.Value)...), '\r', '\n')
 	}
-	if plain {
-		return b
-	}
-	return appendRules(appendRules(b, withoutSet(a, r)), r)
-}
-
-// withoutSet leaves out of the site's rules what the route sets itself.
-func withoutSet(a, r *HeaderRules) *HeaderRules {
-	if len(a.Set) == 0 || len(r.Set)+len(r.Remove) == 0 {
-		return a
-	}
-	out := &HeaderRules{Add: a.Add}
-	for _, set := range a.Set {
-		if !r.drops([]byte(set[0])) {
-			out.Set = append(out.Set, set)
-		}
-	}
-	return out
+	return rules.append(b, f)
 }

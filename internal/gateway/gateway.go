@@ -51,7 +51,12 @@ func New(o Options) *Gateway {
 
 // SetSites puts what sites do in place, all at once. Exchanges that have begun
 // go on with what they began with.
-func (g *Gateway) SetSites(sites map[string]*Site) { g.sites.Store(&sites) }
+func (g *Gateway) SetSites(sites map[string]*Site) {
+	for _, s := range sites {
+		s.ready()
+	}
+	g.sites.Store(&sites)
+}
 
 func (g *Gateway) site(name string) *Site { return (*g.sites.Load())[name] }
 

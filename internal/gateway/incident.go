@@ -87,7 +87,8 @@ func (g *Gateway) refused(log *flow.Log, x flow.ExchangeID, status int, cause st
 
 // fail answers an exchange with a page of our own, which may have fields that
 // belong to its status.
-func (s *session) fail(x httpconn.Exchange, status int, cause string, more ...[2]string) {
+func (r *ride) fail(status int, cause string, more ...[2]string) {
+	s, x := r.s, r.x
 	name := ""
 	if found := s.site.Load(); found != nil {
 		name = found.Name

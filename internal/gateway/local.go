@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"strings"
@@ -10,39 +12,45 @@ import (
 	"fanlight/internal/httpwire"
 )
 
-// serveFile answers from a folder; the route's prefix is not part of the name.
-func (s *session) serveFile(x httpconn.Exchange, does *Site, route *Route) {
-	req := x.Request()
-	name := strings.TrimPrefix(req.Path, strings.TrimSuffix(route.Prefix, "/"))
-	if !strings.HasPrefix(name, "/") {
-		s.fail(x, 404, "no file "+req.Path)
+// serveFile answers from a folder. The prefix of the route is not part of a
+// file's name, unless the route rewrites.
+func (r *ride) serveFile(route *Route) {
+	req := r.x.Request()
+	name, ok := r.fileName(route)
+	if !ok {
+		r.fail(404, "no file "+req.Path)
 		return
 	}
-	_, query := httpwire.SplitTarget(req.Head.Bytes(req.Head.Target))
+	_, query := httpwire.SplitTarget([]byte(r.target))
 	res, err := route.Folder.Open(files.Request{Method: req.Method, Path: name, Query: string(query),
 		Get: func(field string) string { return joined(req.Head, field) }})
 	if err != nil {
-		s.fail(x, 500, "serve "+req.Path+": "+err.Error())
+		r.fail(500, "serve "+req.Path+": "+err.Error())
 		return
 	}
 	if res.Body != nil {
 		defer res.Body.Close()
 	}
 	if res.Status >= 400 && res.Status != 416 {
-		s.failFile(x, res)
+		r.fail(res.Status, "serve "+req.Path+": "+res.Why, res.Fields...)
 		return
 	}
-	fields := appendLocalFields(nil, res.Fields, does, route)
-	s.g.Metrics.responded(res.Status)
-	if err := x.Respond(res.Status, reasonOf(res.Status), fields, res.Length); err != nil {
-		x.Truncate("write response: " + err.Error())
+	fields := r.appendLocalFields(nil, res.Fields, route)
+	r.s.g.Metrics.responded(res.Status)
+	if err := r.x.Respond(res.Status, reasonOf(res.Status), fields, res.Length); err != nil {
+		r.x.Truncate("write response: " + err.Error())
 		return
 	}
-	s.sendFile(x, res.Body)
+	r.s.sendFile(r.x, res.Body)
 }
 
-func (s *session) failFile(x httpconn.Exchange, res *files.Response) {
-	s.fail(x, res.Status, "serve "+x.Request().Path+": "+res.Why, res.Fields...)
+// fileName is the path below the folder.
+func (r *ride) fileName(route *Route) (name string, ok bool) {
+	if route.Rewrite != nil {
+		return httpwire.CleanPath([]byte(r.target))
+	}
+	name = strings.TrimPrefix(r.x.Request().Path, strings.TrimSuffix(route.Prefix, "/"))
+	return name, strings.HasPrefix(name, "/")
 }
 
 func (s *session) sendFile(x httpconn.Exchange, body io.Reader) {
@@ -84,26 +92,50 @@ func joined(h *httpwire.Head, name string) string {
 
 // appendLocalFields writes the fields of our own answer with the rules of site
 // and route.
-func appendLocalFields(b []byte, fields [][2]string, does *Site, route *Route) []byte {
+func (r *ride) appendLocalFields(b []byte, fields [][2]string, route *Route) []byte {
+	rules := &route.response
 	for _, f := range fields {
-		if name := []byte(f[0]); !does.ResponseHeaders.drops(name) && !route.ResponseHeaders.drops(name) {
+		if !rules.dropName(f[0]) {
 			b = httpwire.AppendField(b, f[0], f[1])
 		}
 	}
-	b = httpconn.AppendDate(b)
-	return appendRules(appendRules(b, withoutSet(&does.ResponseHeaders, &route.ResponseHeaders)), &route.ResponseHeaders)
+	return rules.append(httpconn.AppendDate(b), &r.facts)
 }
 
-// redirect answers 308, which keeps the method (RFC 9110 section 15.4.9).
-func (s *session) redirect(x httpconn.Exchange, does *Site, route *Route) {
-	req := x.Request()
-	path, query := httpwire.SplitTarget(req.Head.Bytes(req.Head.Target))
-	uri := string(path)
-	if len(query) > 0 {
-		uri += "?" + string(query)
+// redirect answers 308, which keeps the method (RFC 9110 section 15.4.9), or
+// what the route says. A target on this host stays on it: two slashes at its
+// beginning would name another.
+func (r *ride) redirect(route *Route) {
+	status := cmp.Or(route.RedirectStatus, 308)
+	target := route.location.append(nil, &r.facts, nil)
+	if bytes.IndexAny(target, "/\\") == 0 && !strings.HasPrefix(route.Redirect, "//") {
+		target = append([]byte("/"), bytes.TrimLeft(target, "/\\")...)
 	}
-	target := strings.NewReplacer("{uri}", uri, "{host}", hostname(req.Host), "{path}", string(path), "{query}", string(query)).Replace(route.Redirect)
-	fields := appendLocalFields(nil, [][2]string{{"Location", target}}, does, route)
-	s.g.Metrics.responded(308)
-	s.answer(x, 308, fields, nil)
+	fields := r.appendLocalFields(nil, [][2]string{{"Location", string(target)}}, route)
+	r.s.g.Metrics.responded(status)
+	r.s.answer(r.x, status, fields, nil)
+}
+
+// reply answers with what the configuration holds.
+func (r *ride) reply(route *Route) {
+	reply := route.Reply
+	r.facts.status = reply.Status
+	var fields [][2]string
+	if reply.Type != "" {
+		fields = [][2]string{{"Content-Type", reply.Type}}
+	}
+	var body []byte
+	if reply.Status != 204 && reply.Status != 304 {
+		body = reply.Body.append(nil, &r.facts, quoting(reply.Type))
+	}
+	r.s.g.Metrics.responded(reply.Status)
+	r.s.answer(r.x, reply.Status, r.appendLocalFields(nil, fields, route), body)
+}
+
+// quoting is how what a client said is written into a text of a media type.
+func quoting(kind string) func(b []byte, name string, value []byte) []byte {
+	if strings.HasPrefix(kind, "text/html") {
+		return quoteHTML
+	}
+	return nil
 }

@@ -71,11 +71,11 @@ func (k *carriage) giveUp(f *origin.Failure) {
 		// again on a new one.
 		k.x.Truncate("the origin closed the connection this client had signed in on")
 	case f.Dead && !idempotent(k.x.Request().Method):
-		s.fail(k.x, f.Status, f.Error()+"; "+k.x.Request().Method+" is not sent twice")
+		k.r.fail(f.Status, f.Error()+"; "+k.x.Request().Method+" is not sent twice")
 	case k.spent != "":
-		s.fail(k.x, f.Status, f.Error()+"; "+k.spent)
+		k.r.fail(f.Status, f.Error()+"; "+k.spent)
 	default:
-		s.fail(k.x, f.Status, f.Error())
+		k.r.fail(f.Status, f.Error())
 	}
 }
 
@@ -137,7 +137,7 @@ func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
 		return
 	}
 	k.x.CloseAfter(fault.Cause)
-	k.s.fail(k.x, fault.Status, fault.Cause)
+	k.r.fail(fault.Status, fault.Cause)
 }
 
 // connect finds the connection: the one this client signed in on, one of the

@@ -18,6 +18,8 @@ type ride struct {
 	s        *session
 	x        httpconn.Exchange
 	carriage carriage
+	facts    facts
+	target   string // what an origin or a folder is asked for
 
 	tunnel  atomic.Bool
 	gone    atomic.Bool                        // the client left while we waited
@@ -45,6 +47,7 @@ func phaseName(phase int32) string {
 
 func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.s, r.x = s, x
+	r.facts, r.target = facts{s: s, req: x.Request()}, ""
 	r.tunnel.Store(false)
 	r.told.Store(false)
 	r.gone.Store(false)

@@ -2,40 +2,72 @@ package gateway
 
 import (
 	"strings"
+	"sync"
 
 	"fanlight/internal/balance"
 	"fanlight/internal/files"
 )
 
-// Site is what a site does with requests.
+// Site is what a site does with requests. It is not changed after it was given
+// to SetSites.
 type Site struct {
 	Name            string
 	Routes          []Route
 	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
+
+	prepare sync.Once
+	routes  routes
 }
 
-// Route is what is done with the paths that begin with Prefix. One of Folder,
-// Origins and Redirect is set.
+// Route is what is done with the requests whose path begins with Prefix and
+// that meet the conditions. One of Folder, Origins, Redirect and Reply is set.
 type Route struct {
-	Prefix          string
+	Prefix          string // empty: any path
+	When            Conditions
+	Rewrite         *Rewrite // nil: what was asked for is passed on as it came
 	Folder          *files.Folder
 	Origins         *balance.Group
-	Redirect        string // {uri}, {host}, {path}, {query} are replaced
+	Redirect        string // may hold placeholders
+	RedirectStatus  int    // 0: 308
+	Reply           *Reply
 	Host            string // keep, origin, or a name
+	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
+
+	request  fieldRules // those of the site included
+	response fieldRules
+	location Text
+}
+
+// Reply is an answer that the configuration holds. The body may have
+// placeholders if it is text.
+type Reply struct {
+	Status int
+	Type   string // media type; empty: no field
+	Body   Text
+}
+
+// ready puts together, once, what the site and its routes say.
+func (s *Site) ready() {
+	s.prepare.Do(func() {
+		for i := range s.Routes {
+			r := &s.Routes[i]
+			r.request = joinRules(&s.RequestHeaders, &r.RequestHeaders)
+			r.response = joinRules(&s.ResponseHeaders, &r.ResponseHeaders)
+			r.location = NewText(r.Redirect)
+		}
+		s.routes = newRoutes(s.Routes)
+	})
 }
 
 // HeaderRules change fields: remove, then set, then add. Names are compared
-// without letter case.
+// without letter case; values may hold placeholders.
 type HeaderRules struct {
 	Remove []string
 	Set    [][2]string
 	Add    [][2]string
 }
-
-// Empty reports whether there is nothing to do.
-func (r *HeaderRules) Empty() bool { return len(r.Remove)+len(r.Set)+len(r.Add) == 0 }
 
 // drops reports whether a field is removed or replaced.
 func (r *HeaderRules) drops(name []byte) bool {
@@ -52,21 +84,7 @@ func (r *HeaderRules) drops(name []byte) bool {
 	return false
 }
 
-func (r *HeaderRules) dropsName(name string) bool {
-	return len(r.Remove)+len(r.Set) > 0 && r.drops([]byte(name))
-}
-
 // equalFold compares an ASCII name without allocating.
 func equalFold(a []byte, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(string(a), b)
-}
-
-// route finds the first route for a path, nil if there is none.
-func (s *Site) route(path string) *Route {
-	for i := range s.Routes {
-		if strings.HasPrefix(path, s.Routes[i].Prefix) {
-			return &s.Routes[i]
-		}
-	}
-	return nil
 }

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"strings"
-
 	"fanlight/internal/httpconn"
 	"fanlight/internal/origin"
 )
@@ -19,7 +17,7 @@ func (k *carriage) send() (f *origin.Failure, again bool) {
 	defer s.g.Buffers.PutBody(buf)
 	k.leaves(req)
 	b := leg.Start((*buf)[:0], &k.out)
-	b = s.appendRequestFields(b, req, k.does)
+	b = s.appendRequestFields(b, req, &k.route.request, &k.r.facts)
 	b = leg.Head(b)
 	if k.bound {
 		k.authorization(req.Head)
@@ -40,10 +38,10 @@ func (k *carriage) send() (f *origin.Failure, again bool) {
 // leaves notes what the request is for the origin.
 func (k *carriage) leaves(req *httpconn.Request) {
 	host := k.host
-	if k.does.RequestHeaders.dropsName("Host") {
+	if k.route.request.dropName("Host") {
 		host = "" // the site's rules say what it is, if anything
 	}
-	k.out = httpconn.Out{ID: k.out.ID, Parent: k.x.ID(), Method: req.Method, Scheme: k.s.scheme(), Host: host, Target: originTarget(req),
+	k.out = httpconn.Out{ID: k.out.ID, Parent: k.x.ID(), Method: req.Method, Scheme: k.s.scheme(), Host: host, Target: k.r.target,
 		Upgrade: upgradeOf(req), Length: req.Length, Declared: req.Head.Has("Content-Length")}
 }
 
@@ -55,21 +53,4 @@ func (k *carriage) early(err error) *origin.Failure {
 	}
 	k.unsent = err
 	return nil
-}
-
-// originTarget is the request target for an origin: origin-form, also when the
-// client sent the absolute form.
-func originTarget(req *httpconn.Request) string {
-	t := req.Target
-	if len(t) == 0 || t[0] == '/' || t[0] == '*' {
-		return t
-	}
-	_, rest, _ := strings.Cut(t, "://")
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		if rest[i] == '?' {
-			return "/" + rest[i:]
-		}
-		return rest[i:]
-	}
-	return "/"
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -61,61 +60,6 @@ func (s *session) Handle(x httpconn.Exchange) {
 	r := s.rides.begin(s, x)
 	r.serve()
 	s.rides.end(r)
-}
-
-func (r *ride) serve() {
-	s, x := r.s, r.x
-	req := x.Request()
-	if req.Method == "CONNECT" {
-		x.CloseAfter(connectRefused)
-	}
-	if why := s.misaddressed(req); why != "" {
-		s.fail(x, 421, why)
-		return
-	}
-	met := s.site.Load() != nil
-	found := s.siteOf(req.Host)
-	if found == nil {
-		s.fail(x, 421, "host "+strconv.Quote(req.Host)+" does not belong to "+s.whereabouts())
-		return
-	}
-	switch state := found.State(); {
-	case state == site.Stopped && found.StoppedPage:
-		s.fail(x, 503, "site "+found.Name+" is stopped")
-		return
-	case state == site.Draining && met: // the connection is waited for
-	case state != site.Serving:
-		s.refuseStopped(x, found)
-		return
-	}
-	does := s.g.site(found.Name)
-	if does == nil {
-		s.fail(x, 503, "site "+found.Name+" has no routes")
-		return
-	}
-	if req.Method == "CONNECT" {
-		s.fail(x, 405, connectRefused)
-		return
-	}
-	route := does.route(req.Path)
-	switch {
-	case route == nil:
-		s.fail(x, 404, "no route of site "+found.Name+" takes "+req.Path)
-	case route.Folder != nil:
-		s.serveFile(x, does, route)
-	case route.Redirect != "":
-		s.redirect(x, does, route)
-	default:
-		r.proxy(does, route)
-	}
-}
-
-// refuseStopped ends a plain connection for a site that is stopped and shows
-// no page: as with TLS, the client gets nothing.
-func (s *session) refuseStopped(x httpconn.Exchange, found *site.Site) {
-	why := "site " + found.Name + " is " + found.State().String()
-	x.Log().Add(flow.Event{At: time.Now(), Exchange: x.ID(), Kind: flow.Decision, Text: "refuse: " + why, Attrs: flow.Attrs(flow.KeyBy, "site")})
-	x.Truncate(why)
 }
 
 func (s *session) whereabouts() string {

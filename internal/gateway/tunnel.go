@@ -21,7 +21,7 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 		return leg.Fail(origin.PhaseFirstByte, errUnasked)
 	}
 	protocol := string(h.Get("Upgrade"))
-	fields := k.appendSticky(appendResponseFields(nil, h, k.does, k.route))
+	fields := k.appendSticky(appendResponseFields(nil, h, &k.r.facts))
 	fields = append(fields, "Connection: upgrade\r\n"...)
 	fields = httpwire.AppendField(fields, "Upgrade", protocol)
 	s.g.Metrics.responded(101)
