@@ -94,8 +94,11 @@ func headerRules(r config.HeaderRules) gateway.HeaderRules {
 }
 
 func (b *builder) buildRoute(out *gateway.Route, c *config.Route) error {
-	out.Prefix, out.Redirect, out.Host = c.Path, c.Redirect, c.Host
-	out.ResponseHeaders = headerRules(c.ResponseHeaders)
+	out.Prefix, out.Redirect, out.RedirectStatus, out.Host = c.Path, c.Redirect, c.RedirectStatus, c.Host
+	out.RequestHeaders, out.ResponseHeaders = headerRules(c.RequestHeaders), headerRules(c.ResponseHeaders)
+	if err := b.matchAndAct(out, c); err != nil {
+		return err
+	}
 	if c.Files != "" {
 		folder, err := files.New(b.resolve(c.Files))
 		if err != nil {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -12,7 +11,7 @@ import (
 
 func routeChecks() []func(*checker, string, *Route) {
 	return []func(*checker, string, *Route){
-		(*checker).routePath, (*checker).oneTarget, (*checker).redirect, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders,
+		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders,
 	}
 }
 
@@ -25,38 +24,46 @@ func (k *checker) routes(path string, s *Site) {
 }
 
 func (k *checker) routePath(at string, r *Route) {
-	if !k.has(at + ".path") {
-		return
+	for key, text := range map[string]string{"path": r.Path, "exact": r.Exact} {
+		if k.has(at + "." + key) {
+			k.cleanPath(at+"."+key, key, text)
+		}
 	}
-	clean := path.Clean(r.Path)
-	if strings.HasSuffix(r.Path, "/") && clean != "/" {
+}
+
+// cleanPath refuses what no decoded path can be.
+func (k *checker) cleanPath(at, key, text string) {
+	clean := path.Clean(text)
+	if strings.HasSuffix(text, "/") && clean != "/" {
 		clean += "/"
 	}
 	switch {
-	case !strings.HasPrefix(r.Path, "/"):
-		k.fault(at+".path", fmt.Sprintf("did you mean %q?", "/"+strings.TrimPrefix(r.Path, "*")), `path %q does not begin with "/"`, r.Path)
-	case strings.HasSuffix(r.Path, "*"):
-		k.fault(at+".path", fmt.Sprintf("did you mean %q?", strings.TrimRight(r.Path, "*")), `path %q ends with "*", but is a prefix as it is`, r.Path)
-	case clean != r.Path:
-		k.fault(at+".path", fmt.Sprintf("did you mean %q?", clean), "path %q can match no request: dot segments and double slashes are resolved first", r.Path)
+	case !strings.HasPrefix(text, "/"):
+		k.fault(at, fmt.Sprintf("did you mean %q?", "/"+strings.TrimPrefix(text, "*")), `%s %q does not begin with "/"`, key, text)
+	case strings.HasSuffix(text, "*") && key == "path":
+		k.fault(at, fmt.Sprintf("did you mean %q?", strings.TrimRight(text, "*")), `path %q ends with "*", but is a prefix as it is`, text)
+	case strings.HasSuffix(text, "*"):
+		k.fault(at, fmt.Sprintf("did you mean path: %s?", strings.TrimRight(text, "*")), `%s %q ends with "*", which stands for itself`, key, text)
+	case clean != text:
+		k.fault(at, fmt.Sprintf("did you mean %q?", clean), "%s %q can match no request: dot segments and double slashes are resolved first", key, text)
 	}
 }
 
 func (k *checker) oneTarget(at string, r *Route) {
 	var named []string
-	for _, key := range []string{"files", "to", "redirect"} {
+	for _, key := range []string{"files", "to", "redirect", "respond"} {
 		if k.has(at + "." + key) {
 			named = append(named, key)
 		}
 	}
-	const hint = "give a route exactly one of files, to and redirect"
+	const hint = "give a route exactly one of files, to, redirect and respond"
 	switch {
 	case len(named) == 0:
-		k.fault(at, hint, "route %q says nothing to do", r.Path)
+		k.fault(at, hint, "route %q says nothing to do", r.title())
 	case len(named) > 1:
-		k.fault(at+"."+named[1], hint, "route %q has %s", r.Path, strings.Join(named, " and "))
+		k.fault(at+"."+named[1], hint, "route %q has %s", r.title(), strings.Join(named, " and "))
 	case named[0] == "to" && len(r.To) == 0, named[0] == "files" && r.Files == "", named[0] == "redirect" && r.Redirect == "":
-		k.fault(at+"."+named[0], hint, "%s of route %q is empty", named[0], r.Path)
+		k.fault(at+"."+named[0], hint, "%s of route %q is empty", named[0], r.title())
 	}
 }
 
@@ -66,9 +73,9 @@ func (k *checker) redirect(at string, r *Route) {
 	}
 	sample := r.Redirect
 	for _, word := range regexp.MustCompile(`\{[^{}]*\}`).FindAllString(r.Redirect, -1) {
-		value, known := placeholders()[word]
+		value, known := r.sample(word)
 		if !known {
-			k.fault(at+".redirect", suggest(word, slices.Sorted(maps.Keys(placeholders()))), "redirect holds %q, which nothing replaces", word)
+			k.fault(at+".redirect", redirectHint(word), "redirect holds %q, which nothing replaces", word)
 			return
 		}
 		sample = strings.Replace(sample, word, value, 1)
@@ -82,19 +89,21 @@ func (k *checker) redirect(at string, r *Route) {
 	}
 }
 
-// placeholders are what a redirect may hold, each with a value it could get.
-func placeholders() map[string]string {
-	return map[string]string{"{uri}": "/a?b", "{path}": "/a", "{query}": "b", "{host}": "shop.test"}
+func redirectHint(word string) string {
+	if strings.Trim(word, "{123456789}") == "" {
+		return "give the route a pattern with that many groups"
+	}
+	return suggest(word, []string{"{host}", "{path}", "{query}", "{uri}"})
 }
 
 // originOnly refuses settings that are for origins on a route without one.
 func (k *checker) originOnly(at string, r *Route) {
-	if k.has(at+".to") || !k.has(at+".files") && !k.has(at+".redirect") {
+	if k.has(at+".to") || !k.has(at+".files") && !k.has(at+".redirect") && !k.has(at+".respond") {
 		return
 	}
-	for _, key := range []string{"host", "tls", "timeouts", "pool"} {
+	for _, key := range []string{"host", "tls", "timeouts", "pool", "request_headers"} {
 		if k.has(at + "." + key) {
-			k.fault(at+"."+key, `take it out, or give the route an origin with "to"`, "%s has no use in route %q, which has no origin", key, r.Path)
+			k.fault(at+"."+key, `take it out, or give the route an origin with "to"`, "%s has no use in route %q, which has no origin", key, r.title())
 		}
 	}
 }
@@ -129,10 +138,11 @@ func (k *checker) originTLS(at string, r *Route) {
 		k.fault(at+".tls.client_certificate", "write {file: client.pem, key: client.key} or {pfx: client.pfx, password_file: pw}", "the local CA makes no client certificates")
 	}
 	if k.has(at+".tls") && len(r.To) > 0 && !slices.ContainsFunc(r.To, func(o Origin) bool { return o.Scheme != "http" }) {
-		k.fault(at+".tls", "write https:// in to, or take tls out", "tls has no use in route %q: its origin is plain http", r.Path)
+		k.fault(at+".tls", "write https:// in to, or take tls out", "tls has no use in route %q: its origin is plain http", r.title())
 	}
 }
 
 func (k *checker) routeHeaders(at string, r *Route) {
+	k.headers(at+".request_headers", r.RequestHeaders, "Host")
 	k.headers(at+".response_headers", r.ResponseHeaders)
 }

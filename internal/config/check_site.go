@@ -85,6 +85,7 @@ func (k *checker) headers(path string, rules HeaderRules, further ...string) {
 			if strings.ContainsFunc(fields[name], isControl) {
 				k.fault(here, "", "the value of %s holds a control character", name)
 			}
+			k.fieldPlaceholders(here, name, fields[name], len(further) > 0)
 			if other := seen[strings.ToLower(name)]; other != "" {
 				k.fault(here, "", "%s and %s are the same field", other, name)
 			}

@@ -111,18 +111,45 @@ type HeaderRules struct {
 	Remove []string          `yaml:"remove,omitempty"` // fields that are taken out
 }
 
-// Route is what to do with the requests whose path begins with Path. Exactly
-// one of Files, To and Redirect is set.
+// Route is what to do with the requests that meet its conditions: Path, Exact,
+// Pattern, Hosts, Methods, Headers, of which one at least is set. Exactly one of
+// Files, To, Redirect and Respond is set.
 type Route struct {
-	Path            string      `yaml:"path" example:"path: /"`     // prefix of the decoded path
-	Files           string      `yaml:"files,omitempty"`            // folder to serve; path is stripped
-	To              Origins     `yaml:"to,omitempty"`               // origin, or a list of them
-	Redirect        string      `yaml:"redirect,omitempty"`         // target of a 308; {uri}, {host}, {path}, {query} are replaced
-	Host            string      `yaml:"host,omitempty"`             // Host sent to the origin: keep, origin, or a name; default keep
-	TLS             OriginTLS   `yaml:"tls,omitempty"`              // how to speak TLS with the origin
-	Timeouts        Timeouts    `yaml:"timeouts,omitempty"`         // how long to wait for the origin
-	Pool            Pool        `yaml:"pool,omitempty"`             // connections kept to the origin
-	ResponseHeaders HeaderRules `yaml:"response_headers,omitempty"` // changes to responses of this route, after those of the site
+	Path            string            `yaml:"path,omitempty"`             // prefix of the decoded path
+	Exact           string            `yaml:"exact,omitempty"`            // the whole decoded path
+	Pattern         string            `yaml:"pattern,omitempty"`          // regular expression (RE2) found in the decoded path
+	Hosts           []string          `yaml:"hosts,omitempty"`            // names of the site; *.example.test is any one label before it
+	Methods         []string          `yaml:"methods,omitempty"`          // such as POST; GET takes HEAD as well
+	Headers         map[string]string `yaml:"headers,omitempty"`          // request fields, each with its value, * for any value, or /PATTERN/
+	Rewrite         Rewrite           `yaml:"rewrite,omitempty"`          // changes to the target that the origin or the folder is asked for
+	Files           string            `yaml:"files,omitempty"`            // folder to serve; path is stripped
+	To              Origins           `yaml:"to,omitempty"`               // origin, or a list of them
+	Redirect        string            `yaml:"redirect,omitempty"`         // target of a redirect; placeholders such as {uri}, {host}, {path}, {query} are replaced
+	RedirectStatus  int               `yaml:"redirect_status,omitempty"`  // 301, 302, 303, 307 or 308; left out: 308
+	Respond         *Respond          `yaml:"respond,omitempty"`          // a fixed answer
+	Host            string            `yaml:"host,omitempty"`             // Host sent to the origin: keep, origin, or a name; default keep
+	TLS             OriginTLS         `yaml:"tls,omitempty"`              // how to speak TLS with the origin
+	Timeouts        Timeouts          `yaml:"timeouts,omitempty"`         // how long to wait for the origin
+	Pool            Pool              `yaml:"pool,omitempty"`             // connections kept to the origin
+	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`  // changes to requests of this route, after those of the site
+	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"` // changes to responses of this route, after those of the site
+}
+
+// Rewrite changes the path, by Strip and Prefix or by Replace, and the query.
+type Rewrite struct {
+	Strip   string `yaml:"strip,omitempty"`   // taken off the beginning of the path, whole segments only
+	Prefix  string `yaml:"prefix,omitempty"`  // put before the path
+	Pattern string `yaml:"pattern,omitempty"` // what is replaced (RE2); left out: the pattern of the route
+	Replace string `yaml:"replace,omitempty"` // what comes there; $1 or ${1} is the first group
+	Query   string `yaml:"query,omitempty"`   // keep, drop, or the new query; left out: keep
+}
+
+// Respond is a fixed answer. At most one of Text and File is set.
+type Respond struct {
+	Status int    `yaml:"status,omitempty" jsonschema:"minimum=200"` // left out: 200
+	Text   string `yaml:"text,omitempty"`                            // body; placeholders are replaced
+	File   string `yaml:"file,omitempty"`                            // file with the body, 1MiB at most, read once; placeholders are replaced in text
+	Type   string `yaml:"type,omitempty"`                            // media type; left out: by the file's name, or plain text
 }
 
 // Origins is one origin URL or a list of them: https://HOST[:PORT] or http://...

@@ -36,7 +36,7 @@ func TestExample(t *testing.T) {
 	if len(c.Faults) > 0 {
 		t.Fatalf("faults: %v", (*Faults)(&c.Faults))
 	}
-	if got, want := c.SiteNames(), []string{"shop", "old", "plain"}; !slices.Equal(got, want) {
+	if got, want := c.SiteNames(), []string{"shop", "api", "old", "plain"}; !slices.Equal(got, want) {
 		t.Errorf("sites %v, want %v", got, want)
 	}
 	if got := c.SiteFile("shop"); got != example {

@@ -68,6 +68,9 @@ func (s *Site) speaksTLS() bool {
 }
 
 func (r *Route) setDefaults() {
+	if r.Respond != nil {
+		setDefault(&r.Respond.Status, 200)
+	}
 	if len(r.To) == 0 {
 		return
 	}

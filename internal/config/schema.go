@@ -45,7 +45,7 @@ func Schema() ([]byte, error) {
 	for _, to := range []string{"webhook", "exec"} {
 		notify.OneOf = append(notify.OneOf, &jsonschema.Schema{Required: []string{to}})
 	}
-	for _, target := range []string{"files", "to", "redirect"} {
+	for _, target := range []string{"files", "to", "redirect", "respond"} {
 		route := s.Definitions["Route"]
 		route.OneOf = append(route.OneOf, &jsonschema.Schema{Required: []string{target}})
 	}

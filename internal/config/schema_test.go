@@ -54,7 +54,7 @@ func TestSchemaHasEveryKeyAndNoOther(t *testing.T) {
 	if s.Version != "https://json-schema.org/draft/2020-12/schema" {
 		t.Errorf("version %q", s.Version)
 	}
-	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}} {
+	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}, Rewrite{}, Respond{}} {
 		typ := reflect.TypeOf(v)
 		def := s.object(typ.Name())
 		if def == nil {
@@ -95,7 +95,7 @@ func TestSchemaForms(t *testing.T) {
 	if word := s.Defs["Recording"].OneOf[0].Const; word != "off" {
 		t.Errorf("recording: %v", word)
 	}
-	if n := len(s.Defs["Route"].OneOf); n != 3 {
+	if n := len(s.Defs["Route"].OneOf); n != 4 {
 		t.Errorf("route has %d alternatives", n)
 	}
 }

@@ -40,19 +40,24 @@ func warnRoute(warn func(path, hint, format string, args ...any), path string, s
 	if r.TLS.Legacy {
 		warn(path+".tls.legacy", "take it out when the origin is renewed", "site %q accepts outdated TLS (RSA key exchange, CBC, 3DES) from its origin", s.Name)
 	}
-	for _, earlier := range s.Routes[:i] {
-		if earlier.Path != "" && strings.HasPrefix(r.Path, earlier.Path) {
-			warn(path, "put the longer path first", "route %q is never reached: %q before it takes its requests", r.Path, earlier.Path)
+	for j := range s.Routes[:i] {
+		if earlier := &s.Routes[j]; r.title() != "" && earlier.covers(r) {
+			warn(path, earlier.wayPast(r), "route %q is never reached: %q before it takes its requests", r.title(), earlier.title())
 			break
+		}
+	}
+	for j, host := range r.Hosts {
+		if _, err := parseName(host); err == nil && !s.serves(strings.ToLower(host)) {
+			warn(fmt.Sprintf("%s.hosts[%d]", path, j), "add it to a binding of the site, or take it out", "no request for %s comes to site %q", host, s.Name)
 		}
 	}
 	words := []string{"keep", "origin"}
 	if near := nearest(r.Host, words); near != "" && !slices.Contains(words, r.Host) {
-		warn(path+".host", fmt.Sprintf("did you mean %q?", near), "route %q sends %q as the Host", r.Path, r.Host)
+		warn(path+".host", fmt.Sprintf("did you mean %q?", near), "route %q sends %q as the Host", r.title(), r.Host)
 	}
 	for _, o := range r.To {
 		if r.Host == "keep" && s.binds(o.Authority()) {
-			warn(path+".to", "name the server behind this door", "route %q of site %q sends requests back to the site itself", r.Path, s.Name)
+			warn(path+".to", "name the server behind this door", "route %q of site %q sends requests back to the site itself", r.title(), s.Name)
 		}
 	}
 }

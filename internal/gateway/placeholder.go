@@ -55,6 +55,9 @@ func NewText(text string) Text {
 	return out
 }
 
+// LiteralText is a text in which nothing is replaced.
+func LiteralText(text string) Text { return Text{parts: []piece{{text: text}}, fixed: true} }
+
 var placeholder = regexp.MustCompile(`\{\{[a-z_]+\}\}|\{[a-z_]+\}|\{[1-9]\}`)
 
 // Empty reports whether there is no text at all.
