@@ -1,10 +1,11 @@
-// Package httpconn is the live HTTP/1.1 connection machines, server and client
-// side, over any Transport; it emits exchange events.
+// Package httpconn is the live HTTP/1.1 and HTTP/2 connection machines, server
+// and client side, over any Transport; it emits exchange events.
 //
-// One goroutine carries a connection: it reads, parses in place, hands the
-// exchange to a Handler and writes. Nothing here allocates for an ordinary
-// small exchange. Handlers see Exchange, which has no HTTP/1 habits, so that
-// HTTP/2 can be carried by the same handlers.
+// With HTTP/1.1 one goroutine carries a connection: it reads, parses in place,
+// hands the exchange to a Handler and writes. Nothing here allocates for an
+// ordinary small exchange. With HTTP/2 one goroutine reads, one carries each
+// exchange, and who has something to send sends what others have as well.
+// Handlers see Exchange, which has the habits of neither.
 package httpconn
 
 import (
@@ -31,6 +32,7 @@ type Limits struct {
 	BodyTimeout time.Duration // between two reads of a body
 	IdleTimeout time.Duration // between two requests
 	Write       time.Duration // between two writes
+	H2          H2Limits
 }
 
 const (
@@ -62,11 +64,14 @@ func (p *pool) put(b *[]byte) {
 
 // Buffers are shared by the connections of a process so that idle connections
 // hold none.
-type Buffers struct{ head, body, send pool }
+type Buffers struct {
+	head, body, send, out pool
+	streams               sync.Pool
+}
 
 // NewBuffers makes an empty set of pools.
 func NewBuffers() *Buffers {
-	return &Buffers{head: pool{size: headBuffer}, body: pool{size: bodyBuffer}, send: pool{size: sendBuffer}}
+	return &Buffers{head: pool{size: headBuffer}, body: pool{size: bodyBuffer}, send: pool{size: sendBuffer}, out: pool{size: outSize}}
 }
 
 // Body borrows a buffer for carrying a body; give it back with PutBody.

@@ -53,17 +53,25 @@ type Exchange interface {
 	Flush() error
 	// Finish ends the response; trailers are raw lines, mostly none.
 	Finish(trailers []byte) error
-	// Tunnel answers with a 101 (or a 2xx for CONNECT) and gives the raw
-	// connection. The request body must have been read to its end. The caller
-	// closes it.
+	// Tunnel answers with a 101 (or a 2xx for CONNECT) and gives what the client
+	// sends and takes from there on. The request body must have been read to its
+	// end. The caller closes it, and may set its SetDeadline.
 	Tunnel(status int, fields []byte, protocol string) (io.ReadWriteCloser, error)
 	// Truncate ends the connection so that the client can tell that the
 	// response is not whole. It does nothing after Finish.
 	Truncate(why string)
 	// Responded reports whether Respond or Tunnel was called.
 	Responded() bool
-	// CloseAfter makes this the last exchange of its connection.
+	// CloseAfter makes this the last exchange of its connection, if that carries
+	// one at a time.
 	CloseAfter(why string)
+	// Multiplexed reports whether others share the connection at the same time:
+	// nothing may be tied to it then.
+	Multiplexed() bool
+	// RequireHTTP1 ends an exchange that cannot share its connection and asks
+	// the client to come again with HTTP/1.1 (RFC 9113, section 7). False: it is
+	// HTTP/1.1 already, or the response has begun.
+	RequireHTTP1(why string) bool
 }
 
 // Handler answers exchanges. When Handle returns, the exchange is over:

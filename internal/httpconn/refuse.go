@@ -80,11 +80,15 @@ func (c *Conn) lingeringClose() {
 	if c.flush() != nil || c.nc.CloseWrite() != nil {
 		return
 	}
-	buf := c.srv.Buffers.body.get()
-	defer c.srv.Buffers.body.put(buf)
+	readAway(c.nc, c.srv.Buffers)
+}
+
+func readAway(nc Transport, buffers *Buffers) {
+	buf := buffers.body.get()
+	defer buffers.body.put(buf)
 	for until := time.Now().Add(lingerTime); time.Now().Before(until); {
-		c.setReadDeadline(lingerSilence)
-		if _, err := c.nc.Read(*buf); err != nil {
+		_ = nc.SetReadDeadline(after(lingerSilence)) // fails only on a closed connection; the read says so
+		if _, err := nc.Read(*buf); err != nil {
 			return
 		}
 	}

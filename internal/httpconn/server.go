@@ -15,7 +15,7 @@ import (
 	"fanlight/internal/httpwire"
 )
 
-// Server serves HTTP/1.1 on connections that are handed to it. Its fields are
+// Server serves HTTP/1.1 and HTTP/2 on connections that are handed to it. Its fields are
 // set before the first connection.
 type Server struct {
 	Limits   Limits
@@ -55,18 +55,28 @@ type Conn struct {
 	x          exchange
 }
 
-// ServeConn carries a connection until it ends and closes it. closing may be
-// nil; when it reports true, idle connections should be interrupted with
+// ServeConn carries a connection until it ends and closes it: with HTTP/2 where
+// the Transport's Protocol is h2, else with HTTP/1.1. closing may be nil; when it reports true, idle connections should be interrupted with
 // Interrupt by the caller.
 func (s *Server) ServeConn(nc Transport, log *flow.Log, scheme string, h Handler, closing func() bool) {
-	c := &Conn{srv: s, nc: nc, log: log, scheme: scheme, handler: h, closing: closing}
-	if c.closing == nil {
-		c.closing = func() bool { return false }
+	if closing == nil {
+		closing = func() bool { return false }
 	}
+	if speaksH2(nc) {
+		s.serveH2(nc, log, scheme, h, closing)
+		return
+	}
+	c := &Conn{srv: s, nc: nc, log: log, scheme: scheme, handler: h, closing: closing}
 	c.x.c = c
 	for c.serveNext() {
 	}
 	c.end()
+}
+
+// speaksH2 reports whether HTTP/2 was agreed upon by ALPN.
+func speaksH2(nc Transport) bool {
+	p, ok := nc.(interface{ Protocol() string })
+	return ok && p.Protocol() == "h2"
 }
 
 func (c *Conn) end() {

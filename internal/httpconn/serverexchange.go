@@ -41,6 +41,9 @@ func (x *exchange) Log() *flow.Log      { return x.c.log }
 func (x *exchange) Responded() bool     { return x.responded }
 func (x *exchange) Trailers() []byte    { return x.chunks.Trailers() }
 
+func (x *exchange) Multiplexed() bool        { return false }
+func (x *exchange) RequireHTTP1(string) bool { return false }
+
 func (x *exchange) CloseAfter(why string) {
 	x.c.closeAfter.Store(true)
 	x.c.nc.SetWhy(why)

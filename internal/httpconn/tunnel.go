@@ -56,6 +56,9 @@ func (t *tunnel) Read(p []byte) (int, error) {
 func (t *tunnel) Write(p []byte) (int, error) { return t.c.nc.Write(p) }
 func (t *tunnel) CloseWrite() error           { return t.c.nc.CloseWrite() }
 
+// SetDeadline bounds reads and writes, that wait already too.
+func (t *tunnel) SetDeadline(at time.Time) error { return t.c.nc.SetDeadline(at) }
+
 // Close ends the exchange and the connection.
 func (t *tunnel) Close() error {
 	t.over()

@@ -357,3 +357,12 @@ func cutLine(lines []byte) (name, value, rest []byte) {
 	}
 	return line[:colon], trimBlanks(line[colon+1:]), rest
 }
+
+// Add adds a field that was not received, behind the others. It is no field
+// line.
+func (h *H2Head) Add(name, value string) {
+	start := len(h.Buf)
+	h.Buf = append(append(h.Buf, name...), value...)
+	middle := start + len(name)
+	h.Fields = append(h.Fields, Field{Name: span(start, middle), Value: span(middle, len(h.Buf))})
+}
