@@ -23,7 +23,7 @@ type layer struct {
 }
 
 const (
-	decoders = "packet pcap reassembly tlswire quicwire dnswire httpwire authwire"
+	decoders = "packet pcap reassembly proxywire tlswire quicwire dnswire httpwire authwire"
 	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/score explain/compare report machine cert"
 	// door is what serves traffic: it must not know of its observers.
 	door = "httpconn bind cert files site origin balance filter waf signin script gateway intercept probe"
@@ -40,6 +40,7 @@ func layers() []layer {
 		{rank: 1, path: "packet"},
 		{rank: 1, path: "pcap"},
 		{rank: 1, path: "reassembly", may: list("packet")},
+		{rank: 1, path: "proxywire"},
 		{rank: 1, path: "tlswire"},
 		{rank: 1, path: "quicwire"},
 		{rank: 1, path: "dnswire"},
@@ -68,7 +69,7 @@ func layers() []layer {
 		{rank: 4, path: "cert", may: list("flow tlswire")},
 		{rank: 4, path: "files", may: list("flow httpwire")},
 		{rank: 4, path: "site", may: list("flow bind cert")},
-		{rank: 4, path: "origin", may: list("flow tap cert httpwire httpconn authwire")},
+		{rank: 4, path: "origin", may: list("flow tap cert proxywire httpwire httpconn authwire")},
 		// balance: docs/design/0008-balancing.md
 		{rank: 4, path: "balance", may: list("flow origin")},
 		{rank: 4, path: "filter", may: list("flow httpwire")},
@@ -77,7 +78,7 @@ func layers() []layer {
 		{rank: 4, path: "script", may: list("flow httpwire")},
 
 		// authwire and cert: docs/design/0001-the-import-table.md
-		{rank: 5, path: "gateway", may: list("flow tap site httpwire httpconn origin balance files filter waf signin script authwire cert")},
+		{rank: 5, path: "gateway", may: list("flow tap site proxywire httpwire httpconn origin balance files filter waf signin script authwire cert")},
 		{rank: 5, path: "intercept", may: list("flow tap cert httpwire httpconn origin script")},
 		{rank: 5, path: "probe", may: list("flow tap httpwire httpconn origin cert")},
 		{rank: 5, path: "web"},

@@ -60,6 +60,7 @@ func (a *App) buildSites() {
 	}
 	a.table.Replace(sites...)
 	a.gateway.SetSites(does)
+	a.gateway.SetBalancers(balancers(a.cfg))
 }
 
 // build makes one site. What old has and is no other for the new configuration

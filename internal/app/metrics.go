@@ -24,6 +24,7 @@ var (
 	descConnections = desc("connections_total", "Client connections accepted.")
 	descOpen        = desc("connections_open", "Client connections open now.")
 	descShed        = desc("connections_shed_total", "Client connections closed because there were too many.")
+	descProxy       = desc("proxy_header_refused_total", "Connections of load balancers closed for want of a PROXY header that can be believed.")
 	descHandshakes  = desc("handshakes_total", "TLS handshakes with clients by outcome.", "outcome")
 	descResponses   = desc("responses_total", "Responses by class of status; none: the exchange ended without one.", "class")
 	descIncidents   = desc("incidents_total", "Responses that Fanlight made because of a fault.")
@@ -56,6 +57,7 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	count(descConnections, g.Connections.Load())
 	gauge(descOpen, float64(m.a.gateway.Open()))
 	count(descShed, g.Shed.Load())
+	count(descProxy, g.ProxyRefused.Load())
 	for _, o := range gateway.HandshakeOutcomes() {
 		count(descHandshakes, g.Handshakes[o].Load(), o.String())
 	}

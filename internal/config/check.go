@@ -19,7 +19,7 @@ type checker struct {
 // site, routeChecks those for one route.
 func checks() []func(*checker) {
 	return []func(*checker){
-		(*checker).addresses, (*checker).console, (*checker).control, (*checker).localNames, (*checker).recording, (*checker).limits, (*checker).notify, (*checker).claims,
+		(*checker).addresses, (*checker).console, (*checker).control, (*checker).localNames, (*checker).recording, (*checker).limits, (*checker).notify, (*checker).claims, (*checker).balancers,
 	}
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	Recording  Recording        `yaml:"recording,omitempty"`       // how much is recorded, or the word off
 	AccessLog  string           `yaml:"access_log,omitempty"`      // stdout, off, or a file; default stdout; ends with recording: off
 	Trusted    []Prefix         `yaml:"trusted_proxies,omitempty"` // peers whose forwarding headers are believed
+	Balancers  []Balancer       `yaml:"proxy_protocol,omitempty"`  // load balancers that put a PROXY header in front of each connection
 	LocalNames []string         `yaml:"local_names,omitempty"`     // further DNS suffixes the local CA may sign
 	Limits     Limits           `yaml:"limits,omitempty"`          // protection from slow and large requests
 	Notify     []Notify         `yaml:"notify,omitempty"`          // who is told of findings; needs recording
@@ -57,13 +58,21 @@ type Limits struct {
 	HeaderBytes   Size     `yaml:"header_bytes,omitempty" jsonschema:"minimum=1024"` // request head; default 32KiB; above: 431
 	TargetBytes   Size     `yaml:"target_bytes,omitempty" jsonschema:"minimum=128"`  // request target; default 16KiB; above: 414
 	HeaderFields  int      `yaml:"header_fields,omitempty" jsonschema:"minimum=1"`   // header fields of a request; default 200; above: 431
-	HeaderTimeout Duration `yaml:"header_timeout,omitempty"`                         // whole request head; default 10s; above: 408
+	HeaderTimeout Duration `yaml:"header_timeout,omitempty"`                         // whole request head; default 10s; above: 408; as long for a PROXY header
 	BodyTimeout   Duration `yaml:"body_timeout,omitempty"`                           // between two reads of a request body; default 30s
 	IdleTimeout   Duration `yaml:"idle_timeout,omitempty"`                           // between requests; default 75s
 	WriteTimeout  Duration `yaml:"write_timeout,omitempty"`                          // between two writes to the client; default 60s
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
 	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
 	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
+}
+
+// Balancer says who speaks the PROXY protocol, in version 1 or 2, on which
+// addresses: a peer in From must begin each connection with the header, all others
+// must not.
+type Balancer struct {
+	Bind []Endpoint `yaml:"bind" example:"bind: [\"127.0.0.2:443\"]"` // addresses with ports that sites bind
+	From []Prefix   `yaml:"from" example:"from: [10.0.0.7]"`          // addresses of the load balancers
 }
 
 // Notify tells somebody of findings, as JSON. Exactly one of Webhook and Exec is
@@ -198,6 +207,9 @@ type Size int64
 
 // Address is an IP address a site may bind.
 type Address = netip.Addr
+
+// Endpoint is an IP address with a port.
+type Endpoint = netip.AddrPort
 
 // Prefix is an IP address or CIDR block.
 type Prefix = netip.Prefix

@@ -90,6 +90,8 @@ func (d *decoder) value(n *node, v reflect.Value, at place) {
 		text(d, n, at, p, parseAddress)
 	case *Prefix:
 		text(d, n, at, p, parsePrefix)
+	case *Endpoint:
+		text(d, n, at, p, parseOnlyEndpoint)
 	case *Binding:
 		text(d, n, at, p, parseBinding)
 	case *Origin:

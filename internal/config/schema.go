@@ -79,6 +79,8 @@ func leafSchema(t reflect.Type) *jsonschema.Schema {
 		}}
 	case *Address:
 		return &jsonschema.Schema{Type: "string", AnyOf: []*jsonschema.Schema{{Format: "ipv4"}, {Format: "ipv6"}}}
+	case *Endpoint:
+		return text(`^(\[[^\]]+\]|[0-9.]+):[0-9]{1,5}$`)
 	case *Prefix:
 		return text(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`)
 	case *Binding:

@@ -18,6 +18,7 @@ func (c *Config) Warnings() []Fault {
 			warn(fmt.Sprintf("trusted_proxies[%d]", i), "list the proxies in front of this door", "trusted_proxies believes what any client says of its address")
 		}
 	}
+	c.warnBalancers(warn)
 	for _, name := range c.SiteNames() {
 		s := c.Sites[name]
 		path := "sites." + name

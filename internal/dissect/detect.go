@@ -2,9 +2,9 @@ package dissect
 
 import (
 	"bytes"
-	"strings"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/proxywire"
 	"fanlight/internal/reassembly"
 )
 
@@ -42,11 +42,15 @@ func (d *detect) bytes(dir int, p []byte, m reassembly.Mark) {
 			d.pieces = append(d.pieces, heldPiece{dir, bytes.Clone(p), m})
 			return
 		}
-		header, rest := proxyHeader(dir, p)
-		if header != "" {
-			d.rec.emit(m, flow.Event{Kind: flow.ProxyHeader, From: side(dir), Text: header})
+		header, n, more := proxyHeader(dir, p)
+		if more {
+			d.pieces = append(d.pieces, heldPiece{dir, bytes.Clone(p), m})
+			return
 		}
-		if p = rest; len(p) == 0 {
+		if header != nil {
+			d.rec.emit(m, *header)
+		}
+		if p = p[n:]; len(p) == 0 {
 			return
 		}
 		d.decide(protocolOf(dir, p))
@@ -89,12 +93,14 @@ func (d *detect) over(m reassembly.Mark) {
 	}
 }
 
-// held leaves out its few pieces.
-func (d *detect) held() int {
-	if d.inner == nil {
-		return 0
+func (d *detect) held() (n int) {
+	if d.inner != nil {
+		return d.inner.held()
 	}
-	return d.inner.held()
+	for _, h := range d.pieces {
+		n += len(h.p)
+	}
+	return n
 }
 
 // Names of protocols as choose knows them.
@@ -137,24 +143,24 @@ func looksLikeMethod(p []byte) bool {
 	return !bytes.ContainsFunc(word, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' })
 }
 
-// proxyHeader takes off what a load balancer puts in front of a connection
-// (the PROXY protocol, versions 1 and 2) and tells which it is; empty if there
-// is none. One that is cut into pieces is not recognised.
-func proxyHeader(dir int, p []byte) (version string, rest []byte) {
+// proxyHeader reads what a load balancer puts in front of a connection; nil if
+// there is none. more: it has begun and is not all there.
+func proxyHeader(dir int, p []byte) (e *flow.Event, n int, more bool) {
 	if dir != fromClient {
-		return "", p
+		return nil, 0, false
 	}
-	if bytes.HasPrefix(p, []byte("PROXY ")) {
-		if _, rest, found := bytes.Cut(p, []byte("\r\n")); found {
-			return "v1", rest
-		}
+	h, n, err := proxywire.Parse(p)
+	if n == 0 && err == nil {
+		return nil, 0, true
 	}
-	if strings.HasPrefix(string(p[:min(len(p), 12)]), "\r\n\r\n\x00\r\nQUIT\n") && len(p) >= 16 {
-		if n := 16 + int(p[14])<<8 + int(p[15]); n <= len(p) {
-			return "v2", p[n:]
-		}
+	if h.Version == 0 {
+		return nil, 0, false
 	}
-	return "", p
+	e = &flow.Event{Kind: flow.ProxyHeader, From: side(dir), Text: h.Name(), Attrs: flow.Attrs(h.Facts()...)}
+	if err != nil {
+		e.Attrs = append(e.Attrs, flow.Attr{Key: flow.KeyFault, Value: err.Error()})
+	}
+	return e, n, false
 }
 
 // opaque is a protocol that is not read.

@@ -8,19 +8,25 @@ func TestProxyHeader(t *testing.T) {
 		dir           int
 		in            string
 		version, rest string
+		more          bool
 	}{
-		"version 1":                {fromClient, "PROXY TCP4 10.0.0.1 10.0.0.5 40001 443\r\n\x16\x03\x01", "v1", "\x16\x03\x01"},
-		"version 1 alone":          {fromClient, "PROXY UNKNOWN\r\n", "v1", ""},
-		"version 2":                {fromClient, v2 + "GET / HTTP/1.1", "v2", "GET / HTTP/1.1"},
-		"version 2, cut":           {fromClient, v2[:20], "", v2[:20]},
-		"version 1, no end":        {fromClient, "PROXY TCP4 10.0.0.1", "", "PROXY TCP4 10.0.0.1"},
-		"from the server":          {fromServer, "PROXY UNKNOWN\r\n", "", "PROXY UNKNOWN\r\n"},
-		"a method of that name":    {fromClient, "PROXYFIND / HTTP/1.1\r\n", "", "PROXYFIND / HTTP/1.1\r\n"},
-		"an empty line in advance": {fromClient, "\r\n\r\nGET / HTTP/1.1\r\n", "", "\r\n\r\nGET / HTTP/1.1\r\n"},
+		"version 1":                {fromClient, "PROXY TCP4 10.0.0.1 10.0.0.5 40001 443\r\n\x16\x03\x01", "v1", "\x16\x03\x01", false},
+		"version 1 alone":          {fromClient, "PROXY UNKNOWN\r\n", "v1", "", false},
+		"version 1, damaged":       {fromClient, "PROXY TCP4 x\r\nGET", "v1", "GET", false},
+		"version 2":                {fromClient, v2 + "GET / HTTP/1.1", "v2", "GET / HTTP/1.1", false},
+		"version 2, cut":           {fromClient, v2[:20], "", v2[:20], true},
+		"version 1, no end":        {fromClient, "PROXY TCP4 10.0.0.1", "", "PROXY TCP4 10.0.0.1", true},
+		"from the server":          {fromServer, "PROXY UNKNOWN\r\n", "", "PROXY UNKNOWN\r\n", false},
+		"a method of that name":    {fromClient, "PROXYFIND / HTTP/1.1\r\n", "", "PROXYFIND / HTTP/1.1\r\n", false},
+		"an empty line in advance": {fromClient, "\r\n\r\nGET / HTTP/1.1\r\n", "", "\r\n\r\nGET / HTTP/1.1\r\n", false},
 	} {
-		version, rest := proxyHeader(test.dir, []byte(test.in))
-		if version != test.version || string(rest) != test.rest {
-			t.Errorf("%s: got %q and %q, want %q and %q", name, version, rest, test.version, test.rest)
+		e, n, more := proxyHeader(test.dir, []byte(test.in))
+		version := ""
+		if e != nil {
+			version = e.Text
+		}
+		if version != test.version || test.in[n:] != test.rest || more != test.more {
+			t.Errorf("%s: got %q and %q, more %v, want %q and %q", name, version, test.in[n:], more, test.version, test.rest)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,6 +122,10 @@ func (c *Conn) foldConn(e *Event) {
 		c.foldOpening(e)
 	case LookedUp:
 		c.foldLookup(e)
+	case ProxyHeader:
+		if e.Attr(KeyFault) == "" {
+			c.Proxied, _ = netip.ParseAddrPort(e.Attr(KeyProxied)) // invalid: it told none
+		}
 	case FIN:
 		c.closedBy(e, ByFIN)
 	case RST:

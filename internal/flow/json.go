@@ -11,6 +11,7 @@ type ConnRecord struct {
 	Source    string        `json:"source,omitempty"`
 	Client    string        `json:"client,omitempty"`
 	Server    string        `json:"server,omitempty"`
+	Proxied   string        `json:"proxied_client,omitempty"`
 	Scheme    string        `json:"scheme,omitempty"`
 	Started   string        `json:"started,omitempty"`
 	Site      string        `json:"site,omitempty"`
@@ -145,6 +146,9 @@ func ConnJSON(c *Conn, mask Mask) ConnRecord {
 	}
 	if c.Server.IsValid() {
 		out.Server = c.Server.String()
+	}
+	if c.Proxied.IsValid() {
+		out.Proxied = c.Proxied.String()
 	}
 	if c.Self != Unknown {
 		out.Self = c.Self.String()

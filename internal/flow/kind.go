@@ -45,7 +45,8 @@ const (
 	CaptureFlaw    // the capture shows this connection otherwise than it was; Text: a Flaw constant; From: the side it shows, of one-sided; Attrs: packets, how many
 
 	// ProxyHeader: a PROXY protocol header stands in front of what From sends;
-	// Text: v1 or v2.
+	// Text: v1 or v2; Attrs: client, server, transport, local, authority, alpn,
+	// unique_id, namespace, checksum, tls, tls_...; fault, if it is damaged.
 	ProxyHeader
 
 	// TLS. Attrs carry the facts, see the Key constants.
@@ -185,6 +186,7 @@ const (
 	KeyThisUpdate  = "this_update"        // RFC 3339: from when on it holds
 	KeyNextUpdate  = "next_update"        // RFC 3339: until when
 	KeyBinding     = "binding"            // hex: channel binding that a certificate has, or that an NTLM token carries
+	KeyProxied     = "client"             // whom the sender of a PROXY header speaks for
 	KeyFault       = "fault"              // class of a TLS failure, see the Fault constants
 	KeyLevel       = "level"              // warning, fatal
 	KeyHTTP        = "http"               // 1.0, 1.1, 2

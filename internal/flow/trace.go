@@ -61,6 +61,7 @@ type Conn struct {
 	Source         string
 	Scheme         string
 	Client, Server netip.AddrPort
+	Proxied        netip.AddrPort // whom the client speaks for, as its PROXY header says; invalid: none was told
 	Started        time.Time
 	Keys           Seen    // whether the content could be read
 	WhyNot         string  // why it could not

@@ -29,6 +29,9 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 	}
 	defer g.sessions.remove(s)
 	s.local, s.remote = s.tap.Local(), s.tap.Remote()
+	if !s.takeProxyHeader() {
+		return
+	}
 	s.forwardedFor = s.remote.Addr().String()
 	s.trusted = g.trusts(s.remote.Addr())
 	var transport httpconn.Transport = s.tap

@@ -38,6 +38,8 @@ type Gateway struct {
 	server   httpconn.Server
 	sessions registry
 	sites    atomic.Pointer[map[string]*Site]
+
+	balancers atomic.Pointer[Balancers]
 }
 
 // New makes a gateway without sites.

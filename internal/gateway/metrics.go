@@ -21,13 +21,14 @@ func (o HandshakeOutcome) String() string {
 
 // Metrics are counters since the start. They work with recording off too.
 type Metrics struct {
-	Connections atomic.Int64
-	Shed        atomic.Int64 // closed because there were too many
-	Handshakes  [handshakeOutcomes]atomic.Int64
-	Responses   [6]atomic.Int64 // by the first digit of the status; 0: none sent
-	Incidents   atomic.Int64
-	Retries     atomic.Int64
-	Origins     atomic.Int64 // connections opened to origins
+	Connections  atomic.Int64
+	Shed         atomic.Int64 // closed because there were too many
+	ProxyRefused atomic.Int64 // closed for want of a PROXY header that could be believed
+	Handshakes   [handshakeOutcomes]atomic.Int64
+	Responses    [6]atomic.Int64 // by the first digit of the status; 0: none sent
+	Incidents    atomic.Int64
+	Retries      atomic.Int64
+	Origins      atomic.Int64 // connections opened to origins
 }
 
 // Open is the number of client connections now.

@@ -23,7 +23,7 @@ type session struct {
 	transport httpconn.Transport
 	secure    bool
 	local     netip.AddrPort
-	remote    netip.AddrPort
+	remote    netip.AddrPort // the client: the peer, or whom its PROXY header names
 	trusted   bool
 	sni       string
 

@@ -29,7 +29,8 @@ type Conn struct {
 	received, sent atomic.Int64
 	raw            syscall.RawConn // nil: not a socket, Poll sees nothing
 	look           look
-	dry, drained   bool // the reader's: Read gives errDry; it gave io.EOF
+	dry, drained   bool   // the reader's: Read gives errDry; it gave io.EOF
+	ahead          []byte // the reader's: came with a preface and is not read yet
 
 	reading, writing deadline
 	question         question
@@ -110,7 +111,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.dry {
 		return 0, errDry
 	}
-	n, err := c.read(p)
+	n, err := c.take(p)
 	if n > 0 {
 		c.received.Add(int64(n))
 		if w := c.watch; w != nil {

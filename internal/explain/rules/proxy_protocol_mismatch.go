@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fanlight/internal/explain"
@@ -14,7 +15,7 @@ var proxyProtocolMismatch = explain.Rule{
 	Severity: explain.Error,
 	Doc: explain.Page{
 		Means: "A load balancer can put a short header in front of a connection, which tells the client's address (the PROXY protocol). Both sides must be set to it. Here one sends the header and the other takes it for the beginning of TLS or of a request; or one waits for it and gets none.",
-		Looks: "The first bytes from the balancer are `PROXY TCP4 ...` or, in version 2, `0D 0A 0D 0A 00 0D 0A 51 55 49 54 0A`. nginx without `proxy_protocol` answers 400 in clear text, also on a TLS port: clients then say `wrong version number`. nginx with it logs `broken header ... while reading PROXY protocol` and resets. Go says `first record does not look like a TLS handshake`.",
+		Looks: "The first bytes from the balancer are `PROXY TCP4 ...` or, in version 2, `0D 0A 0D 0A 00 0D 0A 51 55 49 54 0A`. nginx without `proxy_protocol` answers 400 in clear text, also on a TLS port: clients then say `wrong version number`. nginx with it logs `broken header ... while reading PROXY protocol` and resets. Fanlight with it records `began without the PROXY header`. Go says `first record does not look like a TLS handshake`.",
 		Why:   "It was switched on on one side only; or a health check, or a client that goes around the balancer, connects without it.",
 		Fixes: []explain.Fix{
 			fix(explain.Gateway, "HAProxy", "Do not send the header: take `send-proxy` or `send-proxy-v2` off the server line. For the other way round, add it, for checks as well:", "server app 192.0.2.20:443 send-proxy-v2 check check-send-proxy"),
@@ -23,7 +24,7 @@ var proxyProtocolMismatch = explain.Rule{
 			fix(explain.Origin, "Apache", "Or expect it (mod_remoteip), from the balancer only:", "RemoteIPProxyProtocol On", "RemoteIPProxyProtocolExceptions 127.0.0.1"),
 			fix(explain.Origin, "HAProxy", "Or expect it:", "bind :443 ssl crt /etc/haproxy/site.pem accept-proxy"),
 			fix(explain.Origin, "IIS", "IIS cannot read it: switch it off at the balancer."),
-			fix(explain.Origin, "Fanlight", "Fanlight does not read it yet: switch it off at the balancer."),
+			fix(explain.Origin, "Fanlight", "Name who sends it, and to which address, in fanlight.yaml. These must send it on every connection, checks included; all others must not:", "proxy_protocol:", "  - {bind: [\"192.0.2.20:443\"], from: [192.0.2.1]}"),
 		},
 		Confirm: "`curl --haproxy-protocol https://ADDRESS/` sends the header, plain `curl` does not: one of the two works.",
 		LookAlikes: []explain.Alike{
@@ -47,6 +48,8 @@ func checkProxyProtocol(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		i := find(c, 0, flow.Client, flow.ProxyHeader)
 		switch {
+		case refusedForHeader(c) >= 0:
+			reportRefusedForHeader(p, c, refusedForHeader(c))
 		case i >= 0:
 			checkHeaderNotWanted(p, c, i)
 		case toldOfHeader(c) >= 0:
@@ -110,6 +113,28 @@ func toldOfHeader(c *flow.Conn) int {
 		return i
 	}
 	return -1
+}
+
+// refusedForHeader is where a door refused a load balancer that sent no header,
+// a damaged one, or none in time, or -1.
+func refusedForHeader(c *flow.Conn) int {
+	if c.Self != flow.Server {
+		return -1
+	}
+	return slices.IndexFunc(c.Events, func(e flow.Event) bool {
+		return e.Kind == flow.Decision && e.Attr(flow.KeyBy) == "proxy-protocol" || e.Kind == flow.Timeout && e.Text == "proxy-header"
+	})
+}
+
+func reportRefusedForHeader(p *explain.Pass, c *flow.Conn, i int) {
+	e := &c.Events[i]
+	what := "nothing came in time"
+	if e.Kind == flow.Decision {
+		what = strings.TrimPrefix(e.Text, "refuse: ")
+	}
+	f := headerFinding(c, i, explain.Proof, fmt.Sprintf("%s is configured as a load balancer, which must begin each connection to %s with a PROXY protocol header. It was refused: %s.", caller(c), c.Server, what), "refused")
+	p.Blame(&f, c, nil)
+	p.Report(f)
 }
 
 // checkHeaderMissing looks for a handshake that the server cut off without a

@@ -1,0 +1,152 @@
+package app_test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fanlight/internal/dissect"
+	"fanlight/internal/flow"
+	"fanlight/internal/testnet"
+)
+
+const balancedConfig = `
+proxy_protocol:
+  - {bind: ["127.0.0.2:$PORT", "127.0.0.3:$PORT"], from: [127.0.0.1]}
+sites:
+  app:
+    bind: ["127.0.0.2:$PORT app.test", "http://127.0.0.3:$PORT app.test"]
+    routes: [{path: /files/, files: www}, {path: /, to: "$ORIGIN"}]
+`
+
+// theVisitor is the address of a client in front of the load balancer.
+const theVisitor = "127.0.0.9"
+
+// TestBehindHAProxy has HAProxy put a header of either version, with all that it
+// can say, in front of TLS and of plain HTTP.
+func TestBehindHAProxy(t *testing.T) {
+	for name, send := range map[string]string{
+		"version 1":                "send-proxy",
+		"version 2":                "send-proxy-v2",
+		"version 2, with all else": "send-proxy-v2 proxy-v2-options ssl,cert-cn,ssl-cipher,cert-sig,cert-key,authority,crc32c,unique-id",
+		"with checks":              "send-proxy-v2 check inter 100 check-send-proxy",
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys := &dissect.Keys{}
+			echo := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
+			d := serve(t, balancedConfig, "$ORIGIN", echo.URL(""))
+			secure, plain := d.haproxyBefore(send)
+			seen := func(*dissect.Keys) *flow.Trace { return nil }
+			if os.Geteuid() == 0 {
+				seen = capturePorts(t, d.port)
+			}
+			for _, url := range []string{"https://app.test:" + secure, "http://app.test:" + plain} {
+				_, port, _ := strings.Cut(url, "test:")
+				out, code := d.curl("app.test", "127.0.0.1", "--interface", theVisitor, "--resolve", "app.test:"+port+":127.0.0.1", url+"/")
+				if code != 0 || !strings.Contains(out, `"`+theVisitor+`"`) {
+					t.Errorf("%s ended with %d: %s", url, code, out)
+				}
+			}
+			d.tellOf(theVisitor)
+			if strings.Contains(send, "check") {
+				return // those do not stop
+			}
+			d.quiet()
+			time.Sleep(300 * time.Millisecond) // the last packets are on their way to us
+			d.shut()
+			if captured := seen(keys); captured != nil {
+				agreeOnProxied(t, d.Trace(), captured)
+			}
+		})
+	}
+}
+
+// tellOf waits for the record of two connections of a client behind.
+func (d *door) tellOf(visitor string) {
+	d.t.Helper()
+	until(d.t, "two connections of "+visitor+" to be recorded", func() bool {
+		n := 0
+		for _, c := range d.Trace().Conns {
+			if c.Proxied.Addr() == netip.MustParseAddr(visitor) && c.Client.Addr().String() == "127.0.0.1" {
+				n++
+			}
+		}
+		return n >= 2
+	})
+}
+
+// haproxyBefore starts HAProxy before a door, in front of TLS, which it passes on
+// as it is, and of plain HTTP, and gives its ports.
+func (d *door) haproxyBefore(send string) (secure, plain string) {
+	d.t.Helper()
+	dir := publicDir(d.t)
+	secure, plain = freePort(d.t), freePort(d.t)
+	write(d.t, dir+"/haproxy.cfg", fmt.Sprintf(`defaults
+  mode tcp
+  timeout connect 1s
+  timeout client 5s
+  timeout server 5s
+frontend f1
+  unique-id-format %%ci-%%cp
+  bind 127.0.0.1:%s
+  default_backend b1
+frontend f2
+  bind 127.0.0.1:%s
+  default_backend b2
+backend b1
+  server s 127.0.0.2:%s %s
+backend b2
+  server s 127.0.0.3:%s %s
+`, secure, plain, d.port, send, d.port, send))
+	launch(d.t, "127.0.0.1:"+plain, program(d.t, "haproxy"), "-db", "-f", dir+"/haproxy.cfg")
+	return secure, plain
+}
+
+// agreeOnProxied compares what a live record and one of packets know of whom
+// connections were made for.
+func agreeOnProxied(t *testing.T, live, seen *flow.Trace) {
+	t.Helper()
+	n := 0
+	for _, l := range live.Conns {
+		for _, s := range seen.Conns {
+			if l.Client != s.Client || l.Server != s.Server {
+				continue
+			}
+			if l.Proxied.IsValid() {
+				n++
+			}
+			if a, b := proxyHeaderOf(l), proxyHeaderOf(s); l.Proxied != s.Proxied || a != b {
+				t.Errorf("live %s %s, from packets %s %s", l.Proxied, a, s.Proxied, b)
+			}
+		}
+	}
+	if n < 2 {
+		t.Errorf("%d connections with a client behind were compared", n)
+	}
+}
+
+func proxyHeaderOf(c *flow.Conn) string {
+	for _, e := range c.Events {
+		if e.Kind == flow.ProxyHeader {
+			return fmt.Sprint(e.Text, e.From, e.Attrs)
+		}
+	}
+	return ""
+}
+
+// TestBalancerWithoutHeader: the operator is told what is wrong.
+func TestBalancerWithoutHeader(t *testing.T) {
+	d := serve(t, balancedConfig, "$ORIGIN", "http://127.0.0.1:9")
+	if out, code := d.curl("app.test", "127.0.0.2", d.url("app.test", "/files/hello.txt")); code == 0 {
+		t.Errorf("without a header it was answered: %s", out)
+	}
+	if out, code := d.curl("app.test", "127.0.0.2", "--haproxy-protocol", d.url("app.test", "/files/hello.txt")); code != 0 || out != "hello\n" {
+		t.Errorf("with curl's header it ended with %d: %s", code, out)
+	}
+	if got := d.findings("proxy-protocol-mismatch"); len(got) != 1 {
+		t.Errorf("findings %q", got)
+	}
+}

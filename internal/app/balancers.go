@@ -1,0 +1,17 @@
+package app
+
+import (
+	"fanlight/internal/config"
+	"fanlight/internal/gateway"
+)
+
+// balancers are those of a configuration, by the address they connect to.
+func balancers(c *config.Config) gateway.Balancers {
+	out := gateway.Balancers{}
+	for _, b := range c.Balancers {
+		for _, addr := range b.Bind {
+			out[addr] = b.From
+		}
+	}
+	return out
+}
