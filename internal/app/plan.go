@@ -86,7 +86,7 @@ func yamlKey(f reflect.StructField) string {
 
 // changing are the settings of the whole door that a reload puts into force,
 // fixed those that only a start reads.
-func changing() []string { return []string{"addresses"} }
+func changing() []string { return []string{"addresses", "proxy_protocol"} }
 
 func fixed() []string {
 	return []string{"control", "console", "data", "recording", "access_log", "trusted_proxies", "local_names", "limits", "notify"}

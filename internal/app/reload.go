@@ -139,6 +139,7 @@ func (a *App) publish(p *plan) {
 		}
 	}
 	a.setSites()
+	a.gateway.SetBalancers(balancers(a.cfg))
 }
 
 // setSites tells the gateway what sites do, also those whose last exchanges are
