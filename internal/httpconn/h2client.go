@@ -1,0 +1,257 @@
+package httpconn
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpwire"
+)
+
+// What we announce to an origin. A stream's window bounds what a slow client
+// makes us keep; that of the connection is given back at once, so that one slow
+// client stops no other.
+const (
+	h2StreamWindow = 256 << 10
+	h2ConnWindow   = 1 << 20
+	h2TableSize    = 4096
+)
+
+// H2Client is one HTTP/2 connection to an origin (RFC 9113) that carries the
+// exchanges of many clients. Its methods may be called concurrently. One
+// goroutine of its own reads; who sends, and finds nobody writing, writes.
+type H2Client struct {
+	nc      Transport
+	log     *flow.Log
+	buffers *Buffers
+	ended   chan struct{} // closed when the reader is done
+
+	frames httpwire.FrameReader // the reader's
+	block  h2FieldBlock              // the reader's
+
+	mu       sync.Mutex
+	out      h2Out
+	encoder  httpwire.HPACKEncoder
+	streams  map[uint32]*H2Stream
+	reserved int    // streams given out that have no number yet
+	next     uint32 // number of the next stream
+	served   int
+	peer     h2Peer
+	room     httpwire.SendWindow
+	window   httpwire.ReceiveWindow
+	pending  h2Pending
+	idle     time.Time // since when no stream is open
+	last     uint32    // stream that the origin may still answer
+	leaving  bool      // GOAWAY came, or we take no more streams
+	goAway   *StreamEnd
+	failed   error // the connection is over
+	useless  int   // frames without effect in a row
+	waiting  int   // streams that wait to send
+	closing  sync.Once
+}
+
+// h2Peer is what the origin allows (RFC 9113, section 6.5.2).
+type h2Peer struct {
+	streams  uint32
+	window   uint32
+	frame    int
+	extended bool // CONNECT with :protocol (RFC 8441)
+	known    bool // its SETTINGS have come
+}
+
+const (
+	// firstStreams is how many streams are opened before the origin said how
+	// many it takes; RFC 9113 recommends no fewer.
+	firstStreams = 100
+	lastNumber   = 1<<31 - 1
+)
+
+// NewH2Client sends the connection preface and reads from then on. limit bounds
+// each write, 0 does not. The connection is closed by Close only, or when it
+// fails.
+func NewH2Client(nc Transport, log *flow.Log, buffers *Buffers, limit time.Duration) *H2Client {
+	c := &H2Client{nc: nc, log: log, buffers: buffers, ended: make(chan struct{}), streams: map[uint32]*H2Stream{}, next: 1, last: lastNumber,
+		peer: h2Peer{streams: firstStreams, window: httpwire.DefaultWindow, frame: httpwire.DefaultMaxFrame},
+		room: httpwire.NewSendWindow(httpwire.DefaultWindow), window: httpwire.NewReceiveWindow(h2ConnWindow), idle: time.Now()}
+	c.block.decoder = httpwire.NewHPACKDecoder(h2TableSize)
+	c.out.limit = limit
+	b := append(c.out.buf, httpwire.H2ClientPreface...)
+	b = httpwire.AppendSettings(b,
+		httpwire.H2Setting{ID: httpwire.SettingPush, Value: 0},
+		httpwire.H2Setting{ID: httpwire.SettingInitialWindow, Value: h2StreamWindow},
+		httpwire.H2Setting{ID: httpwire.SettingMaxHeaderList, Value: uint32(respLimits.HeadBytes)})
+	c.out.buf = httpwire.AppendWindow(b, 0, h2ConnWindow-httpwire.DefaultWindow)
+	c.pending.settings = time.Now()
+	c.heard(time.Now())
+	go c.read()
+	return c
+}
+
+// Stream gives a stream for one exchange; nil if the connection takes no more
+// now.
+func (c *H2Client) Stream() *H2Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.usable() || uint32(len(c.streams)+c.reserved) >= c.peer.streams {
+		return nil
+	}
+	c.reserved++
+	c.served++
+	return &H2Stream{c: c, placed: true, reused: c.served > 1, in: make(chan struct{}, 1), outs: make(chan struct{}, 1)}
+}
+
+func (c *H2Client) usable() bool { return c.failed == nil && !c.leaving && c.next < lastNumber }
+
+// Usable reports whether the connection will take streams, if not now.
+func (c *H2Client) Usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.usable()
+}
+
+// Open is the number of streams that are open.
+func (c *H2Client) Open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams) + c.reserved
+}
+
+// Idle is how long no stream has been open at a time, 0 if one is.
+func (c *H2Client) Idle(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.streams)+c.reserved > 0 {
+		return 0
+	}
+	return now.Sub(c.idle)
+}
+
+// Extended reports whether the origin takes other protocols inside a stream
+// (RFC 8441); known is false as long as its SETTINGS have not come.
+func (c *H2Client) Extended() (allowed, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer.extended, c.peer.known
+}
+
+// Log is the record of the connection.
+func (c *H2Client) Log() *flow.Log { return c.log }
+
+// Ended is closed when the connection is over.
+func (c *H2Client) Ended() <-chan struct{} { return c.ended }
+
+// Retire lets the connection take no more streams; it is closed when the last
+// of them has ended, with why as the reason.
+func (c *H2Client) Retire(why string) {
+	c.mu.Lock()
+	c.leaving = true
+	over := len(c.streams)+c.reserved == 0
+	c.mu.Unlock()
+	if over {
+		c.Close(why)
+	}
+}
+
+// Close ends the connection with what is open on it. The reason is recorded.
+func (c *H2Client) Close(why string) {
+	c.closing.Do(func() {
+		c.nc.SetWhy(why)
+		c.mu.Lock()
+		if c.failed == nil {
+			c.out.buf = httpwire.AppendGoAway(c.out.buf, 0, httpwire.CodeNone, "")
+			c.record(flow.Event{Kind: flow.GoAway, From: flow.Client, Text: httpwire.H2ErrorName(httpwire.CodeNone), Attrs: flow.Attrs(flow.KeyStream, "0")})
+			c.flush()
+			c.fail(errClosed)
+		}
+		c.mu.Unlock()
+		_ = c.nc.Close() // the connection is over either way
+	})
+}
+
+var errClosed = errors.New("the connection was closed here")
+
+// fail ends the connection for everybody. mu is held.
+func (c *H2Client) fail(err error) {
+	if c.failed != nil {
+		return
+	}
+	c.failed = err
+	c.unconfirmed()
+	for _, s := range c.streams {
+		s.fail(err)
+	}
+}
+
+// broken ends a connection on which the origin broke the rules. mu is held.
+func (c *H2Client) broken(code uint32, name string, offset int64) {
+	if c.failed != nil {
+		return
+	}
+	c.record(flow.Event{Kind: flow.Irregular, From: flow.Server, Text: name, Attrs: flow.Attrs(flow.KeyOffset, fmt.Sprint(offset))})
+	c.out.buf = httpwire.AppendGoAway(c.out.buf, 0, code, name)
+	c.record(flow.Event{Kind: flow.GoAway, From: flow.Client, Text: httpwire.H2ErrorName(code), Attrs: flow.Attrs(flow.KeyStream, "0", flow.KeyReason, name)})
+	c.flush()
+	c.fail(fmt.Errorf("%w: %s", ErrBadResponse, name))
+}
+
+// record adds an event of now.
+func (c *H2Client) record(e flow.Event) {
+	if c.log == nil {
+		return
+	}
+	e.At = time.Now()
+	c.log.Add(e)
+}
+
+// StreamEnd is why an HTTP/2 stream ended before its response was whole, by the
+// will of the origin.
+type StreamEnd struct {
+	Code        uint32
+	Connection  bool   // all of the connection ended, by GOAWAY
+	Words       string // of a GOAWAY
+	Unprocessed bool   // the origin has not acted on the request (RFC 9113, section 8.7)
+}
+
+func (e *StreamEnd) Error() string {
+	what := "the origin reset the stream: "
+	if e.Connection {
+		what = "the origin ended its HTTP/2 connection: "
+	}
+	what += httpwire.H2ErrorName(e.Code)
+	if e.Words != "" {
+		what += " (" + e.Words + ")"
+	}
+	return what
+}
+
+// WantsHTTP1 reports whether the origin wants the request over HTTP/1.1.
+func (e *StreamEnd) WantsHTTP1() bool { return e.Code == httpwire.CodeHTTP11Required }
+
+// shut says why no stream may be opened, nil if one may. mu is held.
+func (c *H2Client) shut() error {
+	switch {
+	case c.goAway != nil:
+		unprocessed := *c.goAway
+		unprocessed.Unprocessed = true
+		return &unprocessed
+	case c.failed != nil:
+		return &Unopened{c.failed}
+	}
+	return nil
+}
+
+// Unopened is why a stream was not opened: the connection had ended.
+type Unopened struct{ error }
+
+// Unwrap gives what ended the connection.
+func (e *Unopened) Unwrap() error { return e.error }
+
+// over is what a stream that has a number is told when the connection ends.
+func (c *H2Client) over(err error) error {
+	if c.goAway != nil && c.goAway.Code != httpwire.CodeNone {
+		return c.goAway
+	}
+	return err
+}
