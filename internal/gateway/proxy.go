@@ -28,6 +28,7 @@ type carriage struct {
 	small []byte          // the whole request body, if it came with the head
 	whole bool            // small is all of it
 	bound bool            // the request ties the connection to its client
+	need  origin.Need
 	leg   *origin.Leg
 	out   httpconn.Out // the request as it leaves
 	pump  *pump        // nil: the body is sent, or there is none
@@ -140,34 +141,33 @@ func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
 	k.r.fail(fault.Status, fault.Cause)
 }
 
-// connect finds the connection: the one this client signed in on, one of the
-// pool, or a new one.
+// connect finds the way to the origin: the connection this client signed in
+// on, one that is open, or a new one.
 func (k *carriage) connect() *origin.Failure {
-	host := k.x.Request().Host
 	if c := k.s.pinned[k.o]; c != nil {
 		k.leg = c.Leg()
 		return nil
 	}
-	if !k.fresh {
-		if c := k.o.Take(host, k.whole && !k.bound); c != nil {
-			k.leg = c.Leg()
-			return nil
-		}
+	req := k.x.Request()
+	k.need = origin.Need{Host: req.Host, Parent: k.x.Log().ID(), Alone: k.bound, Upgrade: upgradeOf(req) != "", Fresh: k.fresh, Whole: k.whole && !k.bound}
+	if k.leg = k.o.Ready(&k.need); k.leg != nil {
+		return nil
 	}
-	return k.dial(host)
+	return k.open()
 }
 
-func (k *carriage) dial(host string) *origin.Failure {
-	s := k.s
+func (k *carriage) open() *origin.Failure {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	k.r.phase.Store(phaseConnect)
 	k.r.dialing.Store(&cancel)
-	c, err := k.o.Dial(ctx, host, k.x.Log().ID())
+	leg, opened, err := k.o.Open(ctx, &k.need)
 	k.r.dialing.Store(nil)
+	if opened {
+		k.s.g.Metrics.Origins.Add(1)
+	}
 	if err == nil {
-		s.g.Metrics.Origins.Add(1)
-		k.leg = c.Leg()
+		k.leg = leg
 		return nil
 	}
 	k.leg = nil

@@ -71,15 +71,16 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	defer k.s.g.Buffers.PutBody(buf)
 	fields := k.appendSticky(appendResponseFields((*buf)[:0], h, &k.r.facts))
 	k.s.g.Metrics.responded(h.Status)
-	if err := x.Respond(h.Status, reasonText(h), fields, k.responseLength(h)); err != nil {
+	if err := x.Respond(h.Status, k.reasonText(h), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)
 	}
 	return k.body(*buf)
 }
 
-// reasonText is the origin's reason phrase; the usual one costs no allocation.
-func reasonText(h *httpwire.Head) string {
-	if usual := reasonOf(h.Status); usual == string(h.Bytes(h.Reason)) {
+// reasonText is the origin's reason phrase, the usual one where its protocol has
+// none; that costs no allocation.
+func (k *carriage) reasonText(h *httpwire.Head) string {
+	if usual := reasonOf(h.Status); usual == string(h.Bytes(h.Reason)) || k.leg.Shared() {
 		return usual
 	}
 	return string(h.Bytes(h.Reason))

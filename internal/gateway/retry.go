@@ -42,6 +42,12 @@ func (k *carriage) again(f *origin.Failure) bool {
 // (RFC 9110 section 9.2.2), with a body that can be sent again. A connection
 // that belongs to the client is not replaced: the sign-in died with it.
 func (k *carriage) renews(f *origin.Failure) bool {
+	if k.leg != nil && f.WantsHTTP1 {
+		return k.whole && (f.Unprocessed || idempotent(k.x.Request().Method))
+	}
+	if f.Unprocessed {
+		return !k.fresh && k.whole
+	}
 	return !k.fresh && k.leg != nil && f.Dead && k.whole && !k.leg.Pinned() && idempotent(k.x.Request().Method)
 }
 

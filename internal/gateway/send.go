@@ -43,6 +43,7 @@ func (k *carriage) leaves(req *httpconn.Request) {
 	}
 	k.out = httpconn.Out{ID: k.out.ID, Parent: k.x.ID(), Method: req.Method, Scheme: k.s.scheme(), Host: host, Target: k.r.target,
 		Upgrade: upgradeOf(req), Length: req.Length, Declared: req.Head.Has("Content-Length")}
+	k.out.Trailers = k.leg.Shared() && req.Head.HasToken("TE", "trailers")
 }
 
 // early turns a failed write into a failure, unless the origin may have

@@ -123,7 +123,7 @@ func (s *session) tie(c *origin.Conn, scheme string) {
 
 // untie forgets the connection of a leg, if it is tied.
 func (s *session) untie(leg *origin.Leg) {
-	if c := leg.Conn(); s.pinned[c.Origin()] == c {
+	if c := leg.Conn(); c != nil && s.pinned[c.Origin()] == c {
 		s.forget(c)
 	}
 }

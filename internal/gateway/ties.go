@@ -24,8 +24,19 @@ func (k *carriage) authorization(h *httpwire.Head) {
 		}
 		token := authwire.ParseAuthorization(value)
 		k.token(flow.Client, token)
-		k.s.tie(k.leg.Conn(), token.Scheme)
+		k.signsIn(token.Scheme)
 	}
+}
+
+// signsIn ties the connection to the client. One that others share cannot be
+// tied: the origin is spoken to in HTTP/1.1 from then on, and the client's next
+// step finds a connection of its own.
+func (k *carriage) signsIn(scheme string) {
+	if c := k.leg.Conn(); c != nil {
+		k.s.tie(c, scheme)
+		return
+	}
+	k.leg.OnlyHTTP1("it asks for a sign-in with " + scheme + ", which belongs to a connection")
 }
 
 // bindsConnection tells requests that authorization has work with.
@@ -67,7 +78,7 @@ func (k *carriage) challenge(h *httpwire.Head) {
 		for _, token := range authwire.ParseChallenge(value) {
 			if token.ConnectionBound {
 				k.token(flow.Server, token)
-				k.s.tie(k.leg.Conn(), token.Scheme)
+				k.signsIn(token.Scheme)
 			}
 		}
 	}

@@ -233,20 +233,12 @@ func (e *StreamEnd) WantsHTTP1() bool { return e.Code == httpwire.CodeHTTP11Requ
 func (c *H2Client) shut() error {
 	switch {
 	case c.goAway != nil:
-		unprocessed := *c.goAway
-		unprocessed.Unprocessed = true
-		return &unprocessed
+		return errors.Join(ErrNotSent, c.goAway)
 	case c.failed != nil:
-		return &Unopened{c.failed}
+		return errors.Join(ErrNotSent, c.failed)
 	}
 	return nil
 }
-
-// Unopened is why a stream was not opened: the connection had ended.
-type Unopened struct{ error }
-
-// Unwrap gives what ended the connection.
-func (e *Unopened) Unwrap() error { return e.error }
 
 // over is what a stream that has a number is told when the connection ends.
 func (c *H2Client) over(err error) error {

@@ -218,7 +218,7 @@ func (c *H2Client) goneAway(f *httpwire.Frame) {
 	c.leaving = true
 	c.last = min(c.last, f.Last)
 	c.goAway = &StreamEnd{Code: f.Code, Connection: true, Words: words}
-	unprocessed := c.shut()
+	unprocessed := &StreamEnd{Code: f.Code, Connection: true, Words: words, Unprocessed: true}
 	for number, s := range c.streams {
 		if number > c.last {
 			s.wasReset = true // the stream is over for the origin

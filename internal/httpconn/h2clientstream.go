@@ -124,6 +124,9 @@ func (s *H2Stream) prepare(b []byte) []byte {
 		kept = append(kept, "content-length: "...)
 		kept = append(strconv.AppendInt(kept, out.Length, 10), crlf...)
 	}
+	if out.Trailers {
+		kept = append(kept, "te: trailers\r\n"...)
+	}
 	return kept
 }
 
@@ -162,6 +165,9 @@ func (s *H2Stream) open(lines []byte) {
 	}
 	b = httpwire.AppendHPACK(b, ":path", out.Target)
 	b = httpwire.AppendHPACKLines(b, lines)
+	if out.Trailers {
+		b = httpwire.AppendHPACK(b, "te", "trailers") // which is no line of HTTP/1.1 to pass on
+	}
 	end := out.Length == 0 && out.Upgrade == ""
 	c.out.buf = httpwire.EndBlock(b, at, s.number, end, c.peer.frame)
 	if end {

@@ -20,6 +20,7 @@ type Out struct {
 	Upgrade    string // protocol to change to, empty: none
 	Length     int64  // of the body; 0: none; -1: not known before its end
 	Declared   bool   // a length of 0 is to be said
+	Trailers   bool   // trailers are welcome (RFC 9110, section 10.1.4)
 	Idle       time.Duration
 }
 

@@ -17,6 +17,9 @@ type Conn struct {
 	tap       *tap.Conn
 	secure    *tap.Secure // nil without TLS
 	leash     leash
+	offers    []string           // protocols of ALPN
+	h2        *httpconn.H2Client // instead of Client, where exchanges share the connection
+	shared    bool               // that is to be
 	origin    *Origin
 	name      string // server name
 	idleSince time.Time
@@ -70,6 +73,10 @@ func (c *Conn) End() (reusable bool) {
 
 // Close ends the connection; why is kept in its record.
 func (c *Conn) Close(why string) {
+	if c.h2 != nil {
+		c.h2.Close(why)
+		return
+	}
 	c.tap.SetWhy(why)
 	c.Client.End()
 	_ = c.Transport().Close() // the connection is over either way
@@ -83,6 +90,9 @@ func (c *Conn) Interrupt(why string) {
 	c.leash.pull()
 }
 
+// Log is the record of the connection.
+func (c *Conn) Log() *flow.Log { return c.tap.Log() }
+
 // Leg is the exchange that the connection carries.
 func (c *Conn) Leg() *Leg { return &c.leg }
 
@@ -94,7 +104,14 @@ func (c *Conn) AskedLate() bool { return c.asked.Load() > 0 }
 // one exchange although it may ask once.
 var errRenegotiationLimit = errors.New("renegotiate: the origin asked a second time in one exchange")
 
+// errRenegotiation2 ends an HTTP/2 connection whose origin asked for a
+// renegotiation, which HTTP/2 does not allow (RFC 9113, section 9.2.1).
+var errRenegotiation2 = errors.New("renegotiate: not on an HTTP/2 connection")
+
 func (c *Conn) helloRequested() error {
+	if c.shared {
+		return errRenegotiation2
+	}
 	if c.asked.Add(1) > 1 && c.origin.Renegotiation == Once {
 		c.cut.Store(true)
 		return errRenegotiationLimit
@@ -111,7 +128,12 @@ func (c *Conn) TLSState() (state tls.ConnectionState, ok bool) {
 }
 
 // machine puts the HTTP machine on the connection.
-func (c *Conn) machine(transport httpconn.Transport) *Conn {
+func (c *Conn) machine(transport httpconn.Transport, share bool) *Conn {
+	if share {
+		c.shared = true
+		c.h2 = httpconn.NewH2Client(transport, c.tap.Log(), c.origin.Buffers, c.origin.Timeouts.Send)
+		return c
+	}
 	c.leash.Transport = transport
 	c.Client = httpconn.NewClient(&c.leash, c.tap.Log(), c.origin.Buffers)
 	c.leg.Outgoing, c.leg.conn = c, c

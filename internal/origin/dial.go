@@ -19,18 +19,27 @@ import (
 // Dial opens a connection. host is the forwarded host, parent the client
 // connection it is for. An error is a *Failure.
 func (o *Origin) Dial(ctx context.Context, host string, parent flow.ConnID) (*Conn, error) {
+	return o.dial(ctx, host, parent, false)
+}
+
+// dial is Dial; with share the connection speaks HTTP/2 if the origin does.
+func (o *Origin) dial(ctx context.Context, host string, parent flow.ConnID, share bool) (*Conn, error) {
 	t, err := o.connect(ctx, parent)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{tap: t, origin: o, name: strings.Clone(o.serverName(host))} // host may be a view of a buffer
+	c := &Conn{tap: t, origin: o, name: cloned(o.serverName(host)), offers: o.offers(share)}
 	if !o.Secure {
-		return c.machine(t), nil
+		return c.machine(t, share), nil
 	}
 	if err := o.handshake(ctx, c); err != nil {
 		return nil, err
 	}
-	return c.machine(c.secure), nil
+	chosen := c.secure.ConnectionState().NegotiatedProtocol
+	if share && o.HTTP == HTTP2 && chosen != "h2" {
+		return nil, o.without2(c, chosen)
+	}
+	return c.machine(c.secure, share && chosen == "h2"), nil
 }
 
 // connect makes the TCP connection, trying the addresses of a name in turn.
@@ -149,6 +158,7 @@ func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
 // name shares: only what records differs.
 func (o *Origin) tlsConfig(c *Conn) *tls.Config {
 	config := o.base(c.name).Clone()
+	config.NextProtos = c.offers
 	if o.KeyLog != nil {
 		config.KeyLogWriter = o.KeyLog()
 	}
@@ -194,7 +204,6 @@ func (o *Origin) base(name string) *tls.Config {
 		InsecureSkipVerify: o.Insecure,
 		MinVersion:         o.MinVersion,
 		MaxVersion:         o.MaxVersion,
-		NextProtos:         o.protocols(),
 		// One cache a name: a session of one name must not be resumed under
 		// another (resumed-under-wrong-name).
 		ClientSessionCache:          tls.NewLRUClientSessionCache(32),
@@ -211,12 +220,35 @@ func (o *Origin) base(name string) *tls.Config {
 	return config
 }
 
-func (o *Origin) protocols() []string {
-	if o.ALPN != nil {
+// offers are the protocols of ALPN.
+func (o *Origin) offers(share bool) []string {
+	switch {
+	case share && o.HTTP == HTTP2:
+		return []string{"h2"}
+	case share:
+		return []string{"h2", "http/1.1"}
+	case o.ALPN != nil:
 		return o.ALPN
 	}
 	return []string{"http/1.1"}
 }
+
+// without2 ends a connection to an origin that is to speak HTTP/2 and does not.
+func (o *Origin) without2(c *Conn, chosen string) *Failure {
+	f := &Failure{Origin: o.Name, Phase: PhaseTLS, Err: errWithout2, Status: 502, Fix: "set `http: auto` on this route, or turn HTTP/2 on at the origin"}
+	if chosen == "" {
+		chosen = "none"
+	}
+	f.Reason = "the route wants HTTP/2 and the origin does not offer it (protocol chosen by ALPN: " + chosen + ")"
+	c.tap.SetWhy(f.Error())
+	_ = c.secure.Close() // never usable
+	return f
+}
+
+var errWithout2 = errors.New("the origin does not offer HTTP/2")
+
+// cloned is a name that does not change with the buffer it was a view of.
+func cloned(name string) string { return strings.Clone(name) }
 
 // maxNames bounds the server names that one origin keeps sessions for.
 const maxNames = 256

@@ -40,6 +40,9 @@ type Failure struct {
 	Err     error
 	Status  int  // to answer the client with
 	Dead    bool // a reused connection died before a byte of the response came
+
+	Unprocessed bool // the origin says that it has not acted on the request: any can be sent again
+	WantsHTTP1  bool // the origin wants HTTP/1.1, and gets it from now on
 }
 
 func (f *Failure) Error() string {
@@ -68,6 +71,8 @@ func verb(phase string) string {
 
 func (f *Failure) what() string {
 	switch {
+	case f.Timeout && f.Reason != "":
+		return f.Reason + " (timeout: " + f.Phase + ")"
 	case f.Timeout && f.Late:
 		return fmt.Sprintf("no response within %s (timeout: first byte) after it asked for a renegotiation", f.Limit)
 	case f.Timeout && f.Phase == PhaseFirstByte:

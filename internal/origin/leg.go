@@ -18,6 +18,7 @@ import (
 type Leg struct {
 	httpconn.Outgoing
 	conn   *Conn
+	stream *httpconn.H2Stream // what Outgoing is on a connection that is shared, else nil
 	id     flow.ExchangeID
 	whole  atomic.Bool // the request was sent to its end
 	headed atomic.Bool // the final head has come
@@ -27,23 +28,39 @@ type Leg struct {
 // Origin is where it leads.
 func (l *Leg) Origin() *Origin { return l.conn.origin }
 
+// Shared reports whether the connection carries other exchanges meanwhile, by
+// HTTP/2.
+func (l *Leg) Shared() bool { return l.stream != nil }
+
 // Conn is the connection that the exchange has for itself, and can be tied to
 // a client by Pin; nil for one that others share.
-func (l *Leg) Conn() *Conn { return l.conn }
+func (l *Leg) Conn() *Conn {
+	if l.stream != nil {
+		return nil
+	}
+	return l.conn
+}
 
 // Pinned reports whether the connection belongs to one client.
-func (l *Leg) Pinned() bool { return l.conn.pinned }
+func (l *Leg) Pinned() bool { return l.stream == nil && l.conn.pinned }
 
 // Reused reports whether the connection had carried an exchange before.
-func (l *Leg) Reused() bool { return l.conn.Served() > 1 }
+func (l *Leg) Reused() bool {
+	if l.stream != nil {
+		return l.stream.Reused()
+	}
+	return l.conn.Served() > 1
+}
 
 // Start is that of Outgoing.
 func (l *Leg) Start(b []byte, out *httpconn.Out) []byte {
 	l.id, l.asked = out.ID, false
 	l.whole.Store(false)
 	l.headed.Store(false)
-	l.conn.BeginExchange()
-	out.Idle = l.conn.Idle()
+	if l.stream == nil {
+		l.conn.BeginExchange()
+		out.Idle = l.conn.Idle()
+	}
 	return l.Outgoing.Start(b, out)
 }
 
@@ -58,6 +75,10 @@ func (l *Leg) Send(b, body []byte, whole bool) (again bool, err error) {
 	}
 	if !errors.Is(err, httpconn.ErrNotSent) || c.stopped.Load() {
 		return false, err
+	}
+	if l.stream != nil {
+		l.stream.End()
+		return true, err
 	}
 	why := spokeIdle
 	if c.tap.PeerGone() {
@@ -120,7 +141,12 @@ func (l *Leg) ReadBody(p []byte) (int, error) {
 
 // Fail turns an error of the exchange into a Failure, records it and ends what
 // carried it.
-func (l *Leg) Fail(phase string, err error) *Failure { return l.conn.Fail(l.id, phase, err) }
+func (l *Leg) Fail(phase string, err error) *Failure {
+	if l.stream != nil {
+		return l.failStream(phase, err)
+	}
+	return l.conn.Fail(l.id, phase, err)
+}
 
 // Release ends an exchange whose response is whole. What carried it serves the
 // next one, of this client if it is pinned, unless it cannot: then it is closed,
@@ -128,6 +154,8 @@ func (l *Leg) Fail(phase string, err error) *Failure { return l.conn.Fail(l.id, 
 func (l *Leg) Release() (kept bool) {
 	c := l.conn
 	switch {
+	case l.stream != nil:
+		l.stream.End()
 	case !c.End():
 		c.Close("not reusable")
 		return false
@@ -140,8 +168,20 @@ func (l *Leg) Release() (kept bool) {
 }
 
 // Abandon ends the exchange before its end.
-func (l *Leg) Abandon(why string) { l.conn.Close(why) }
+func (l *Leg) Abandon(why string) {
+	if l.stream != nil {
+		l.stream.End()
+		return
+	}
+	l.conn.Close(why)
+}
 
 // Interrupt ends waits of the exchange, now and later, from another goroutine.
 // It is good for nothing but Fail and Abandon afterwards.
-func (l *Leg) Interrupt(why string) { l.conn.Interrupt(why) }
+func (l *Leg) Interrupt(why string) {
+	if l.stream != nil {
+		l.stream.Interrupt()
+		return
+	}
+	l.conn.Interrupt(why)
+}

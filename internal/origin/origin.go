@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fanlight/internal/flow"
@@ -47,8 +48,9 @@ type Options struct {
 	Insecure      bool
 	MinVersion    uint16
 	MaxVersion    uint16
-	Legacy        bool     // offer the suites of old servers: RSA key exchange, CBC, 3DES
-	ALPN          []string // protocols offered; nil: http/1.1, the only one that Conn speaks
+	Legacy        bool // offer the suites of old servers: RSA key exchange, CBC, 3DES
+	HTTP          Protocol
+	ALPN          []string // protocols that Dial offers; nil: http/1.1, the only one that Conn speaks by itself
 	Renegotiation Renegotiation
 	Certificate   *tls.Certificate // shown when the origin asks; nil: none
 	Timeouts      Timeouts
@@ -72,11 +74,17 @@ type Origin struct {
 	count int
 	done  bool
 	bases map[string]*tls.Config // by server name
+
+	shared  map[string][]*Conn  // HTTP/2 connections, by server name
+	opening map[string]*opening // those that are waited for
+	single  map[string]bool     // names under which HTTP/1.1 was chosen the last time
+	only1   atomic.Pointer[string]
 }
 
 // New makes an origin. It does not connect.
 func New(o Options) *Origin {
-	out := &Origin{Options: o, idle: map[string][]*Conn{}, bases: map[string]*tls.Config{}}
+	out := &Origin{Options: o, idle: map[string][]*Conn{}, bases: map[string]*tls.Config{},
+		shared: map[string][]*Conn{}, opening: map[string]*opening{}, single: map[string]bool{}}
 	if addr, err := netip.ParseAddr(o.Host); err == nil {
 		out.addr = addr
 	}
@@ -118,9 +126,15 @@ func (o *Origin) serverName(host string) string {
 // given back.
 func (o *Origin) Close() {
 	o.mu.Lock()
-	idle := o.idle
+	idle, shared := o.idle, o.shared
 	o.idle, o.count, o.done = map[string][]*Conn{}, 0, true
+	o.shared = map[string][]*Conn{}
 	o.mu.Unlock()
+	for _, conns := range shared {
+		for _, c := range conns {
+			c.h2.Retire("origin no longer used")
+		}
+	}
 	for _, conns := range idle {
 		for _, c := range conns {
 			c.Close("origin no longer used")

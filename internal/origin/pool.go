@@ -95,6 +95,9 @@ const pollEvery = time.Second
 // Sweep closes connections that have been idle too long or whose origin has
 // closed. Called about every 250 ms.
 func (o *Origin) Sweep() {
+	if o.HTTP != HTTP1 {
+		o.sweepShared(time.Now())
+	}
 	for c, why := range o.expired(time.Now()) {
 		c.Close(why)
 	}

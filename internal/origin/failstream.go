@@ -1,0 +1,72 @@
+package origin
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpconn"
+)
+
+// phasePing names the wait of a whole HTTP/2 connection for a sign of life.
+const phasePing = "ping"
+
+// failStream is Fail for a stream: the others of its connection go on, unless
+// the connection itself has ended.
+func (l *Leg) failStream(phase string, err error) *Failure {
+	o := l.conn.origin
+	f := &Failure{Origin: o.Name, Phase: phase, Err: err, Status: 502}
+	var end *httpconn.StreamEnd
+	var silent *httpconn.Silent
+	var stuck *httpconn.StuckWrite
+	answered := l.Answered()
+	switch {
+	case errors.Is(err, httpconn.ErrInterrupted):
+		f.Err, f.Given = errInterrupted, true
+	case errors.As(err, &stuck):
+		l.late(f, PhaseSend, o.Timeouts.Send)
+	case errors.As(err, &silent):
+		l.late(f, phasePing, silent.Limit)
+		f.Reason = silent.Error()
+	case errors.As(err, &end):
+		f.Reason, f.Unprocessed = end.Error(), end.Unprocessed
+		if end.WantsHTTP1() {
+			l.wants1(f, "it answered HTTP_1_1_REQUIRED")
+		}
+	case IsTimeout(err):
+		l.late(f, phase, o.limit(phase))
+	case errors.Is(err, httpconn.ErrBadResponse):
+	case errors.Is(err, errRenegotiation2):
+		f.Reason = "the origin asked for a renegotiation (mostly to get a client certificate), which HTTP/2 does not allow"
+		l.wants1(f, "it asked for a renegotiation")
+	case phase == PhaseFirstByte && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		f.Reason = "the origin closed without a response"
+		f.Dead = l.Reused() && !answered
+	default:
+		f.Dead = l.Reused() && !answered
+		l.conn.judge(f, err)
+	}
+	l.stream.End()
+	return f
+}
+
+// late notes that a deadline fired.
+func (l *Leg) late(f *Failure, phase string, limit time.Duration) {
+	f.Timeout, f.Status, f.Phase, f.Limit = true, 504, phase, limit
+	l.conn.origin.recordTimeout(l.Log(), l.id, phase, limit)
+}
+
+// wants1 notes that the origin is spoken to in HTTP/1.1 from now on.
+func (l *Leg) wants1(f *Failure, why string) {
+	f.WantsHTTP1 = true
+	l.OnlyHTTP1(why)
+}
+
+// OnlyHTTP1 has the origin spoken to in HTTP/1.1 from now on, and records it.
+func (l *Leg) OnlyHTTP1(why string) {
+	o := l.conn.origin
+	o.OnlyHTTP1(why)
+	l.Log().Add(flow.Event{At: time.Now(), Exchange: l.id, Kind: flow.Decision, Text: "HTTP/1.1 from now on with " + o.Name + ": " + why,
+		Attrs: flow.Attrs(flow.KeyBy, "origin")})
+}
