@@ -139,7 +139,13 @@ type Route struct {
 	Host            string            `yaml:"host,omitempty"`             // Host sent to the origin: keep, origin, or a name; default keep
 	TLS             OriginTLS         `yaml:"tls,omitempty"`              // how to speak TLS with the origin
 	Timeouts        Timeouts          `yaml:"timeouts,omitempty"`         // how long to wait for the origin
-	Pool            Pool              `yaml:"pool,omitempty"`             // connections kept to the origin
+	Pool            Pool              `yaml:"pool,omitempty"`             // connections to each origin, and who has to wait for one
+	Balance         Balance           `yaml:"balance,omitempty"`          // how the next origin is chosen: round_robin, least_connections, or hash of address, path, header NAME or cookie NAME; default round_robin
+	Sticky          string            `yaml:"sticky,omitempty"`           // name of a cookie that ties a client to the origin that answered it first
+	Health          *Health           `yaml:"health,omitempty"`           // how origins are asked whether they are well; left out: they are not
+	Eject           Eject             `yaml:"eject,omitempty"`            // who is left out for a while after failures, or the word off
+	Retry           Retry             `yaml:"retry,omitempty"`            // what is tried again when an origin fails, or the word off
+	Resolve         Duration          `yaml:"resolve,omitempty"`          // the addresses of an origin's name are looked up again so often; default 30s
 	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`  // changes to requests of this route, after those of the site
 	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"` // changes to responses of this route, after those of the site
 }
@@ -164,12 +170,72 @@ type Respond struct {
 // Origins is one origin URL or a list of them: https://HOST[:PORT] or http://...
 type Origins []Origin
 
-// Origin is the scheme, host and port of a server behind the door.
+// Origin is a server behind the door. In YAML it is its URL, or a mapping.
 type Origin struct {
 	Scheme string // https or http
 	Host   string // name or address, without brackets
 	Port   uint16
+	Weight int  // share of the exchanges beside the others, 1 to 100
+	Backup bool // used when no other can be
 }
+
+// Balance is written round_robin, least_connections, hash address, hash path,
+// hash header NAME or hash cookie NAME.
+type Balance struct {
+	Method string // round_robin, least_connections or hash
+	Key    string // of a hash: address, path, header or cookie
+	Name   string // of the header field or cookie
+}
+
+// Health says how origins are asked whether they are well.
+type Health struct {
+	Path     string   `yaml:"path" example:"path: /health"`          // what GET asks for
+	Host     string   `yaml:"host,omitempty"`                        // Host of the request; left out: as requests of this route have it, with the first name of the site
+	Interval Duration `yaml:"interval,omitempty"`                    // between two checks of an origin; default 5s
+	Timeout  Duration `yaml:"timeout,omitempty"`                     // for the whole check; default 2s
+	Status   Statuses `yaml:"status,omitempty"`                      // good answers, such as 200 or a list with ranges; default 200-399
+	Rise     int      `yaml:"rise,omitempty" jsonschema:"minimum=1"` // good checks in a row that bring an origin up; default 2
+	Fall     int      `yaml:"fall,omitempty" jsonschema:"minimum=1"` // bad checks in a row that take it down; default 3
+}
+
+// Eject says when an origin is left out for a while. The last one that can be
+// used never is. In YAML it is the word off, or a mapping.
+type Eject struct {
+	Off        bool     `yaml:"-"`
+	Failures   int      `yaml:"failures,omitempty" jsonschema:"minimum=1"` // in a row: no connection, no TLS, no answer, or a status below; default 5
+	Window     Duration `yaml:"window,omitempty"`                          // in which they happen; default 30s
+	Status     Statuses `yaml:"status,omitempty"`                          // answers that are failures; default 502-504
+	For        Duration `yaml:"for,omitempty"`                             // how long the first time; twice as long each time again, 16 times at most; default 10s
+	SlowReturn Duration `yaml:"slow_return,omitempty"`                     // over which its share grows afterwards, and after a health check brought it up; default 10s
+}
+
+// Retry says what is tried again, at another origin if there is one. In YAML it
+// is the word off, or a mapping.
+type Retry struct {
+	Off           bool        `yaml:"-"`
+	Attempts      int         `yaml:"attempts,omitempty" jsonschema:"minimum=1"`                    // further tries at most; left out: each other origin once
+	On            []Condition `yaml:"on,omitempty"`                                                 // after what: connect, refused, reset, timeout, 502, 503, 504; left out: connect
+	Budget        Percent     `yaml:"budget,omitempty"`                                             // tries of what was sent already, of the requests of ten seconds; at least 10; default 20%
+	NonIdempotent string      `yaml:"non_idempotent,omitempty" jsonschema:"enum=never,enum=always"` // whether POST and the like are sent again, too; default never
+}
+
+// Condition is a kind of failure: connect, refused, reset, timeout, 502, 503 or 504.
+type Condition string
+
+// Percent is written 20%.
+type Percent int
+
+// Statuses is one status or range of them, or a list: 200, 200-399.
+type Statuses []StatusRange
+
+// StatusRange is the statuses from First to Last.
+type StatusRange struct{ First, Last int }
+
+// Count is a number, or the word off.
+type Count int
+
+// NoCount is the word off.
+const NoCount Count = -1
 
 // OriginTLS says how to speak TLS with an origin.
 type OriginTLS struct {
@@ -194,9 +260,13 @@ type Timeouts struct {
 	Tunnel    Duration `yaml:"tunnel,omitempty"`     // silence in a tunnel; default 1h
 }
 
-// Pool bounds the connections kept to an origin.
+// Pool bounds the connections to each origin, and what it has to do at a time.
 type Pool struct {
-	Idle int `yaml:"idle,omitempty" jsonschema:"minimum=1"` // kept idle; default 256
+	Idle         int      `yaml:"idle,omitempty" jsonschema:"minimum=1"`        // kept idle; default 256
+	Connections  int      `yaml:"connections,omitempty" jsonschema:"minimum=0"` // open at a time, the idle ones too; further requests wait; default 0: no limit
+	Requests     int      `yaml:"requests,omitempty" jsonschema:"minimum=0"`    // under way at a time; further ones wait; default 0: no limit
+	Queue        Count    `yaml:"queue,omitempty"`                              // how many may wait, or off: they get a 503 at once; default 100
+	QueueTimeout Duration `yaml:"queue_timeout,omitempty"`                      // how long they wait; default 5s
 }
 
 // Duration is written 5s, 250ms, 1h30m.

@@ -36,7 +36,7 @@ func TestExample(t *testing.T) {
 	if len(c.Faults) > 0 {
 		t.Fatalf("faults: %v", (*Faults)(&c.Faults))
 	}
-	if got, want := c.SiteNames(), []string{"shop", "api", "old", "plain"}; !slices.Equal(got, want) {
+	if got, want := c.SiteNames(), []string{"shop", "api", "old", "shared", "plain"}; !slices.Equal(got, want) {
 		t.Errorf("sites %v, want %v", got, want)
 	}
 	if got := c.SiteFile("shop"); got != example {
@@ -55,7 +55,7 @@ func TestExample(t *testing.T) {
 	if diff := cmp.Diff(wantTLS, shop.Routes[1].TLS); diff != "" {
 		t.Error(diff)
 	}
-	if got, want := shop.Routes[1].To, (Origins{{"https", "10.0.0.5", 8443}}); !slices.Equal(got, want) {
+	if got, want := shop.Routes[1].To, (Origins{{Scheme: "https", Host: "10.0.0.5", Port: 8443, Weight: 1}}); !slices.Equal(got, want) {
 		t.Errorf("origins %v, want %v", got, want)
 	}
 	if got := c.Resolve("origin-ca.pem"); got != filepath.Join(c.Dir, "origin-ca.pem") || !filepath.IsAbs(got) {
@@ -224,7 +224,7 @@ func TestParsedForms(t *testing.T) {
 		t.Errorf("got %s, %v", b, err)
 	}
 	o, err := parseOrigin("http://localhost")
-	if err != nil || o != (Origin{"http", "localhost", 80}) {
+	if err != nil || o != (Origin{Scheme: "http", Host: "localhost", Port: 80}) {
 		t.Errorf("got %s, %v", o, err)
 	}
 	p, err := parsePrefix("10.0.0.7")

@@ -94,10 +94,28 @@ func (d *decoder) value(n *node, v reflect.Value, at place) {
 		text(d, n, at, p, parseOnlyEndpoint)
 	case *Binding:
 		text(d, n, at, p, parseBinding)
+	case *originURL:
+		text(d, n, at, (*Origin)(p), parseOrigin)
 	case *Origin:
-		text(d, n, at, p, parseOrigin)
+		d.origin(n, p, at)
 	case *Origins:
 		d.origins(n, v, at)
+	case *Balance:
+		text(d, n, at, p, parseBalance)
+	case *Condition:
+		text(d, n, at, p, parseCondition)
+	case *Percent:
+		text(d, n, at, p, parsePercent)
+	case *Statuses:
+		d.statuses(n, v, at)
+	case *StatusRange:
+		text(d, n, at, p, parseStatusRange)
+	case *Count:
+		text(d, n, at, p, parseCount)
+	case *Eject:
+		d.orOff(n, at, "eject", &p.Off, p)
+	case *Retry:
+		d.orOff(n, at, "retry", &p.Off, p)
 	case *Recording:
 		d.recording(n, p, at)
 	case *Disk:

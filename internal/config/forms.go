@@ -9,13 +9,44 @@ import (
 // The values that may be written in more than one form.
 
 func (d *decoder) origins(n *node, v reflect.Value, at place) {
-	if n.kind != scalar {
+	if n.kind == list {
 		d.list(n, v, at)
 		return
 	}
 	var o Origin
 	d.value(n, reflect.ValueOf(&o).Elem(), at)
 	v.Set(reflect.ValueOf(Origins{o}))
+}
+
+// originForm is an origin that is written as a mapping.
+type originForm struct {
+	URL    originURL `yaml:"url" example:"url: https://10.0.0.5:8443"`
+	Weight int       `yaml:"weight,omitempty" jsonschema:"minimum=1"`
+	Backup bool      `yaml:"backup,omitempty"`
+}
+
+// originURL is an origin of which only the URL is written.
+type originURL Origin
+
+func (d *decoder) origin(n *node, o *Origin, at place) {
+	if n.kind != mapping {
+		d.value(n, reflect.ValueOf((*originURL)(o)).Elem(), at)
+		return
+	}
+	var form originForm
+	d.mapping(n, reflect.ValueOf(&form).Elem(), at)
+	*o = Origin(form.URL)
+	o.Weight, o.Backup = form.Weight, form.Backup
+}
+
+func (d *decoder) statuses(n *node, v reflect.Value, at place) {
+	if n.kind == list {
+		d.list(n, v, at)
+		return
+	}
+	var r StatusRange
+	d.value(n, reflect.ValueOf(&r).Elem(), at)
+	v.Set(reflect.ValueOf(Statuses{r}))
 }
 
 func (d *decoder) recording(n *node, r *Recording, at place) {

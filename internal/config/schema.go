@@ -40,6 +40,8 @@ func Schema() ([]byte, error) {
 	sites.PropertyNames = &jsonschema.Schema{Pattern: siteNamePattern}
 	orWord(s.Definitions, "Recording", "off")
 	orWord(s.Definitions, "Disk", "off")
+	orWord(s.Definitions, "Eject", "off")
+	orWord(s.Definitions, "Retry", "off")
 	orWord(s.Definitions, "Certificate", "local")
 	notify := s.Definitions["Notify"]
 	for _, to := range []string{"webhook", "exec"} {
@@ -85,12 +87,34 @@ func leafSchema(t reflect.Type) *jsonschema.Schema {
 		return text(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`)
 	case *Binding:
 		return text(`^\s*(https?://)?(\[[^\]]+\]|[0-9.]+):[0-9]{1,5}(\s+\S+)*\s*$`)
-	case *Origin:
-		return origin
 	case *Origins:
-		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{origin, {Type: "array", Items: origin}}}
+		form := originSchema(origin)
+		either := &jsonschema.Schema{OneOf: []*jsonschema.Schema{origin, form}}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{origin, form, {Type: "array", Items: either}}}
+	case *Balance:
+		return text(`^(round_robin|least_connections|hash (address|path|header \S+|cookie \S+))$`)
+	case *Condition:
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+			text(`^(connect|refused|reset|timeout|50[234])$`), {Type: "integer", Minimum: "502", Maximum: "504"},
+		}}
+	case *Percent:
+		return text(`^[0-9]{1,3}%$`)
+	case *Statuses:
+		status := &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "100", Maximum: "599"}, text(`^[1-5][0-9]{2}(-[1-5][0-9]{2})?$`)}}
+		return &jsonschema.Schema{OneOf: append(status.OneOf[:2:2], &jsonschema.Schema{Type: "array", Items: status})}
+	case *Count:
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1"}, {Const: "off"}}}
 	}
 	return nil
+}
+
+// originSchema is an origin that is written as a mapping.
+func originSchema(url *jsonschema.Schema) *jsonschema.Schema {
+	properties := jsonschema.NewProperties()
+	properties.Set("url", url)
+	properties.Set("weight", &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: "100", Description: "share of the exchanges beside the others; default 1"})
+	properties.Set("backup", &jsonschema.Schema{Type: "boolean", Description: "used when no other origin can be"})
+	return &jsonschema.Schema{Type: "object", Properties: properties, Required: []string{"url"}, AdditionalProperties: jsonschema.FalseSchema}
 }
 
 // describe collects the comments of the structs in a Go source, by TYPE and
