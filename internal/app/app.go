@@ -69,6 +69,9 @@ type App struct {
 	built     map[string]*built // guarded by mu
 	warnings  []string
 	windows   windows
+	checks    chan struct{} // a place for each health check under way
+	sticky    []byte        // see stickyKey
+	duties    *duties
 	unlock    func()     // gives up the data folder
 	mask      flow.Mask  // of all that others may see
 	writers   background // of records; they end after everything that could give them more
@@ -107,6 +110,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	if a.state, err = a.readState(); err != nil {
 		return nil, err
 	}
+	a.duties = newDuties(a.state.Origins)
 	if a.ca, err = cert.OpenCA(filepath.Join(cfg.DataDir(), "ca"), cfg.LocalNames); err != nil {
 		return nil, fmt.Errorf("open local CA: %w", err)
 	}
@@ -119,6 +123,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.writers.ctx, a.writers.stop = context.WithCancel(context.Background())
 	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
 	a.findings = newFindings(a.store, a.mask)
+	a.checks = make(chan struct{}, checkSlots)
 	a.secrets = &keyLines{limit: keyLogLines}
 	if opts.CaptureOn != nil && a.store != nil {
 		a.secrets.always = true

@@ -23,6 +23,10 @@ type builder struct {
 	buffers  *httpconn.Buffers
 	keyLog   func() io.Writer
 
+	checks    chan struct{}                          // a place for each health check under way
+	stickyKey func() ([]byte, error)                 // key of the values of sticky cookies
+	duty      func(site, origin string) balance.Duty // what was said of an origin at run time
+
 	// Of the site that is being made:
 	stamps []stamp
 	former []*balance.Member // of the site whose place it takes
@@ -41,7 +45,8 @@ type built struct {
 }
 
 func (a *App) builder(cfg *config.Config) *builder {
-	return &builder{cfg: cfg, log: a.log, ca: a.ca, recorder: a.recorder, buffers: a.gateway.Buffers, keyLog: a.secrets.writer}
+	return &builder{cfg: cfg, log: a.log, ca: a.ca, recorder: a.recorder, buffers: a.gateway.Buffers, keyLog: a.secrets.writer,
+		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of}
 }
 
 // buildSites makes the table and the routes of every site. A fault fails its
@@ -109,7 +114,7 @@ func (b *builder) fill(out *built) error {
 	does := &gateway.Site{Name: name, RequestHeaders: headerRules(c.RequestHeaders), ResponseHeaders: headerRules(c.ResponseHeaders)}
 	does.Routes = make([]gateway.Route, len(c.Routes))
 	for i := range c.Routes {
-		if err := b.buildRoute(&does.Routes[i], &c.Routes[i]); err != nil {
+		if err := b.buildRoute(&does.Routes[i], c, &c.Routes[i]); err != nil {
 			return b.place(routePath(name, i), err)
 		}
 	}

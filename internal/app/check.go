@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os/exec"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/cert"
 	"fanlight/internal/config"
 	"fanlight/internal/gateway"
@@ -16,7 +17,9 @@ import (
 // such as certificates, folders and programs: at most one of a site, and none of
 // a site that has faults already. It changes nothing and opens no socket.
 func Check(cfg *config.Config) []config.Fault {
-	b := &builder{cfg: cfg, log: slog.New(slog.DiscardHandler), buffers: httpconn.NewBuffers()}
+	b := &builder{cfg: cfg, log: slog.New(slog.DiscardHandler), buffers: httpconn.NewBuffers(),
+		stickyKey: func() ([]byte, error) { return nil, nil },
+		duty:      func(string, string) balance.Duty { return balance.Enabled }}
 	var faults []config.Fault
 	for _, name := range cfg.SiteNames() {
 		if len(cfg.SiteFaults(name)) > 0 {
@@ -45,7 +48,7 @@ func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 		}
 	}
 	for i := range c.Routes {
-		if err := b.buildRoute(new(gateway.Route), &c.Routes[i]); err != nil {
+		if err := b.buildRoute(new(gateway.Route), c, &c.Routes[i]); err != nil {
 			return routePath(c.Name, i), err
 		}
 	}

@@ -93,7 +93,7 @@ func headerRules(r config.HeaderRules) gateway.HeaderRules {
 	return out
 }
 
-func (b *builder) buildRoute(out *gateway.Route, c *config.Route) error {
+func (b *builder) buildRoute(out *gateway.Route, s *config.Site, c *config.Route) error {
 	out.Prefix, out.Redirect, out.RedirectStatus, out.Host = c.Path, c.Redirect, c.RedirectStatus, c.Host
 	out.RequestHeaders, out.ResponseHeaders = headerRules(c.RequestHeaders), headerRules(c.ResponseHeaders)
 	if err := b.matchAndAct(out, c); err != nil {
@@ -109,7 +109,7 @@ func (b *builder) buildRoute(out *gateway.Route, c *config.Route) error {
 	if len(c.To) == 0 {
 		return nil
 	}
-	group, err := b.buildGroup(c)
+	group, err := b.buildGroup(s, c)
 	out.Origins = group
 	return err
 }

@@ -18,6 +18,9 @@ import (
 type stateFile struct {
 	path  string            // empty: it is not kept
 	Sites map[string]string `json:"sites"` // running or stopped
+	// Origins are those that an operator switched off, by site and URL: draining
+	// or disabled.
+	Origins map[string]map[string]string `json:"origins,omitempty"`
 
 	written time.Time
 	stale   bool // the file is older than Sites

@@ -2,20 +2,31 @@ package balance
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
 // Eject says when an origin is left out for a while because exchanges with it
 // failed. The zero value never ejects.
 type Eject struct {
-	Failures   int           // in a row; 0: never ejected
-	Window     time.Duration // in which they must happen; 0: no matter when
-	For        time.Duration // how long it is left out the first time; twice as long each time again
-	SlowReturn time.Duration // over which its share grows afterwards; 0: at once
+	Failures   int            // in a row; 0: never ejected
+	Status     func(int) bool // answers that are failures; nil: none is
+	Window     time.Duration  // in which they must happen; 0: no matter when
+	For        time.Duration  // how long it is left out the first time; twice as long each time again
+	SlowReturn time.Duration  // over which its share grows afterwards; 0: at once
 }
 
 // longestOut bounds what the doubling comes to.
 const longestOut = 16
+
+// Answered notes the status that the origin answered an exchange with.
+func (m *Member) Answered(status int) {
+	if failure := m.group.Eject.Status; status >= 400 && failure != nil && failure(status) {
+		m.Failed("status " + strconv.Itoa(status))
+		return
+	}
+	m.Succeeded()
+}
 
 // Succeeded notes that an exchange with the origin came to a response that is
 // no failure.

@@ -24,7 +24,7 @@ func (g *Group) check(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range g.Members {
-		if m.checking || m.duty == Disabled || now.Before(m.checkAt) {
+		if m.checking || m.Duty == Disabled || now.Before(m.checkAt) {
 			continue
 		}
 		if !g.Health.slot() {

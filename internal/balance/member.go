@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -51,6 +52,7 @@ type Member struct {
 	Backup bool   // used when no other can be
 	Tag    string // value of the sticky cookie that means this origin
 	Limits Limits
+	Duty   Duty // what the operator wants at first; then SetDuty changes it
 
 	group *Group
 	index int
@@ -63,7 +65,6 @@ type Member struct {
 
 	// What follows is guarded by Group.mu.
 
-	duty     Duty
 	down     bool
 	checked  bool // a check has had its say
 	inRow    int  // checks in a row that say the other of down
@@ -101,15 +102,15 @@ type Status struct {
 	Idle      int       // pooled connections
 	Requests  int64
 	Failures  int64
-	Retries   int64 // tries that came to it after another had failed
-	Addresses []string
+	Retries   int64        // tries that came to it after another had failed
+	Addresses []netip.Addr // the origin's name leads there; nil: not looked up yet
 }
 
 // Status is what is known of the origin.
 func (m *Member) Status() Status {
 	m.group.mu.Lock()
 	defer m.group.mu.Unlock()
-	s := Status{Name: m.Origin.Name, Weight: m.Weight, Backup: m.Backup, Duty: m.duty, Standing: m.Standing(), Checked: m.checked,
+	s := Status{Name: m.Origin.Name, Weight: m.Weight, Backup: m.Backup, Duty: m.Duty, Standing: m.Standing(), Checked: m.checked,
 		Until: m.until, Active: int(m.gate.active.Load()), Waiting: int(m.gate.queued.Load()), Idle: m.Origin.Idle(),
 		Requests: m.counts.requests.Load(), Failures: m.counts.failures.Load(), Retries: m.counts.retries.Load()}
 	if s.Standing == Down || s.Standing == Ejected {
@@ -122,7 +123,7 @@ func (m *Member) Status() Status {
 func (m *Member) SetDuty(d Duty) {
 	g := m.group
 	g.mu.Lock()
-	m.duty = d
+	m.Duty = d
 	changes := g.replan(g.Clock())
 	g.mu.Unlock()
 	g.tell(changes)
@@ -132,13 +133,13 @@ func (m *Member) SetDuty(d Duty) {
 // configuration. It is called before the group is used.
 func (m *Member) Inherit(old *Member) {
 	old.group.mu.Lock()
-	duty, down, checked, reason := old.duty, old.down, old.checked, old.reason
+	duty, down, checked, reason := old.Duty, old.down, old.checked, old.reason
 	until, lastOut := old.until, old.lastOut
 	old.group.mu.Unlock()
 	g := m.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m.duty, m.reason, m.until, m.lastOut = duty, reason, until, lastOut
+	m.Duty, m.reason, m.until, m.lastOut = duty, reason, until, lastOut
 	if g.Health.Check != nil {
 		m.down, m.checked = down, checked
 	}

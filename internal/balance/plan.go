@@ -94,9 +94,9 @@ func (m *Member) rank(s Standing) rank {
 // was seen.
 func (m *Member) judge(now time.Time) Standing {
 	switch {
-	case m.duty == Disabled:
+	case m.Duty == Disabled:
 		return DisabledOf
-	case m.duty == Draining:
+	case m.Duty == Draining:
 		return DrainingOf
 	case m.down:
 		return Down

@@ -19,6 +19,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/health", a.health)
 	mux.HandleFunc("GET /api/sites", a.sites)
 	mux.HandleFunc("POST /api/sites/{name}/{action}", a.changeSite)
+	mux.HandleFunc("GET /api/origins", a.origins)
+	mux.HandleFunc("POST /api/origins/{action}", a.changeOrigin)
 	mux.HandleFunc("GET /api/addresses", a.addresses)
 	mux.HandleFunc("POST /api/addresses", a.changeAddress(a.Control.AddAddress))
 	mux.HandleFunc("DELETE /api/addresses", a.changeAddress(a.Control.RemoveAddress))

@@ -42,6 +42,10 @@ type Control interface {
 	StopSite(ctx context.Context, name string) error  // returns when it is true for a client outside
 	DrainSite(ctx context.Context, name string) error // also waits for tunnels
 	SaveSite(name string) error                       // writes the state into the file
+	Origins() []Origin
+	// SetOrigin makes an origin enabled, draining or disabled; site empty means
+	// every site that has it. It gives what was changed.
+	SetOrigin(site, origin, duty string) ([]Origin, error)
 	Addresses() []string
 	AddAddress(address string) error
 	RemoveAddress(address string) error

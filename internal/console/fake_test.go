@@ -19,6 +19,7 @@ type fakeDoor struct {
 	mu        sync.Mutex
 	sites     []Site
 	addrs     []string
+	origin    string // its duty
 	incidents []Incident
 	found     []explain.Finding
 }
@@ -60,6 +61,22 @@ func (d *fakeDoor) Site(name string) (Site, bool) {
 		return Site{}, false
 	}
 	return all[i], true
+}
+
+func (d *fakeDoor) Origins() []Origin {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return []Origin{{Site: "shop", Route: "/", Origin: "https://10.0.0.5:8443", State: d.origin, Duty: d.origin, Weight: 1}}
+}
+
+func (d *fakeDoor) SetOrigin(_, origin, duty string) ([]Origin, error) {
+	if origin != "https://10.0.0.5:8443" {
+		return nil, &Refusal{Kind: Unknown, Err: fmt.Errorf("origin %q is not known", origin)}
+	}
+	d.mu.Lock()
+	d.origin = duty
+	d.mu.Unlock()
+	return d.Origins(), nil
 }
 
 func (d *fakeDoor) set(name, state string) error {

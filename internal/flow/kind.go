@@ -96,9 +96,10 @@ const (
 
 	// Facts about the machine, not tied to a connection (Conn is 0).
 
-	BindFailed // Text: address; Attrs: site, holder, pid, on, errno
-	HostsEntry // the hosts file gives a name addresses; Text: name; Attrs: addresses
-	SiteState  // Text: site; Attrs: state, reason, binds, when_stopped
+	BindFailed  // Text: address; Attrs: site, holder, pid, on, errno
+	HostsEntry  // the hosts file gives a name addresses; Text: name; Attrs: addresses
+	SiteState   // Text: site; Attrs: state, reason, binds, when_stopped
+	OriginState // Text: origin; Attrs: site, state, reason
 
 )
 
@@ -121,7 +122,7 @@ var kindNames = [...]string{
 	Tunnel: "tunnel", TunnelDone: "tunnel-done", Irregular: "irregular", AuthToken: "auth-token",
 	Chosen: "chosen", Decision: "decision", Timeout: "timeout", Retry: "retry",
 	Pinned: "pinned", Incident: "incident", Hanging: "hanging",
-	BindFailed: "bind-failed", HostsEntry: "hosts-entry", SiteState: "site-state",
+	BindFailed: "bind-failed", HostsEntry: "hosts-entry", SiteState: "site-state", OriginState: "origin-state",
 }
 
 // String gives the name used in the text form and in JSON.
@@ -147,7 +148,7 @@ func ParseKind(s string) Kind {
 func (k Kind) Notable() bool {
 	switch k {
 	case ConnectFailed, RST, TLSFailed, Alert, HelloRequest, Irregular, Timeout,
-		Retry, Incident, Hanging, AuthToken, BindFailed, SiteState:
+		Retry, Incident, Hanging, AuthToken, BindFailed, SiteState, OriginState:
 		return true
 	}
 	return false

@@ -140,7 +140,7 @@ func span(from, to time.Time) (time.Duration, bool) {
 // Trace is a set of connections and the facts about the machine around them.
 type Trace struct {
 	Conns []*Conn
-	Facts []Event // BindFailed, SiteState
+	Facts []Event // BindFailed, SiteState, OriginState
 }
 
 // Conn finds a connection by id, nil if there is none.

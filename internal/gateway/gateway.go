@@ -5,7 +5,10 @@ package gateway
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -75,6 +78,11 @@ func (g *Gateway) logged(config *tls.Config) *tls.Config {
 	config = config.Clone()
 	config.KeyLogWriter = log
 	return config
+}
+
+// Sites lists what sites do, in the order of their names.
+func (g *Gateway) Sites() []*Site {
+	return slices.SortedFunc(maps.Values(*g.sites.Load()), func(a, b *Site) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // groups calls f for the origins of every route.

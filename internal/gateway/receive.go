@@ -56,7 +56,7 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	}
 	k.r.phase.Store(phaseBody)
 	k.challenge(h)
-	k.answered(h.Status)
+	k.m.Answered(h.Status)
 	if h.Status == 101 {
 		return k.tunnel(h)
 	}

@@ -166,12 +166,3 @@ func (k *carriage) counted(f *origin.Failure) {
 	}
 	k.m.Failed(f.Error())
 }
-
-// answered tells it of the status that came.
-func (k *carriage) answered(status int) {
-	if status >= 500 {
-		k.m.Failed("status " + strconv.Itoa(status))
-		return
-	}
-	k.m.Succeeded()
-}

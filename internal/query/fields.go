@@ -198,7 +198,7 @@ func connFields() []field {
 func kinds() []string {
 	var out []string
 	for k := flow.KindUnknown + 1; k.String() != flow.KindUnknown.String(); k++ {
-		if k != flow.BindFailed && k != flow.SiteState { // of the machine, on no connection
+		if k != flow.BindFailed && k != flow.SiteState && k != flow.OriginState { // of the machine, on no connection
 			out = append(out, k.String())
 		}
 	}
