@@ -57,7 +57,7 @@ tsc: $(modules)
 
 # What the tests start or are built with.
 programs:
-	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy ip nginx openssl systemd-socket-activate taskset tcpdump tshark unshare update-ca-certificates
+	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy ip nginx openssl slowhttptest systemd-socket-activate taskset tcpdump tshark unshare update-ca-certificates
 
 $(modules): web/package.json web/package-lock.json
 	cd web && npm ci --no-fund --no-audit

@@ -140,7 +140,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 func serverLimits(l config.Limits) httpconn.Limits {
 	return httpconn.Limits{
 		HeadBytes: int(l.HeaderBytes), TargetBytes: int(l.TargetBytes), HeadFields: l.HeaderFields,
-		HeadTimeout: time.Duration(l.HeaderTimeout), BodyTimeout: time.Duration(l.BodyTimeout),
+		HeadTimeout: time.Duration(l.HeaderTimeout), BodyTimeout: time.Duration(l.BodyTimeout), BodyRate: int64(l.BodyRate),
 		IdleTimeout: time.Duration(l.IdleTimeout), Write: time.Duration(l.WriteTimeout),
 	}
 }

@@ -60,6 +60,7 @@ type Limits struct {
 	HeaderFields  int      `yaml:"header_fields,omitempty" jsonschema:"minimum=1"`   // header fields of a request; default 200; above: 431
 	HeaderTimeout Duration `yaml:"header_timeout,omitempty"`                         // whole request head; default 10s; above: 408; as long for a PROXY header
 	BodyTimeout   Duration `yaml:"body_timeout,omitempty"`                           // between two reads of a request body; default 30s
+	BodyRate      Size     `yaml:"body_rate,omitempty" jsonschema:"minimum=1"`       // bytes a second of a request body; default 240; body_timeout behind that: 408
 	IdleTimeout   Duration `yaml:"idle_timeout,omitempty"`                           // between requests; default 75s
 	WriteTimeout  Duration `yaml:"write_timeout,omitempty"`                          // between two writes to the client; default 60s
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s

@@ -44,6 +44,7 @@ func (l Limits) WithDefaults() Limits {
 	setDefault(&l.HeaderFields, 200)
 	setDefault(&l.HeaderTimeout, seconds(10))
 	setDefault(&l.BodyTimeout, seconds(30))
+	setDefault(&l.BodyRate, 240)
 	setDefault(&l.IdleTimeout, seconds(75))
 	setDefault(&l.WriteTimeout, seconds(60))
 	setDefault(&l.TLSTimeout, seconds(10))

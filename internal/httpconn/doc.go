@@ -30,6 +30,7 @@ type Limits struct {
 	HeadFields  int
 	HeadTimeout time.Duration // for the whole head, from its first byte
 	BodyTimeout time.Duration // between two reads of a body
+	BodyRate    int64         // bytes a second that a body must reach, beyond its first BodyTimeout of waiting; 0: none
 	IdleTimeout time.Duration // between two requests
 	Write       time.Duration // between two writes
 	H2          H2Limits

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"fanlight/internal/flow"
@@ -75,10 +76,30 @@ func (x *exchange) StopBody() {
 
 // bodyDeadline bounds a read of the body; a stop that came before stays.
 func (c *Conn) bodyDeadline() {
-	c.setReadDeadline(c.srv.Limits.BodyTimeout)
+	limit, byRate := c.x.patience()
+	c.x.hurried = byRate
+	c.setReadDeadline(limit)
 	if c.x.stopped.Load() {
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
 	}
+}
+
+// patience is how long the next part of the body may take: BodyTimeout, or less
+// for a client that has kept us waiting for longer than a body of BodyRate would
+// have. Only waiting for the client counts, not the time in which an origin takes
+// no more. One who is behind by more than half of BodyTimeout may become so by
+// all of it.
+func (x *exchange) patience() (limit time.Duration, byRate bool) {
+	l := &x.c.srv.Limits
+	if l.BodyRate <= 0 || l.BodyTimeout <= 0 {
+		return l.BodyTimeout, false
+	}
+	earned := time.Duration(float64(x.bodyRead) / float64(l.BodyRate) * float64(time.Second))
+	behind := x.waited - earned
+	if behind <= l.BodyTimeout/2 {
+		return l.BodyTimeout, false
+	}
+	return max(l.BodyTimeout-behind, time.Millisecond), true
 }
 
 func (x *exchange) sendContinue() error {
@@ -121,7 +142,9 @@ func (c *Conn) readSome(p []byte) (int, error) {
 func (c *Conn) readMore(p []byte) (int, error) {
 	for {
 		c.bodyDeadline()
+		began := time.Now()
 		n, err := c.nc.Read(p)
+		c.x.waited += time.Since(began)
 		if n > 0 {
 			return n, nil
 		}
@@ -189,13 +212,25 @@ func (x *exchange) bodyFault(err error) error {
 		x.c.broken.Store(true)
 		return &BodyFault{Cause: siteStopped, Gone: true}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		x.c.log.Add(timeoutEvent(x.id, "request-body", x.c.srv.Limits.BodyTimeout))
-		return &BodyFault{Status: 408, Cause: "the request body did not arrive within " + x.c.srv.Limits.BodyTimeout.String()}
+		return x.bodyTimeout()
 	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
 	x.c.broken.Store(true)
 	return &BodyFault{Cause: "read request body: " + err.Error(), Gone: true}
+}
+
+// bodyTimeout records that the client was silent for too long, or too slow in all.
+func (x *exchange) bodyTimeout() error {
+	l := &x.c.srv.Limits
+	cause := "the request body did not arrive within " + l.BodyTimeout.String()
+	phase := "request-body"
+	if x.hurried {
+		phase = "request-body-rate"
+		cause = "the request body came slower than " + strconv.FormatInt(l.BodyRate, 10) + " bytes a second, " + l.BodyTimeout.String() + " behind that rate"
+	}
+	x.c.log.Add(timeoutEvent(x.id, phase, l.BodyTimeout))
+	return &BodyFault{Status: 408, Cause: cause}
 }
 
 // BodyFault is a request body that cannot be carried on, by the client's fault.

@@ -20,6 +20,8 @@ type exchange struct {
 	bodyRead  int64 // payload bytes given out
 	bodyDone  atomic.Bool
 	bodyErr   error
+	waited    time.Duration // for the body, in all
+	hurried   bool          // the wait under way is bounded by BodyRate
 	chunks    httpwire.ChunkReader
 	expecting atomic.Bool // 100-continue was asked for and not sent
 	stopped   atomic.Bool // StopBody was called
@@ -52,6 +54,7 @@ func (x *exchange) CloseAfter(why string) {
 func (x *exchange) reset(c *Conn) {
 	x.c, x.id, x.req = c, c.srv.Recorder.NextExchange(), Request{}
 	x.framing, x.bodyRead, x.bodyErr, x.chunks = httpwire.Framing{}, 0, nil, httpwire.ChunkReader{}
+	x.waited, x.hurried = 0, false
 	x.bodyDone.Store(false)
 	x.expecting.Store(false)
 	x.stopped.Store(false)

@@ -17,7 +17,7 @@ var slowSenderCut = explain.Rule{
 		Looks: "408, or a close at a round number of seconds after the last byte of the request. HAProxy shows `cR`, HTTPERR `Timer_HeaderWait` or `Timer_EntityBody`. A connection on which a browser never sent a byte (preconnect) is harmless and not meant.",
 		Why:   "A slow or paused upload, a lost connection, a proxy that holds the body back; sometimes an attack that keeps connections open.",
 		Fixes: []explain.Fix{
-			fix(explain.Gateway, "Fanlight", "Wait longer for slow clients:", "limits: {header_timeout: 30s, body_timeout: 60s}"),
+			fix(explain.Gateway, "Fanlight", "Wait longer for slow clients:", "limits: {header_timeout: 30s, body_timeout: 60s, body_rate: 100B}"),
 			fix(explain.Origin, "nginx", "Wait longer:", "client_header_timeout 120s;", "client_body_timeout 120s;"),
 			fix(explain.Origin, "Apache", "Wait longer (mod_reqtimeout):", "RequestReadTimeout header=20-60,MinRate=500 body=60,MinRate=500"),
 			fix(explain.Origin, "HAProxy", "Wait longer:", "timeout http-request 60s"),
@@ -39,7 +39,7 @@ var slowSenderCut = explain.Rule{
 
 func checkSlowSender(p *explain.Pass) {
 	for _, c := range p.Conns() {
-		if i := ranOut(c, "request-head", "request-body"); i >= 0 {
+		if i := ranOut(c, "request-head", "request-body", "request-body-rate"); i >= 0 {
 			p.Report(slowSender(c, waitingAt(c, i), i, c.Events[i].Text+" timeout", after(c, i)))
 			continue
 		}
