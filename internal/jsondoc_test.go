@@ -163,6 +163,7 @@ func embeddedUses(o object, structs map[string]object) (out []string) {
 // wrapped are fields that are put around the struct when it is printed.
 var wrapped = map[string]field{
 	"console.Site":          {"type", true},
+	"console.Origin":        {"type", true},
 	"console.incidentStory": {"type", true},
 }
 

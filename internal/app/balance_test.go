@@ -281,6 +281,57 @@ func TestStickyCookie(t *testing.T) {
 	}
 }
 
+// TestOriginsAreSwitchedOff drains and disables origins while the door runs; it
+// is kept over a reload and a restart, until they are enabled again.
+func TestOriginsAreSwitchedOff(t *testing.T) {
+	d, origins := fleet(t, 2, `sticky: at`)
+	c := d.client("app.test")
+	set := func(action string, b *backend) {
+		t.Helper()
+		must(t, d.call(http.MethodPost, "/api/origins/"+action, map[string]string{"origin": b.addr}, nil))
+	}
+	req, _ := http.NewRequest("GET", "https://app.test/", nil)
+	res, err := c.Do(req)
+	must(t, err)
+	raw, _ := io.ReadAll(res.Body)
+	res.Body.Close()
+	tied, other := origins[raw[0]-'a'], origins['b'-raw[0]]
+	value, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
+	set("drain", tied)
+	if got := countAnswers(t, c, 4); got[other.name] != 4 {
+		t.Errorf("new clients of a draining origin came to %v", got)
+	}
+	if got := countAnswers(t, c, 4, "Cookie", value); got[tied.name] != 4 {
+		t.Errorf("a tied client of a draining origin came to %v", got)
+	}
+	set("disable", tied)
+	if got := countAnswers(t, c, 4, "Cookie", value); got[other.name] != 4 {
+		t.Errorf("a tied client of a disabled origin came to %v", got)
+	}
+	must(t, d.call(http.MethodPost, "/api/reload", nil, nil))
+	if got := countAnswers(t, c, 4); got[other.name] != 4 {
+		t.Errorf("after a reload: %v", got)
+	}
+	c.CloseIdleConnections()
+	d.shut()
+	must(t, d.start())
+	if got := countAnswers(t, c, 4); got[other.name] != 4 {
+		t.Errorf("after a restart: %v", got)
+	}
+	for _, o := range d.origins() {
+		if (o.State == "disabled") != (o.Origin == "http://"+tied.addr) || o.Differs != (o.State == "disabled") {
+			t.Errorf("shown as %+v", o)
+		}
+	}
+	set("enable", tied)
+	if got := countAnswers(t, c, 4, "Cookie", value); got[tied.name] != 4 {
+		t.Errorf("enabled again, with the cookie of before: %v", got)
+	}
+	if err := d.call(http.MethodPost, "/api/origins/drain", map[string]string{"origin": "10.9.9.9"}, nil); err == nil || !strings.Contains(err.Error(), "is not known (origins are: ") {
+		t.Errorf("an unknown origin: %v", err)
+	}
+}
+
 func TestHashOfHeader(t *testing.T) {
 	d, _ := fleet(t, 3, `balance: hash header X-User`)
 	c := d.client("app.test")

@@ -28,7 +28,7 @@ func (b *builder) buildGroup(s *config.Site, c *config.Route) (*balance.Group, e
 		if err != nil {
 			return nil, err
 		}
-		m := &balance.Member{Origin: o, Weight: to.Weight, Backup: to.Backup, Limits: limitsOf(&c.Pool), Duty: b.duty(s.Name, o.Name)}
+		m := &balance.Member{Origin: o, Weight: to.Weight, Backup: to.Backup, Limits: limitsOf(&c.Pool, o.HTTP), Duty: b.duty(s.Name, o.Name)}
 		if c.Sticky != "" {
 			if m.Tag, err = b.tag(o.Name); err != nil {
 				return nil, err
@@ -37,16 +37,29 @@ func (b *builder) buildGroup(s *config.Site, c *config.Route) (*balance.Group, e
 		members = append(members, m)
 	}
 	g := balance.New(balance.Options{
-		Method: methodOf(c.Balance), KeyKind: hashKeyOf(c.Balance), KeyName: c.Balance.Name, Sticky: c.Sticky,
+		Name: routeName(c), Method: methodOf(c.Balance), KeyKind: hashKeyOf(c.Balance), KeyName: c.Balance.Name, Sticky: c.Sticky,
 		Health: b.health(s, c), Eject: ejection(&c.Eject), Retry: retries(&c.Retry), Changed: b.originChanged(s.Name),
 	}, members...)
 	b.inherit(g)
 	return g, nil
 }
 
-func limitsOf(p *config.Pool) balance.Limits {
+// routeName is what a route goes by where there is little room.
+func routeName(c *config.Route) string {
+	switch {
+	case c.Path != "":
+		return c.Path
+	case c.Exact != "":
+		return c.Exact
+	case c.Pattern != "":
+		return c.Pattern
+	}
+	return "*"
+}
+
+func limitsOf(p *config.Pool, speaks origin.Protocol) balance.Limits {
 	l := balance.Limits{Exchanges: p.Requests, Queue: max(int(p.Queue), 0), Wait: time.Duration(p.QueueTimeout)}
-	if p.Connections > 0 && (l.Exchanges == 0 || p.Connections < l.Exchanges) {
+	if speaks == origin.HTTP1 && p.Connections > 0 && (l.Exchanges == 0 || p.Connections < l.Exchanges) {
 		l.Exchanges = p.Connections // an HTTP/1.1 connection carries one at a time
 	}
 	return l

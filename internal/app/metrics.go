@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"fanlight/internal/balance"
 	"fanlight/internal/gateway"
 )
 
@@ -40,6 +41,13 @@ var (
 	descDiskWritten = desc("recorder_disk_written_total", "Batches written to disk.")
 	descDiskKept    = desc("recorder_disk_bytes", "Bytes of records kept on disk.")
 	descSites       = desc("sites", "Sites by state.", "state")
+
+	descOriginUp       = desc("origin_up", "Whether new requests go to an origin: 1 or 0; below 1 while its share grows.", "site", "origin")
+	descOriginActive   = desc("origin_requests_active", "Requests under way at an origin.", "site", "origin")
+	descOriginQueue    = desc("origin_queue_length", "Requests that wait for an origin with as many as it may have.", "site", "origin")
+	descOriginRequests = desc("origin_requests_total", "Requests given to an origin.", "site", "origin")
+	descOriginFailures = desc("origin_failures_total", "Requests that failed by an origin's fault.", "site", "origin")
+	descOriginRetries  = desc("origin_retries_total", "Requests that came to an origin after a try that failed.", "site", "origin")
 )
 
 // Describe implements prometheus.Collector.
@@ -77,12 +85,35 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	}
 	count(descUnread, unread)
 	m.collectStore(count, gauge)
+	m.collectOrigins(count, gauge)
 	states := map[string]float64{}
 	for _, s := range m.a.table.All() {
 		states[s.State().String()]++
 	}
 	for state, n := range states {
 		gauge(descSites, n, state)
+	}
+}
+
+// collectOrigins adds up what an origin does on all routes of a site.
+func (m metrics) collectOrigins(count func(*prometheus.Desc, int64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
+	type key struct{ site, origin string }
+	sums, up := map[key]balance.Status{}, map[key]float64{}
+	for _, p := range m.a.members() {
+		k, s := key{p.site, p.m.Origin.Name}, p.m.Status()
+		sum := sums[k]
+		sum.Active, sum.Waiting = sum.Active+s.Active, sum.Waiting+s.Waiting
+		sum.Requests, sum.Failures, sum.Retries = sum.Requests+s.Requests, sum.Failures+s.Failures, sum.Retries+s.Retries
+		sums[k] = sum
+		up[k] = max(up[k], s.Share)
+	}
+	for k, s := range sums {
+		gauge(descOriginUp, up[k], k.site, k.origin)
+		gauge(descOriginActive, float64(s.Active), k.site, k.origin)
+		gauge(descOriginQueue, float64(s.Waiting), k.site, k.origin)
+		count(descOriginRequests, s.Requests, k.site, k.origin)
+		count(descOriginFailures, s.Failures, k.site, k.origin)
+		count(descOriginRetries, s.Retries, k.site, k.origin)
 	}
 }
 

@@ -22,7 +22,7 @@ func (a *App) members() []placed {
 		for i := range s.Routes {
 			if g := s.Routes[i].Origins; g != nil {
 				for _, m := range g.Members {
-					out = append(out, placed{s.Name, s.Routes[i].Prefix, m})
+					out = append(out, placed{s.Name, g.Name, m})
 				}
 			}
 		}
@@ -73,7 +73,7 @@ func (c control) SetOrigin(site, name, duty string) ([]console.Origin, error) {
 		if site != "" && p.site != site {
 			continue
 		}
-		if known = append(known, p.m.Origin.Name); !names(p.m.Origin.Name, name) {
+		if known = append(known, p.m.Origin.Name); !NamesOrigin(p.m.Origin.Name, name) {
 			continue
 		}
 		p.m.SetDuty(d)
@@ -88,9 +88,9 @@ func (c control) SetOrigin(site, name, duty string) ([]console.Origin, error) {
 	return changed, a.keepDuties()
 }
 
-// names tells whether an origin is meant by what somebody typed: its URL, with
-// or without scheme and port.
-func names(origin, typed string) bool {
+// NamesOrigin tells whether an origin is meant by what somebody typed: its URL,
+// with or without scheme and port.
+func NamesOrigin(origin, typed string) bool {
 	scheme, authority, _ := strings.Cut(origin, "://")
 	typed = strings.ToLower(strings.TrimSuffix(typed, "/"))
 	if typedScheme, rest, found := strings.Cut(typed, "://"); found {

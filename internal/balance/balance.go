@@ -35,6 +35,7 @@ const (
 
 // Options say how a group chooses and whom it leaves out.
 type Options struct {
+	Name    string // of the route, as it is shown
 	Method  Method
 	KeyKind KeyKind
 	KeyName string // of the field or cookie

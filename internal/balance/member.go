@@ -94,6 +94,7 @@ type Status struct {
 	Backup    bool
 	Duty      Duty
 	Standing  Standing
+	Share     float64   // of its weight that is in force: 0, when it gets nothing new, to 1
 	Reason    string    // why it is down or ejected; empty: it is not
 	Until     time.Time // end of an ejection; zero: none
 	Checked   bool      // a health check has had its say
@@ -113,6 +114,9 @@ func (m *Member) Status() Status {
 	s := Status{Name: m.Origin.Name, Weight: m.Weight, Backup: m.Backup, Duty: m.Duty, Standing: m.Standing(), Checked: m.checked,
 		Until: m.until, Active: int(m.gate.active.Load()), Waiting: int(m.gate.queued.Load()), Idle: m.Origin.Idle(),
 		Requests: m.counts.requests.Load(), Failures: m.counts.failures.Load(), Retries: m.counts.retries.Load()}
+	if s.Standing == Serving || s.Standing == Returning {
+		s.Share = m.grown(m.group.Clock())
+	}
 	if s.Standing == Down || s.Standing == Ejected {
 		s.Reason = m.reason
 	}

@@ -16,6 +16,7 @@ var commands = []func(streams) *cobra.Command{
 	devCommand,
 	trustCommand,
 	sitesCommand,
+	originsCommand,
 	addressesCommand,
 	whyCommand,
 }
