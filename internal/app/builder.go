@@ -112,6 +112,12 @@ func (b *builder) fill(out *built) error {
 		}
 	}
 	does := &gateway.Site{Name: name, RequestHeaders: headerRules(c.RequestHeaders), ResponseHeaders: headerRules(c.ResponseHeaders)}
+	pages, err := b.pages(c.StatusPages)
+	if err != nil {
+		return b.place("sites."+name+".status_pages", err)
+	}
+	does.Guard, does.Pages = guard(c.Allow, c.Deny, c.RateLimit), pages
+	does.PerAddress, does.BodyBytes = c.Limits.PerAddress, int64(c.Limits.BodyBytes)
 	does.Routes = make([]gateway.Route, len(c.Routes))
 	for i := range c.Routes {
 		if err := b.buildRoute(&does.Routes[i], c, &c.Routes[i]); err != nil {

@@ -47,6 +47,9 @@ func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 			return certificatePath(c.Name), err
 		}
 	}
+	if _, err := b.pages(c.StatusPages); err != nil {
+		return "sites." + c.Name + ".status_pages", err
+	}
 	for i := range c.Routes {
 		if err := b.buildRoute(new(gateway.Route), c, &c.Routes[i]); err != nil {
 			return routePath(c.Name, i), err

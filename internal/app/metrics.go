@@ -31,6 +31,7 @@ var (
 	descIncidents   = desc("incidents_total", "Responses that Fanlight made because of a fault.")
 	descRetries     = desc("retries_total", "Requests sent again because a reused origin connection had died.")
 	descOrigins     = desc("origin_connections_total", "Connections opened to origins.")
+	descFired       = desc("limits_fired_total", "Limits, timeouts and rules that ended or refused something, by name.", "limit")
 	descFindings    = desc("findings_total", "Findings by id and severity.", "id", "severity")
 	descUnread      = desc("recorder_unread_total", "Notable batches that came faster than they were explained.")
 	descUnwritten   = desc("recorder_unwritten_total", "Batches and lines that the access log and the record file did not get.")
@@ -79,6 +80,9 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	count(descIncidents, g.Incidents.Load())
 	count(descRetries, g.Retries.Load())
 	count(descOrigins, g.Origins.Load())
+	for limit, n := range g.Fired.All() {
+		count(descFired, n, limit)
+	}
 	findings, unread := m.a.findings.Counts()
 	for k, n := range findings {
 		count(descFindings, n, k.id, k.severity.String())

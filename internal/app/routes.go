@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"fanlight/internal/config"
 	"fanlight/internal/gateway"
@@ -107,4 +109,45 @@ func (b *builder) readPage(name string) (text, kind string, err error) {
 		return "", "", err
 	}
 	return string(raw), cmp.Or(mime.TypeByExtension(filepath.Ext(path)), "application/octet-stream"), nil
+}
+
+func guard(allow, deny []config.Prefix, limit *config.RateLimit) gateway.Guard {
+	var out gateway.Guard
+	if len(allow) > 0 {
+		out.Allow = gateway.NewAddresses(allow)
+	}
+	if len(deny) > 0 {
+		out.Deny = gateway.NewAddresses(deny)
+	}
+	if limit != nil {
+		out.Rate = &gateway.RateLimit{Requests: limit.Requests, Per: time.Duration(limit.Per), Burst: limit.Burst, Whole: limit.Key == "site"}
+		if name, is := strings.CutPrefix(limit.Key, "header "); is {
+			out.Rate.Header = name
+		}
+	}
+	return out
+}
+
+// pages reads the pages of a site or a route, nil if there are none.
+func (b *builder) pages(c config.StatusPages) (*gateway.Pages, error) {
+	if len(c.Files) == 0 {
+		return nil, nil
+	}
+	out := &gateway.Pages{By: map[int]*gateway.Page{}, Replace: c.Replace}
+	for _, key := range sortedKeys(c.Files) {
+		text, kind, err := b.readPage(c.Files[key])
+		if err != nil {
+			return nil, fmt.Errorf("read page of %s: %w", key, err)
+		}
+		status, err := strconv.Atoi(strings.TrimSuffix(key, "xx"))
+		if err != nil {
+			return nil, fmt.Errorf("read status of page: %w", err)
+		}
+		page := &gateway.Page{Type: kind, Body: gateway.LiteralText(text)}
+		if strings.HasPrefix(kind, "text/") {
+			page.Body = gateway.NewText(text)
+		}
+		out.By[status] = page
+	}
+	return out, nil
 }

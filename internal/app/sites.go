@@ -99,6 +99,12 @@ func (b *builder) buildRoute(out *gateway.Route, s *config.Site, c *config.Route
 	if err := b.matchAndAct(out, c); err != nil {
 		return err
 	}
+	out.Guard, out.BodyBytes = guard(c.Allow, c.Deny, c.RateLimit), int64(c.Limits.BodyBytes)
+	pages, err := b.pages(c.StatusPages)
+	if err != nil {
+		return err
+	}
+	out.Pages = pages
 	if c.Files != "" {
 		folder, err := files.New(b.resolve(c.Files))
 		if err != nil {

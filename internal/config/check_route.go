@@ -11,7 +11,7 @@ import (
 
 func routeChecks() []func(*checker, string, *Route) {
 	return []func(*checker, string, *Route){
-		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders, (*checker).balancing,
+		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).routeGuard, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders, (*checker).balancing,
 	}
 }
 

@@ -92,6 +92,11 @@ type Site struct {
 	State           string       `yaml:"state,omitempty" jsonschema:"enum=running,enum=stopped"`              // state at the first start; default running
 	Certificate     *Certificate `yaml:"certificate,omitempty"`                                               // default local
 	WhenStopped     string       `yaml:"when_stopped,omitempty" jsonschema:"enum=refuse,enum=page"`           // what a client of the stopped site gets: no connection, or a 503 page; default refuse
+	Limits          SiteLimits   `yaml:"limits,omitempty"`                                                    // what one client may take of the site
+	Allow           []Prefix     `yaml:"allow,omitempty"`                                                     // client addresses that may come; left out: all
+	Deny            []Prefix     `yaml:"deny,omitempty"`                                                      // client addresses that may not come, whatever allow says
+	RateLimit       *RateLimit   `yaml:"rate_limit,omitempty"`                                                // how many requests pass; more: 429
+	StatusPages     StatusPages  `yaml:"status_pages,omitempty"`                                              // own pages for answers of 4xx and 5xx
 	RequestHeaders  HeaderRules  `yaml:"request_headers,omitempty"`                                           // changes to every request
 	ResponseHeaders HeaderRules  `yaml:"response_headers,omitempty"`                                          // changes to every response
 	Routes          []Route      `yaml:"routes" example:"routes: [{path: /, to: \"https://10.0.0.5:8443\"}]"` // the first that matches wins
@@ -147,8 +152,39 @@ type Route struct {
 	Eject           Eject             `yaml:"eject,omitempty"`            // who is left out for a while after failures, or the word off
 	Retry           Retry             `yaml:"retry,omitempty"`            // what is tried again when an origin fails, or the word off
 	Resolve         Duration          `yaml:"resolve,omitempty"`          // the addresses of an origin's name are looked up again so often; default 30s
+	Limits          RouteLimits       `yaml:"limits,omitempty"`           // what one request may take of the route
+	Allow           []Prefix          `yaml:"allow,omitempty"`            // client addresses that may come; those of the site hold too
+	Deny            []Prefix          `yaml:"deny,omitempty"`             // client addresses that may not come, whatever allow says
+	RateLimit       *RateLimit        `yaml:"rate_limit,omitempty"`       // how many requests pass, beside the limit of the site; more: 429
+	StatusPages     StatusPages       `yaml:"status_pages,omitempty"`     // own pages for answers of 4xx and 5xx, before those of the site
 	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`  // changes to requests of this route, after those of the site
 	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"` // changes to responses of this route, after those of the site
+}
+
+// SiteLimits bound what one client may take of a site.
+type SiteLimits struct {
+	PerAddress int  `yaml:"per_address,omitempty" jsonschema:"minimum=0"` // connections of one client address; default 0: no limit; above: 429
+	BodyBytes  Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=0"`  // body of a request; default 0: no limit; above: 413
+}
+
+// RouteLimits bound what one request may take of a route.
+type RouteLimits struct {
+	BodyBytes Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=1"` // body of a request; left out: that of the site; above: 413
+}
+
+// RateLimit lets so many requests pass in a time, counted by key.
+type RateLimit struct {
+	Requests int      `yaml:"requests" example:"requests: 100" jsonschema:"minimum=1"` // in the time of per
+	Per      Duration `yaml:"per,omitempty"`                                           // default 1s
+	Burst    int      `yaml:"burst,omitempty" jsonschema:"minimum=1"`                  // at once; left out: as requests
+	Key      string   `yaml:"key,omitempty"`                                           // address (of IPv6 its /64), site (all together), or header NAME; default address
+}
+
+// StatusPages are files by status, such as 404, or 5xx for the other ones of a
+// class. In YAML replace, true or false, stands among them.
+type StatusPages struct {
+	Replace bool              // also in place of what origins answer
+	Files   map[string]string // by 404 or 5xx
 }
 
 // Rewrite changes the path, by Strip and Prefix or by Replace, and the query.

@@ -122,6 +122,8 @@ func (d *decoder) value(n *node, v reflect.Value, at place) {
 		d.disk(n, p, at)
 	case *Certificate:
 		d.certificate(n, p, at)
+	case *StatusPages:
+		d.statusPages(n, p, at)
 	case *map[string]*Site:
 		d.sites(n, at)
 	default:

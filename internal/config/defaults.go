@@ -59,6 +59,7 @@ func (s *Site) setDefaults(name string) {
 	if s.Certificate == nil && s.speaksTLS() {
 		s.Certificate = &Certificate{Local: true}
 	}
+	s.RateLimit.setDefaults()
 	for i := range s.Routes {
 		s.Routes[i].setDefaults()
 	}
@@ -69,6 +70,7 @@ func (s *Site) speaksTLS() bool {
 }
 
 func (r *Route) setDefaults() {
+	r.RateLimit.setDefaults()
 	if r.Respond != nil {
 		setDefault(&r.Respond.Status, 200)
 	}
@@ -84,6 +86,13 @@ func (r *Route) setDefaults() {
 	setDefault(&r.Pool.QueueTimeout, seconds(5))
 	r.setBalanceDefaults()
 	r.Timeouts = r.Timeouts.WithDefaults()
+}
+
+func (l *RateLimit) setDefaults() {
+	if l != nil {
+		setDefault(&l.Per, seconds(1))
+		setDefault(&l.Key, "address")
+	}
 }
 
 // WithDefaults gives the timeouts with every zero replaced by its default.

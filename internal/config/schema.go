@@ -87,6 +87,8 @@ func leafSchema(t reflect.Type) *jsonschema.Schema {
 		return text(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`)
 	case *Binding:
 		return text(`^\s*(https?://)?(\[[^\]]+\]|[0-9.]+):[0-9]{1,5}(\s+\S+)*\s*$`)
+	case *StatusPages:
+		return statusPagesSchema()
 	case *Origins:
 		form := originSchema(origin)
 		either := &jsonschema.Schema{OneOf: []*jsonschema.Schema{origin, form}}

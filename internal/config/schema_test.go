@@ -54,7 +54,7 @@ func TestSchemaHasEveryKeyAndNoOther(t *testing.T) {
 	if s.Version != "https://json-schema.org/draft/2020-12/schema" {
 		t.Errorf("version %q", s.Version)
 	}
-	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}, Health{}, Eject{}, Retry{}, Rewrite{}, Respond{}} {
+	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}, Health{}, Eject{}, Retry{}, Rewrite{}, Respond{}, SiteLimits{}, RouteLimits{}, RateLimit{}} {
 		typ := reflect.TypeOf(v)
 		def := s.object(typ.Name())
 		if def == nil {

@@ -12,8 +12,8 @@ import (
 
 // serve decides what becomes of an exchange and carries it out. The questions
 // are asked in this order, and the first no is the answer: does the host belong
-// here, does its site serve, may this method be, which route takes it, can its
-// target be made.
+// here, does its site serve, may this client and this often (403, 429, 413),
+// which route takes it, and does that one let it pass too.
 func (r *ride) serve() {
 	does := r.site()
 	if does == nil {
@@ -24,13 +24,16 @@ func (r *ride) serve() {
 		r.fail(405, connectRefused)
 		return
 	}
+	if r.crowded(does) || !r.admits(&does.Guard, does.title) {
+		return
+	}
 	route := does.routes.find(req)
 	if route == nil {
 		r.fail(404, "no route of site "+does.Name+" takes "+req.Path)
 		return
 	}
 	r.facts.route = route
-	if !r.retarget(route) {
+	if !r.admits(&route.Guard, route.title) || !r.fits(route) || !r.retarget(route) {
 		return
 	}
 	switch {
@@ -75,7 +78,7 @@ func (r *ride) site() *Site {
 		r.fail(503, "site "+found.Name+" has no routes")
 		return nil
 	}
-	r.facts.site = does.Name
+	r.facts.does = does
 	return does
 }
 
@@ -98,7 +101,7 @@ func (r *ride) retarget(route *Route) bool {
 	}
 	target, ok := route.Rewrite.target(&r.facts)
 	if !ok {
-		r.fail(400, "the rewrite of site "+r.facts.site+" makes no path of "+strconv.Quote(req.Path))
+		r.fail(400, "the rewrite of site "+r.facts.site()+" makes no path of "+strconv.Quote(req.Path))
 		return false
 	}
 	r.target = target

@@ -38,9 +38,10 @@ type Gateway struct {
 	Metrics   Metrics
 	Incidents *Incidents
 
-	server   httpconn.Server
-	sessions registry
-	sites    atomic.Pointer[map[string]*Site]
+	server     httpconn.Server
+	sessions   registry
+	perAddress perAddress
+	sites      atomic.Pointer[map[string]*Site]
 
 	balancers atomic.Pointer[Balancers]
 }

@@ -98,11 +98,15 @@ func (r *ride) fail(status int, cause string, more ...[2]string) {
 		return
 	}
 	id := s.g.incident(x.Log(), x.ID(), name, status, cause)
+	r.facts.status, r.facts.incident = status, id
 	body, fields := httpconn.ErrorPage(status, id, string(x.Request().Head.Get("Accept")))
+	if page := r.facts.page(status); page != nil {
+		body, fields = page.Body.append(nil, &r.facts, quoting(page.Type)), httpconn.PageFields(page.Type, id)
+	}
 	for _, f := range more {
 		fields = httpwire.AppendField(fields, f[0], f[1])
 	}
-	s.answer(x, status, fields, body)
+	s.answer(x, status, r.facts.ruled(fields), body)
 }
 
 // answer sends a response that we made.

@@ -29,6 +29,7 @@ type Metrics struct {
 	Incidents    atomic.Int64
 	Retries      atomic.Int64
 	Origins      atomic.Int64 // connections opened to origins
+	Fired        Fired
 }
 
 // Open is the number of client connections now.

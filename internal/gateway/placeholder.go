@@ -97,7 +97,7 @@ type facts struct {
 	s        *session
 	req      *httpconn.Request
 	route    *Route
-	site     string
+	does     *Site
 	incident string
 	status   int
 }
@@ -112,7 +112,7 @@ func known() map[string]giver {
 		"uri":         func(b []byte, f *facts) []byte { return f.uri(b) },
 		"path":        func(b []byte, f *facts) []byte { path, _ := f.split(); return append(b, path...) },
 		"query":       func(b []byte, f *facts) []byte { _, query := f.split(); return append(b, query...) },
-		"site":        func(b []byte, f *facts) []byte { return append(b, f.site...) },
+		"site":        func(b []byte, f *facts) []byte { return append(b, f.site()...) },
 		"sni":         func(b []byte, f *facts) []byte { return append(b, f.s.sni...) },
 		"tls_version": func(b []byte, f *facts) []byte { return append(b, f.s.tlsVersion()...) },
 		"incident":    func(b []byte, f *facts) []byte { return append(b, f.incident...) },
@@ -130,6 +130,14 @@ func giverOf(word string) (name string, give giver) {
 		return name, func(b []byte, f *facts) []byte { return f.group(b, n) }
 	}
 	return name, known()[name]
+}
+
+// site is the site's name, empty before it is known.
+func (f *facts) site() string {
+	if f.does == nil {
+		return ""
+	}
+	return f.does.Name
 }
 
 func (f *facts) split() (path, query []byte) {

@@ -138,6 +138,10 @@ func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
 		return
 	}
 	k.x.CloseAfter(fault.Cause)
+	if fault.Status == 413 {
+		k.r.refuse(413, byBody, fault.Cause)
+		return
+	}
 	k.r.fail(fault.Status, fault.Cause)
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"io"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ type pump struct {
 	cut    atomic.Bool // we ended it
 	fault  *httpconn.BodyFault
 	failed error // of a write to the origin
+	taken  int64 // bytes of the body
 }
 
 func startPump(k *carriage) *pump {
@@ -32,6 +34,9 @@ func (p *pump) run() {
 	defer k.s.g.Buffers.PutBody(buf)
 	for p.failed == nil {
 		n, err := k.x.ReadBody((*buf)[httpconn.BodyRoom : len(*buf)-httpconn.BodyTail])
+		if n > 0 && p.tooLong(n) {
+			return
+		}
 		if n > 0 {
 			p.failed = k.leg.SendBody(*buf, n)
 		}
@@ -49,6 +54,17 @@ func (p *pump) run() {
 	if p.failed != nil {
 		k.leg.Unsent()
 	}
+}
+
+// tooLong ends a body that is longer than its route allows; its length was not
+// known before.
+func (p *pump) tooLong(n int) bool {
+	r := p.k.r
+	if p.taken += int64(n); r.bodyLimit == 0 || p.taken <= r.bodyLimit {
+		return false
+	}
+	p.lost(&httpconn.BodyFault{Status: 413, Cause: "request body is longer than the " + strconv.FormatInt(r.bodyLimit, 10) + " bytes of " + r.facts.route.title})
+	return true
 }
 
 // lost ends the origin's wait for a body that will not come.

@@ -67,6 +67,10 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	if k.pump != nil && !leg.Whole() && (!h.KeepAlive() || h.Status >= 400) {
 		x.CloseAfter(answeredEarly)
 	}
+	if page := k.replacement(h.Status); page != nil {
+		return k.replace(h, page)
+	}
+	k.r.facts.status = h.Status
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
 	fields := k.appendSticky(appendResponseFields((*buf)[:0], h, &k.r.facts))

@@ -21,6 +21,8 @@ type ride struct {
 	facts    facts
 	target   string // what an origin or a folder is asked for
 
+	bodyLimit int64 // bytes of the request; 0: none
+
 	tunnel  atomic.Bool
 	gone    atomic.Bool                        // the client left while we waited
 	dialing atomic.Pointer[context.CancelFunc] // ends an attempt to connect to an origin
@@ -48,6 +50,7 @@ func phaseName(phase int32) string {
 func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.s, r.x = s, x
 	r.facts, r.target = facts{s: s, req: x.Request()}, ""
+	r.bodyLimit = 0
 	r.tunnel.Store(false)
 	r.told.Store(false)
 	r.gone.Store(false)

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -15,9 +17,15 @@ type Site struct {
 	Routes          []Route
 	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
+	Guard           Guard
+	Pages           *Pages // nil: the usual ones
+	PerAddress      int    // connections of one client address; 0: no limit
+	BodyBytes       int64  // of a request; 0: no limit
 
-	prepare sync.Once
-	routes  routes
+	prepare  sync.Once
+	title    string // in messages
+	routes   routes
+	response fieldRules // where no route is known
 }
 
 // Route is what is done with the requests whose path begins with Prefix and
@@ -34,10 +42,15 @@ type Route struct {
 	Host            string // keep, origin, or a name
 	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
+	Guard           Guard
+	Pages           *Pages // nil: those of the site
+	BodyBytes       int64  // of a request; 0: that of the site
 
-	request  fieldRules // those of the site included
-	response fieldRules
-	location Text
+	title     string // in messages
+	bodyBytes int64
+	request   fieldRules // those of the site included
+	response  fieldRules
+	location  Text
 }
 
 // Reply is an answer that the configuration holds. The body may have
@@ -56,7 +69,11 @@ func (s *Site) ready() {
 			r.request = joinRules(&s.RequestHeaders, &r.RequestHeaders)
 			r.response = joinRules(&s.ResponseHeaders, &r.ResponseHeaders)
 			r.location = NewText(r.Redirect)
+			r.bodyBytes = cmp.Or(r.BodyBytes, s.BodyBytes)
+			r.title = "route " + strconv.Itoa(i+1) + " of site " + s.Name
 		}
+		s.title = "site " + s.Name
+		s.response = joinRules(&s.ResponseHeaders, &HeaderRules{})
 		s.routes = newRoutes(s.Routes)
 	})
 }

@@ -30,6 +30,8 @@ type session struct {
 	forwardedFor string
 	pinned       map[*origin.Origin]*origin.Conn
 
+	counted addressAt // by perAddress, which guards it
+
 	site  atomic.Pointer[site.Site]
 	stop  atomic.Bool // no further request
 	ties  atomic.Pointer[[]*origin.Conn]
@@ -143,6 +145,7 @@ func (s *session) publishTies() {
 
 // end closes what is tied to the connection.
 func (s *session) end() {
+	s.g.perAddress.leave(s)
 	for _, c := range s.pinned {
 		c.Close("client connection ended")
 	}

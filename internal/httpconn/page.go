@@ -23,13 +23,19 @@ func ErrorPage(status int, incident, accept string) (body, fields []byte) {
 		kind = "text/html; charset=utf-8"
 		text = htmlPage(title, incident)
 	}
+	return []byte(text), PageFields(kind, incident)
+}
+
+// PageFields are the raw header lines of a page that Fanlight makes itself, of a
+// media type.
+func PageFields(kind, incident string) (fields []byte) {
 	fields = httpwire.AppendField(nil, "Content-Type", kind)
 	fields = httpwire.AppendField(fields, "Cache-Control", "no-store")
 	fields = AppendDate(fields)
 	if incident != "" {
 		fields = httpwire.AppendField(fields, "Fanlight-Incident", incident)
 	}
-	return []byte(text), fields
+	return fields
 }
 
 // AppendDate appends the Date field that a response of our own must have (RFC
