@@ -142,6 +142,7 @@ func serverLimits(l config.Limits) httpconn.Limits {
 		HeadBytes: int(l.HeaderBytes), TargetBytes: int(l.TargetBytes), HeadFields: l.HeaderFields,
 		HeadTimeout: time.Duration(l.HeaderTimeout), BodyTimeout: time.Duration(l.BodyTimeout), BodyRate: int64(l.BodyRate),
 		IdleTimeout: time.Duration(l.IdleTimeout), Write: time.Duration(l.WriteTimeout),
+		H2: httpconn.H2Limits{Streams: l.HTTP2.Streams, Body: int(l.HTTP2.Body), BodyAll: int(l.HTTP2.BodyAll), Resets: l.HTTP2.Resets, Frames: l.HTTP2.Frames},
 	}
 }
 

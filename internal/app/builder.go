@@ -107,7 +107,7 @@ func lastingFault(cfg *config.Config, name string) error {
 func (b *builder) fill(out *built) error {
 	name, c := out.site.Name, out.config
 	if out.site.Secure() {
-		if err := b.serverTLS(out, c.Certificate); err != nil {
+		if err := b.serverTLS(out, c); err != nil {
 			return b.place(certificatePath(name), err)
 		}
 	}

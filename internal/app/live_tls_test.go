@@ -140,9 +140,9 @@ func originTLSFaults() []liveFault {
 			l.before(testnet.Echo{At: tuned(func(c *tls.Config) { c.NextProtos = []string{"imap"} })}.Start(l.t))
 			l.get("/")
 		}},
-		{rule: "alpn-no-overlap", fault: "a client speaks HTTP/2 alone", inject: func(l *live) {
+		{rule: "alpn-no-overlap", fault: "a client speaks HTTP/3 alone", inject: func(l *live) {
 			l.serve("")
-			l.shakes(&tls.Config{ServerName: "app.test", NextProtos: []string{"h2"}})
+			l.shakes(&tls.Config{ServerName: "app.test", NextProtos: []string{"h3"}})
 		}},
 		{rule: "cipher-or-group-mismatch", fault: "the origin wants RSA key exchange", inject: func(l *live) {
 			l.before(testnet.Echo{At: testnet.At{Leaf: testnet.Leaf{RSA: true}, Tune: func(c *tls.Config) {

@@ -32,15 +32,15 @@ func (b *builder) place(path string, err error) error {
 
 // serverTLS gives the configuration of a site's handshakes. It has ticket keys
 // of its own, which are those of the site it takes the place of.
-func (b *builder) serverTLS(out *built, c *config.Certificate) error {
-	source, err := cert.Load(b.certSpec(out.site, c))
+func (b *builder) serverTLS(out *built, c *config.Site) error {
+	source, err := cert.Load(b.certSpec(out.site, c.Certificate))
 	if err != nil {
 		return err
 	}
 	config := &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return source.Certificate() },
 		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"http/1.1"},
+		NextProtos:     protocols(c.HTTP),
 		// crypto/tls starts with small records for a quick first byte; our
 		// responses leave in one write each.
 		DynamicRecordSizingDisabled: true,
@@ -51,6 +51,17 @@ func (b *builder) serverTLS(out *built, c *config.Certificate) error {
 	out.tickets.Apply(config)
 	out.cert, out.site.TLS = source, config
 	return nil
+}
+
+// protocols are what a site offers by ALPN, the one it likes best first.
+func protocols(http string) []string {
+	switch http {
+	case "1.1":
+		return []string{"http/1.1"}
+	case "2":
+		return []string{"h2"}
+	}
+	return []string{"h2", "http/1.1"}
 }
 
 func (b *builder) certSpec(s *site.Site, c *config.Certificate) cert.Spec {

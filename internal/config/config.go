@@ -66,6 +66,18 @@ type Limits struct {
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
 	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
 	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
+	HTTP2         H2Limits `yaml:"http2,omitempty"`                                  // of one connection that speaks HTTP/2
+}
+
+// H2Limits bound what a client of HTTP/2 can do at little cost to itself. Above
+// one of them its connection ends with ENHANCE_YOUR_CALM, unless the comment
+// says otherwise.
+type H2Limits struct {
+	Streams int  `yaml:"streams,omitempty" jsonschema:"minimum=1"`      // requests at a time; default 128; above: the request is refused
+	Body    Size `yaml:"body,omitempty" jsonschema:"minimum=1"`         // bytes of one request body that may wait for the origin; default 256KiB; above: the client waits
+	BodyAll Size `yaml:"body_all,omitempty" jsonschema:"minimum=65535"` // the same of all requests together; default 1MiB; above: the client waits
+	Resets  int  `yaml:"resets,omitempty" jsonschema:"minimum=1"`       // requests given up or refused within 10s; default 200
+	Frames  int  `yaml:"frames,omitempty" jsonschema:"minimum=1"`       // frames that carry nothing, such as PING and SETTINGS, within 10s; default 2000
 }
 
 // Balancer says who speaks the PROXY protocol, in version 1 or 2, on which
@@ -91,6 +103,7 @@ type Site struct {
 	Bind            []Binding    `yaml:"bind" example:"bind: [\"127.0.0.2:443 shop.test\"]"`                  // exact addresses, each with the names served there
 	State           string       `yaml:"state,omitempty" jsonschema:"enum=running,enum=stopped"`              // state at the first start; default running
 	Certificate     *Certificate `yaml:"certificate,omitempty"`                                               // default local
+	HTTP            string       `yaml:"http,omitempty" jsonschema:"enum=auto,enum=1.1,enum=2"`               // versions offered to clients: auto is 2 and 1.1; plain bindings speak 1.1; default auto
 	WhenStopped     string       `yaml:"when_stopped,omitempty" jsonschema:"enum=refuse,enum=page"`           // what a client of the stopped site gets: no connection, or a 503 page; default refuse
 	Limits          SiteLimits   `yaml:"limits,omitempty"`                                                    // what one client may take of the site
 	Allow           []Prefix     `yaml:"allow,omitempty"`                                                     // client addresses that may come; left out: all

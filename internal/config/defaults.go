@@ -49,6 +49,11 @@ func (l Limits) WithDefaults() Limits {
 	setDefault(&l.WriteTimeout, seconds(60))
 	setDefault(&l.TLSTimeout, seconds(10))
 	setDefault(&l.Grace, seconds(30))
+	setDefault(&l.HTTP2.Streams, 128)
+	setDefault(&l.HTTP2.Body, 256*kib)
+	setDefault(&l.HTTP2.BodyAll, 1024*kib)
+	setDefault(&l.HTTP2.Resets, 200)
+	setDefault(&l.HTTP2.Frames, 2000)
 	return l
 }
 
@@ -56,6 +61,7 @@ func (s *Site) setDefaults(name string) {
 	s.Name = name
 	setDefault(&s.State, "running")
 	setDefault(&s.WhenStopped, "refuse")
+	setDefault(&s.HTTP, "auto")
 	if s.Certificate == nil && s.speaksTLS() {
 		s.Certificate = &Certificate{Local: true}
 	}

@@ -36,11 +36,9 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 	s.trusted = g.trusts(s.remote.Addr())
 	var transport httpconn.Transport = s.tap
 	if secure {
-		t := s.handshake()
-		if t == nil {
+		if transport = s.handshake(); transport == nil {
 			return
 		}
-		transport = t
 	}
 	s.transport = transport
 	g.server.ServeConn(transport, s.tap.Log(), s.scheme(), s, s.closing)
@@ -49,7 +47,7 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 
 // handshake runs the TLS handshake; nil if it failed, with everything said and
 // closed.
-func (s *session) handshake() *tap.Secure {
+func (s *session) handshake() httpconn.Transport {
 	ctx, cancel := context.Background(), func() {}
 	if d := s.g.TLSLimit; d > 0 {
 		ctx, cancel = context.WithTimeout(ctx, d)
@@ -69,7 +67,7 @@ func (s *session) handshake() *tap.Secure {
 		return nil
 	}
 	s.g.Metrics.Handshakes[HandshakeDone].Add(1)
-	return t
+	return s.carrier(t, choice.Config.NextProtos)
 }
 
 // choose decides on a ClientHello. The state is looked at once more after the

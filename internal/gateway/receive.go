@@ -55,6 +55,9 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 		return f
 	}
 	k.r.phase.Store(phaseBody)
+	if k.challengedShared(h) {
+		return nil
+	}
 	k.challenge(h)
 	k.m.Answered(h.Status)
 	if h.Status == 101 {

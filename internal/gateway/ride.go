@@ -59,6 +59,12 @@ func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.since.Store(time.Now().UnixNano())
 }
 
+// leave takes note that the client has gone: nobody waits for the origin.
+func (r *ride) leave() {
+	r.gone.Store(true)
+	r.giveUpOrigin("client gave up")
+}
+
 // giveUpOrigin ends a wait for an origin from outside.
 func (r *ride) giveUpOrigin(why string) {
 	if cancel := r.dialing.Load(); cancel != nil {
@@ -133,4 +139,16 @@ func (a *rides) any() (riding bool) {
 func (a *rides) tunnelling() (yes bool) {
 	a.each(func(r *ride) { yes = yes || r.tunnel.Load() })
 	return yes
+}
+
+// of finds the ride of an exchange, nil if it is over.
+func (a *rides) of(x httpconn.Exchange) *ride {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.open {
+		if r.x == x {
+			return r
+		}
+	}
+	return nil
 }

@@ -102,13 +102,17 @@ func hostname(host string) string {
 func (s *session) kill(why string) {
 	s.stop.Store(true)
 	s.tap.SetWhy(why)
+	if s.rides.several {
+		_ = s.tap.Close() // the end comes either way
+	}
 	_ = s.tap.SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
 	s.rides.each(func(r *ride) { r.giveUpOrigin(why) })
 }
 
-// interrupt wakes an idle connection so that it sees closing.
+// interrupt wakes a connection so that it sees closing: an idle one, or one
+// whose reader carries no exchange.
 func (s *session) interrupt() {
-	if !s.rides.any() {
+	if s.rides.several || !s.rides.any() {
 		_ = s.tap.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
 	}
 }

@@ -53,9 +53,8 @@ func (r *ride) sweep(s *session, now time.Time) {
 	if since == 0 || age < sweepEvery || r.tunnel.Load() {
 		return
 	}
-	if r.awaitsOrigin() && s.tap.Poll() {
-		r.gone.Store(true)
-		r.giveUpOrigin("client gave up")
+	if r.awaitsOrigin() && !s.rides.several && s.tap.Poll() {
+		r.leave()
 		return
 	}
 	if age > hangAfter && r.told.CompareAndSwap(false, true) {

@@ -78,7 +78,9 @@ func (k *carriage) challenge(h *httpwire.Head) {
 		for _, token := range authwire.ParseChallenge(value) {
 			if token.ConnectionBound {
 				k.token(flow.Server, token)
-				k.signsIn(token.Scheme)
+				if !k.x.Multiplexed() {
+					k.signsIn(token.Scheme)
+				}
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	if err != nil {
 		return k.clientLost(err)
 	}
-	t := &tunnel{client: client, server: leg.Tunnel(), idle: k.o.Timeouts.Tunnel, clientDeadline: s.tap.SetDeadline}
+	t := &tunnel{client: client, server: leg.Tunnel(), idle: k.o.Timeouts.Tunnel, clientDeadline: client.SetDeadline}
 	t.run()
 	if t.silent.Load() && !s.stop.Load() {
 		x.Log().Add(timeoutEvent(x.ID(), "tunnel", t.idle))
@@ -40,7 +40,9 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	x.Log().Add(done)
 	s.untie(leg)
 	leg.Abandon(t.why())
-	s.tap.SetWhy(t.why())
+	if !x.Multiplexed() {
+		s.tap.SetWhy(t.why())
+	}
 	_ = client.Close() // the tunnel is over either way
 	return nil
 }
@@ -53,7 +55,7 @@ func (*unasked) Error() string { return "bad response: 101 without an Upgrade re
 func (*unasked) Unwrap() error { return httpconn.ErrBadResponse }
 
 type tunnel struct {
-	client         io.ReadWriteCloser
+	client         httpconn.ClientTunnel
 	server         httpconn.Tunnel
 	idle           time.Duration
 	clientDeadline func(time.Time) error

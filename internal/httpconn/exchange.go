@@ -2,7 +2,6 @@ package httpconn
 
 import (
 	"errors"
-	"io"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/httpwire"
@@ -55,8 +54,8 @@ type Exchange interface {
 	Finish(trailers []byte) error
 	// Tunnel answers with a 101 (or a 2xx for CONNECT) and gives what the client
 	// sends and takes from there on. The request body must have been read to its
-	// end. The caller closes it, and may set its SetDeadline.
-	Tunnel(status int, fields []byte, protocol string) (io.ReadWriteCloser, error)
+	// end. The caller closes it.
+	Tunnel(status int, fields []byte, protocol string) (ClientTunnel, error)
 	// Truncate ends the connection so that the client can tell that the
 	// response is not whole. It does nothing after Finish.
 	Truncate(why string)
@@ -72,6 +71,13 @@ type Exchange interface {
 	// the client to come again with HTTP/1.1 (RFC 9113, section 7). False: it is
 	// HTTP/1.1 already, or the response has begun.
 	RequireHTTP1(why string) bool
+}
+
+// ClientTunnel is the client's side of a tunnel. Closing it ends the exchange,
+// and its connection where that carries one at a time.
+type ClientTunnel interface {
+	Tunnel
+	Close() error
 }
 
 // Handler answers exchanges. When Handle returns, the exchange is over:

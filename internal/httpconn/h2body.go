@@ -68,6 +68,11 @@ func (s *h2Stream) take(f *httpwire.Frame) *httpwire.H2Error {
 	}
 	switch {
 	case len(f.Payload) == 0:
+	case !s.restSince.IsZero():
+		c.release(nil, len(f.Payload))
+		if s.rest += len(f.Payload); !f.EndStream() {
+			s.unwanted(time.Now())
+		}
 	case s.stopped || s.closed && !s.tunneled:
 		c.release(s, len(f.Payload)) // not wanted any more
 	default:

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strconv"
 	"time"
+
+	"fanlight/internal/httpwire"
 )
 
 // H2Limits protect the server side of HTTP/2. A zero is the default.
@@ -23,8 +25,8 @@ type H2Limits struct {
 func (l H2Limits) orDefaults() H2Limits {
 	return H2Limits{
 		Streams: cmp.Or(l.Streams, 128),
-		Body:    cmp.Or(l.Body, 256<<10),
-		BodyAll: max(cmp.Or(l.BodyAll, 1<<20), 65_535), // HTTP/2 cannot begin with less
+		Body:    min(cmp.Or(l.Body, 256<<10), httpwire.MaxWindow),
+		BodyAll: min(max(cmp.Or(l.BodyAll, 1<<20), httpwire.DefaultWindow), httpwire.MaxWindow), // HTTP/2 cannot begin with less
 		Resets:  cmp.Or(l.Resets, 200),
 		Frames:  cmp.Or(l.Frames, 2000),
 	}

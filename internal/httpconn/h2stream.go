@@ -57,6 +57,8 @@ type h2Stream struct {
 	readSince time.Time // since when the body is waited for
 	sendSince time.Time // since when a window is
 	deadline  time.Time // of a tunnel
+	restSince time.Time // since when the request is answered and has not ended
+	rest      int       // bytes of its body since then
 }
 
 func (s *h2Stream) Request() *Request   { return &s.req }
@@ -254,16 +256,29 @@ func (s *h2Stream) settle() {
 		s.Truncate("no response")
 	}
 	c.mu.Lock()
-	if s.closed && !s.ended && !s.lost {
-		s.cut(httpwire.CodeNone, "") // the rest of the request is not wanted (RFC 9113, section 8.1)
-		c.flush()
-	}
 	s.dropBody()
-	again := !s.lost
+	again := !s.lost && s.ended
+	if !again && !s.lost {
+		s.unwanted(time.Now())
+	}
 	c.served()
 	c.mu.Unlock()
 	if again {
 		c.srv.Buffers.putStream(s)
+	}
+}
+
+// unwanted lets the rest of a request that has been answered come, if it is
+// short; else, and later, the client is told that it is not wanted (RFC 9113,
+// section 8.1); mu is held.
+func (s *h2Stream) unwanted(now time.Time) {
+	if s.restSince.IsZero() {
+		s.restSince = now
+	}
+	left := max(s.declared, s.got) - s.got
+	if left > drainBytes || s.rest > drainBytes || now.Sub(s.restSince) >= lingerSilence || s.c.drain == h2Leaving {
+		s.cut(httpwire.CodeNone, "")
+		s.c.flush()
 	}
 }
 
@@ -329,6 +344,8 @@ func (s *h2Stream) look(now time.Time) {
 	switch {
 	case !s.deadline.IsZero() && !now.Before(s.deadline):
 		s.wake() // who reads or writes the tunnel sees it
+	case !s.restSince.IsZero():
+		s.unwanted(now)
 	case s.tunneled:
 	case late(now, s.readSince, l.BodyTimeout):
 		s.c.log.Add(timeoutEvent(s.xid, "request-body", l.BodyTimeout))

@@ -27,7 +27,7 @@ func expired(deadline time.Time) bool {
 }
 
 // Tunnel answers an extended CONNECT with 200 where HTTP/1.1 has 101.
-func (s *h2Stream) Tunnel(status int, fields []byte, protocol string) (io.ReadWriteCloser, error) {
+func (s *h2Stream) Tunnel(status int, fields []byte, protocol string) (ClientTunnel, error) {
 	switch {
 	case s.responded:
 		return nil, errResponded

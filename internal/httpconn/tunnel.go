@@ -2,7 +2,6 @@ package httpconn
 
 import (
 	"errors"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -10,7 +9,7 @@ import (
 	"fanlight/internal/httpwire"
 )
 
-func (x *exchange) Tunnel(status int, fields []byte, protocol string) (io.ReadWriteCloser, error) {
+func (x *exchange) Tunnel(status int, fields []byte, protocol string) (ClientTunnel, error) {
 	c := x.c
 	if x.responded {
 		return nil, errResponded

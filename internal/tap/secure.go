@@ -58,6 +58,9 @@ func handshake(ctx context.Context, c *Conn, t *tls.Conn) (*Secure, error) {
 // Tap is the connection below.
 func (s *Secure) Tap() *Conn { return s.tap }
 
+// Protocol is what ALPN agreed upon, empty if nothing.
+func (s *Secure) Protocol() string { return s.ConnectionState().NegotiatedProtocol }
+
 // SetWhy keeps the reason of a close that only we know.
 func (s *Secure) SetWhy(why string) { s.tap.SetWhy(why) }
 
