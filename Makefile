@@ -16,7 +16,7 @@ modules := web/node_modules/.package-lock.json
 demo: build ## build, start the five stories, print the console's address; CHECK=1 plays them by itself
 	CHECK=$(CHECK) scripts/demo.sh
 
-test: programs $(web) ## install what the tests need, run every test
+test: programs bin/h2spec $(web) ## install what the tests need, run every test
 	$(GO) run ./scripts/runtests
 
 build: $(web) ## bin/fanlight, with the console
@@ -58,6 +58,10 @@ tsc: $(modules)
 # What the tests start or are built with.
 programs:
 	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy ip nginx openssl slowhttptest systemd-socket-activate taskset tcpdump tshark unshare update-ca-certificates
+
+# The conformance tests of HTTP/2, with everything at the versions of its go.sum.
+bin/h2spec: scripts/h2spec/go.mod scripts/h2spec/go.sum
+	cd scripts/h2spec && $(GO) build -o ../../bin/h2spec github.com/summerwind/h2spec/cmd/h2spec
 
 $(modules): web/package.json web/package-lock.json
 	cd web && npm ci --no-fund --no-audit
