@@ -23,7 +23,7 @@ build: $(web) ## bin/fanlight, with the console
 	$(GO) build -o bin/fanlight ./cmd/fanlight
 
 bench: ## side by side with other servers
-	scripts/install.sh curl haproxy ip nginx openssl taskset tcpdump tshark unshare wrk
+	scripts/install.sh curl haproxy ip nginx openssl slowhttptest taskset tcpdump tshark unshare wrk
 	$(GO) run ./bench
 
 soak: ## ten minutes of failing origins and clients, FOR=10m; ends with an error where anything is left behind

@@ -57,6 +57,13 @@ var rows = []row{
 		doubt:   manyDoubt,
 	},
 	{
+		name:    "attack",
+		title:   "honest clients, 500 requests/s of 1 KB over HTTPS/1.1 on 20 kept connections, beside nobody and beside 500 connections of slowhttptest",
+		columns: attackColumns,
+		setup:   attacked,
+		limit:   1.5,
+	},
+	{
 		name:    "trace-https",
 		title:   "capture of HTTPS (TLS 1.2 and 1.3) in frames of at most 1,514 bytes, 2,000 connections a GB, with key log, to exchange records; tshark: method, host, target, status, header lists, content length as -T fields; page cache warm, output to /dev/null",
 		columns: traceColumns,
