@@ -22,7 +22,8 @@ type DiskOptions struct {
 	Age  time.Duration // what has no finding is kept so long at most
 	Mask flow.Mask     // secrets are masked before they are written; nil: written in clear
 	Log  *slog.Logger  // nil: discards
-	// Share of the processors' time that writing may take; 0: a fortieth.
+	// Share of the processors' time that writing may take; 0: from a twentieth
+	// where the program has nothing else to do to an eightieth where it is busy.
 	Share float64
 }
 
@@ -107,9 +108,6 @@ const readers = 4
 func newDisk(folder string, o DiskOptions) (*Disk, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Share == 0 {
-		o.Share = 1.0 / 40
 	}
 	packer, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(maxBlock))
 	if err != nil {

@@ -9,11 +9,42 @@ import (
 // pace keeps a goroutine to its share of the processors' time.
 type pace struct {
 	ctx     context.Context
-	share   float64 // of all processors this program may use
+	procs   float64 // processors this program may use
+	share   float64 // of one of them
+	load    load
 	credit  time.Duration
 	at      time.Time
 	used    time.Duration
 	resting bool // false: nobody shares the processors any more, or the time is not to be shared
+}
+
+// Shares of all processors' time that writing takes: where the program has little
+// else to do, and where it uses all there is.
+const (
+	leisureShare = 1.0 / 20
+	busyShare    = 1.0 / 80
+)
+
+// load is how busy the program is, looked at now and then.
+type load struct {
+	adapts bool // the share is to follow it
+	at     time.Time
+	used   time.Duration
+}
+
+const lookEvery = 100 * time.Millisecond
+
+// share gives that of one processor, for what was used since the last look; ok
+// is false if that is too short ago.
+func (l *load) share(now time.Time, procs float64) (share float64, ok bool) {
+	elapsed := now.Sub(l.at)
+	if !l.adapts || elapsed < lookEvery {
+		return 0, false
+	}
+	used := processTime()
+	busy := min(1, (used-l.used).Seconds()/(elapsed.Seconds()*procs))
+	l.at, l.used = now, used
+	return procs * (busy*busyShare + (1-busy)*leisureShare), true
 }
 
 // Bounds of what is used at a stretch, and of what may be saved up for later.
@@ -22,8 +53,14 @@ const (
 	mostSave = 20 * time.Millisecond
 )
 
+// newPace begins to count. A share of 0 follows how busy the program is.
 func newPace(ctx context.Context, share float64) *pace {
-	return &pace{ctx: ctx, share: share * float64(runtime.GOMAXPROCS(0)), at: time.Now(), used: threadTime(), resting: share < 1}
+	now, procs := time.Now(), float64(runtime.GOMAXPROCS(0))
+	p := &pace{ctx: ctx, procs: procs, share: share * procs, at: now, used: threadTime(), resting: share < 1}
+	if share == 0 {
+		p.share, p.load = busyShare*procs, load{true, now, processTime()}
+	}
+	return p
 }
 
 // rest waits as long as it takes to earn what was used since the last rest. It
@@ -37,6 +74,9 @@ func (p *pace) rest() {
 		return
 	}
 	now := time.Now()
+	if share, ok := p.load.share(now, p.procs); ok {
+		p.share = share
+	}
 	p.credit = min(mostSave, p.credit+time.Duration(p.share*float64(now.Sub(p.at)))) - (used - p.used)
 	p.at, p.used = now, used
 	if p.credit > -stretch {
