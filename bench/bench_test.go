@@ -20,7 +20,7 @@ Transfer/sec:     47.41MB
 
 func TestParseWrk(t *testing.T) {
 	l, err := parseWrk(wrkReport)
-	if err != nil || l != (load{161234, 40208.51, 991 * time.Microsecond}) {
+	if err != nil || l != (load{161234, 40208.51, 991 * time.Microsecond, 190.10 * (1 << 20)}) {
 		t.Errorf("%+v %v", l, err)
 	}
 	for name, report := range map[string]string{

@@ -37,12 +37,16 @@ func findCaddy(b *bench) (program, version string, err error) {
 	return program, caddyVersion, nil
 }
 
-// startCaddy runs Caddy with HTTP/1.1 and as many kept connections as the
+// startCaddy runs Caddy with as many kept connections as the
 // others have.
 func startCaddy(b *bench, program string, r route) (*process, error) {
 	tls := ""
 	if r.scheme == "https" {
 		tls = fmt.Sprintf("tls_trust_pool file %s\n      tls_server_name %s", r.cert.file, benchName)
+	}
+	http2 := ""
+	if r.http2 {
+		http2 = " h2"
 	}
 	conf, err := b.write(r.name+".caddyfile", `{
   admin off
@@ -52,7 +56,7 @@ func startCaddy(b *bench, program string, r route) (*process, error) {
     level ERROR
   }
   servers {
-    protocols h1
+    protocols h1%[9]s
   }
 }
 https://%[1]s, https://%[2]s:%[3]s {
@@ -64,7 +68,7 @@ https://%[1]s, https://%[2]s:%[3]s {
     }
   }
 }
-`, r.listen, benchName, portOf(r.listen), r.cert.file, r.cert.key, r.scheme, r.origin, tls)
+`, r.listen, benchName, portOf(r.listen), r.cert.file, r.cert.key, r.scheme, r.origin, tls, http2)
 	if err != nil {
 		return nil, err
 	}

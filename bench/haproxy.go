@@ -9,10 +9,14 @@ func startHAProxy(b *bench, program string, r route) (*process, error) {
 	if r.scheme == "https" {
 		tls = fmt.Sprintf("ssl verify required ca-file %s sni str(%s) verifyhost %s", r.cert.file, benchName, benchName)
 	}
+	http2 := ""
+	if r.http2 {
+		http2 = "h2,"
+	}
 	conf, err := b.write(r.name+".cfg", `
 global
   nbthread 1
-  maxconn 4096
+  maxconn %[6]d
   ssl-default-bind-ciphersuites %[5]s
 defaults
   mode http
@@ -21,11 +25,11 @@ defaults
   timeout server 60s
   http-reuse always
 frontend door
-  bind %[1]s ssl crt %[2]s alpn http/1.1
+  bind %[1]s ssl crt %[2]s alpn %[7]shttp/1.1
   default_backend origin
 backend origin
   server origin %[3]s %[4]s pool-max-conn 256
-`, r.listen, r.cert.bundle, r.origin, tls, cipher)
+`, r.listen, r.cert.bundle, r.origin, tls, cipher, r.most(), http2)
 	if err != nil {
 		return nil, err
 	}

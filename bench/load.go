@@ -8,21 +8,27 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// load is what wrk reports.
+// load is what wrk or h2load reports.
 type load struct {
 	requests int64
 	perSec   float64
-	p99      time.Duration
+	p99      time.Duration // 0: not reported
+	bytes    float64       // read, heads and all
 }
 
 const connections = 64
 
 // runWrk keeps 64 connections busy for d, from the load's core.
 func runWrk(ctx context.Context, url string, d time.Duration) (load, error) {
-	cmd := exec.CommandContext(ctx, "taskset", "-c", loadCPU, "wrk", "-t1", fmt.Sprintf("-c%d", connections),
+	return wrkOn(ctx, connections, url, d)
+}
+
+func wrkOn(ctx context.Context, conns int, url string, d time.Duration) (load, error) {
+	cmd := exec.CommandContext(ctx, "taskset", "-c", loadCPU, "wrk", "-t1", fmt.Sprintf("-c%d", conns),
 		fmt.Sprintf("-d%ds", max(1, int(d.Seconds()))), "--latency", "-H", "Host: "+benchName, url)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -35,6 +41,7 @@ var (
 	wrkRequests = regexp.MustCompile(`(\d+) requests in `)
 	wrkPerSec   = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
 	wrkP99      = regexp.MustCompile(`99%\s+([\d.]+(?:us|ms|s|m))\b`)
+	wrkRead     = regexp.MustCompile(`, ([\d.]+)([KMGT]?)B read`)
 	wrkErrors   = regexp.MustCompile(`Socket errors: .*|Non-2xx or 3xx responses: \d+`)
 )
 
@@ -49,10 +56,16 @@ func parseWrk(report string) (load, error) {
 		return load{}, fmt.Errorf("read wrk's report: %.200q", report)
 	}
 	var l load
-	var err [3]error
+	var err [4]error
 	l.requests, err[0] = strconv.ParseInt(requests[1], 10, 64)
 	l.perSec, err[1] = strconv.ParseFloat(perSec[1], 64)
 	l.p99, err[2] = time.ParseDuration(p99[1])
+	if read := wrkRead.FindStringSubmatch(report); read != nil {
+		l.bytes, err[3] = strconv.ParseFloat(read[1], 64)
+		if read[2] != "" {
+			l.bytes *= float64(int64(1024) << (10 * strings.Index("KMGT", read[2])))
+		}
+	}
 	if l.requests == 0 {
 		return load{}, errors.New("load got no answer")
 	}

@@ -47,6 +47,8 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&set.capture, "capture", 1000, "size in MB of the captures that are read; other numbers of their rows shrink with it")
 	list := flags.Bool("list", false, "list the rows and end")
 	load := flags.Bool("visit", false, "for the benchmark itself: be the load that standard input describes")
+	shakes := flags.Bool("shake", false, "for the benchmark itself: make the handshakes that standard input describes")
+	hold := flags.Bool("hold", false, "for the benchmark itself: hold the connections that standard input describes until it ends")
 	traffic := flags.Bool("record", false, "for the benchmark itself: make and capture the traffic that standard input describes")
 	if len(args) > 0 && args[0] == "soak" {
 		return soakCommand(ctx, args[1:])
@@ -56,6 +58,12 @@ func run(ctx context.Context, args []string) error {
 	}
 	if *load {
 		return visit(ctx, os.Stdin, os.Stdout)
+	}
+	if *shakes {
+		return shake(ctx, os.Stdin, os.Stdout)
+	}
+	if *hold {
+		return holdOpen(ctx, os.Stdin, os.Stdout)
 	}
 	if *traffic {
 		return recordTraffic(ctx, os.Stdin, os.Stdout)

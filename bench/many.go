@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -144,31 +141,12 @@ func manyConfiguration(b *bench, sites []hostedSite, origin string) string {
 // run measures from a process of its own, on the load's core, and gives the
 // values of manyColumns for each task.
 func (v visitation) run(ctx context.Context, server *process) ([][]float64, error) {
-	task, err := json.Marshal(v)
-	if err != nil {
+	var seen []visits
+	if err := child(ctx, "-visit", v, &seen); err != nil {
 		return nil, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", loadCPU, self, "-visit")
-	cmd.Env = append(os.Environ(), oneThread...)
-	cmd.Stdin = strings.NewReader(string(task))
-	answer, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("run load: %.300s", exit.Stderr)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("run load: %w", err)
 	}
 	if err := server.ended(); err != nil {
 		return nil, err
-	}
-	var seen []visits
-	if err := json.Unmarshal(answer, &seen); err != nil {
-		return nil, fmt.Errorf("read load's report: %w", err)
 	}
 	values := make([][]float64, len(seen))
 	for i := range seen {

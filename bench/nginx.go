@@ -9,10 +9,14 @@ import (
 
 // startNginx runs nginx with one worker and kept connections to the origin.
 func startNginx(b *bench, program string, r route) (*process, error) {
-	return nginxServer(b, program, r.name, serverCPU, fmt.Sprintf(`
+	http2 := ""
+	if r.http2 {
+		http2 = " http2"
+	}
+	return nginxServer(b, program, r.name, serverCPU, r.most(), fmt.Sprintf(`
   upstream origin { server %[2]s; keepalive 256; keepalive_requests 1000000000; keepalive_time 1d; }
   server {
-    listen %[1]s ssl;
+    listen %[1]s ssl%[7]s;
     %[4]s
     location / {
       proxy_pass %[3]s://origin;
@@ -23,12 +27,17 @@ func startNginx(b *bench, program string, r route) (*process, error) {
       proxy_ssl_name %[6]s;
       proxy_ssl_verify on;
     }
-  }`, r.listen, r.origin, r.scheme, nginxTLS(r.cert), r.cert.file, benchName))
+  }`, r.listen, r.origin, r.scheme, nginxTLS(r.cert), r.cert.file, benchName, http2))
 }
 
 // startOrigin runs an origin that answers every request from memory, on the
 // load's core. nginx, because it takes the least of that core.
 func startOrigin(b *bench, scheme string, cert certificate) (address string, err error) {
+	return originWith(b, scheme, cert, "")
+}
+
+// originWith has locations of its own beside.
+func originWith(b *bench, scheme string, cert certificate, more string) (address string, err error) {
 	program, _, err := installed("nginx", "-v")(b)
 	if err != nil {
 		return "", err
@@ -40,13 +49,14 @@ func startOrigin(b *bench, scheme string, cert certificate) (address string, err
 	if scheme == "https" {
 		listen, tls = address+" ssl", nginxTLS(cert)
 	}
-	p, err := nginxServer(b, program, "origin", loadCPU, fmt.Sprintf(`
+	p, err := nginxServer(b, program, "origin", loadCPU, originConns, fmt.Sprintf(`
   server {
     listen %s;
     %s
     default_type text/plain;
+    %s
     location / { return 200 "%s"; }
-  }`, listen, tls, strings.Repeat("x", bodySize)))
+  }`, listen, tls, more, strings.Repeat("x", bodySize)))
 	if err != nil {
 		return "", err
 	}
@@ -54,11 +64,15 @@ func startOrigin(b *bench, scheme string, cert certificate) (address string, err
 }
 
 func nginxTLS(cert certificate) string {
-	return fmt.Sprintf("ssl_certificate %s; ssl_certificate_key %s; ssl_conf_command Ciphersuites %s;", cert.file, cert.key, cipher)
+	return fmt.Sprintf("ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s; ssl_certificate_key %s; ssl_conf_command Ciphersuites %s;", cert.file, cert.key, cipher)
 }
 
-// nginxServer runs nginx with one worker around the given servers.
-func nginxServer(b *bench, program, name, cpu, servers string) (*process, error) {
+// originConns is more than any peer opens.
+const originConns = 4096
+
+// nginxServer runs nginx with one worker, for so many connections, around the
+// given servers.
+func nginxServer(b *bench, program, name, cpu string, conns int, servers string) (*process, error) {
 	home := filepath.Join(b.dir, name)
 	if err := os.Mkdir(home, 0o755); err != nil {
 		return nil, err
@@ -73,7 +87,7 @@ worker_processes 1;
 %s
 pid %[2]s/pid;
 error_log stderr error;
-events { worker_connections 4096; }
+events { worker_connections %[4]d; }
 http {
   access_log off;
   keepalive_requests 1000000000;
@@ -85,7 +99,7 @@ http {
   scgi_temp_path %[2]s/5;
 %[3]s
 }
-`, user, home, servers)
+`, user, home, servers, conns)
 	if err != nil {
 		return nil, err
 	}

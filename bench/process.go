@@ -102,6 +102,22 @@ func (p *process) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
+// during gives the processor time that the program uses while do runs, and how
+// long that takes.
+func (p *process) during(do func() error) (used, elapsed time.Duration, err error) {
+	before, err := p.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	if err := do(); err != nil {
+		return 0, 0, err
+	}
+	elapsed = time.Since(began)
+	after, err := p.cpu()
+	return after - before, elapsed, err
+}
+
 // memory is the resident memory of the program and its children in bytes.
 func (p *process) memory() int64 {
 	var sum int64

@@ -20,3 +20,5 @@ func kill(pid int) {
 func peakMB(*os.ProcessState) (float64, error) {
 	return 0, errors.New("read the peak of memory: this system does not tell")
 }
+
+func openFiles(n int) (int, error) { return n, nil }

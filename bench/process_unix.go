@@ -24,3 +24,22 @@ func peakMB(state *os.ProcessState) (float64, error) {
 	const megabyte = 1 << 10 // in KiB, the unit on Linux
 	return float64(usage.Maxrss) / megabyte, nil
 }
+
+// openFiles is how many files this program and those it starts may open: n, if
+// that can be had.
+func openFiles(n int) (int, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, err
+	}
+	if limit.Cur >= uint64(n) {
+		return n, nil
+	}
+	for _, most := range []uint64{max(uint64(n), limit.Max), limit.Max} { // only some may raise the upper limit
+		limit = syscall.Rlimit{Cur: min(uint64(n), most), Max: most}
+		if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+			break
+		}
+	}
+	return int(limit.Cur), nil
+}

@@ -41,7 +41,12 @@ type route struct {
 	scheme string // of the origin
 	origin string // ADDR:PORT
 	cert   certificate
+	http2  bool // offer HTTP/2 to clients, and 1.1
+	conns  int  // client connections at the same time; 0: some hundred
 }
+
+// most is the number of connections that a peer is told it may have.
+func (r route) most() int { return max(4096, r.conns+200) }
 
 // proxied starts the origin and every peer in front of it.
 func proxied(b *bench, scheme string) ([]subject, error) {
@@ -53,32 +58,50 @@ func proxied(b *bench, scheme string) ([]subject, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start origin: %w", err)
 	}
-	var subjects []subject
+	return b.subjects(peers, route{scheme: scheme, origin: origin, cert: cert}, proxySubject)
+}
+
+// subjects makes one of every peer, which all get the same route.
+func (b *bench) subjects(peers []peer, r route, one func(*bench, peer, route) subject) ([]subject, error) {
+	var out []subject
 	for _, p := range peers {
 		if err := b.ctx.Err(); err != nil {
 			return nil, err
 		}
-		subjects = append(subjects, proxySubject(b, p, route{scheme: scheme, origin: origin, cert: cert}))
+		out = append(out, one(b, p, r))
 	}
-	return subjects, nil
+	return out, nil
 }
 
 // proxySubject starts one peer and warms it up.
-func proxySubject(b *bench, p peer, r route) subject {
+func proxySubject(b *bench, p peer, r route) subject { return loadedSubject(b, p, r, runWrk) }
+
+// loader puts load on a URL for a while.
+type loader func(ctx context.Context, url string, d time.Duration) (load, error)
+
+// loadedSubject starts one peer and warms it up with the load that it is
+// measured with.
+func loadedSubject(b *bench, p peer, r route, run loader) subject {
+	return servedSubject(b, p, r, func(proc *process, url string) (func(context.Context) ([]float64, error), error) {
+		if _, err := run(b.ctx, url, 2*time.Second); err != nil {
+			return nil, fmt.Errorf("warm up: %w", err)
+		}
+		return func(ctx context.Context) ([]float64, error) { return measureProxy(ctx, proc, url, b.duration, run) }, nil
+	})
+}
+
+// servedSubject starts one peer; ready then gives what measures it.
+func servedSubject(b *bench, p peer, r route, ready func(*process, string) (func(context.Context) ([]float64, error), error)) subject {
 	s := subject{name: p.name, own: p.own}
 	proc, version, url, err := serve(b, p, r)
 	s.version = version
 	if err == nil {
-		if _, fault := runWrk(b.ctx, url, 2*time.Second); fault != nil {
-			err = fmt.Errorf("warm up: %w", fault)
-		}
+		s.measure, err = ready(proc, url)
 	}
 	if err != nil {
 		s.missing = err
 		fmt.Fprintf(os.Stderr, "%s is left out: %v\n", p.name, err)
-		return s
 	}
-	s.measure = func(ctx context.Context) ([]float64, error) { return measureProxy(ctx, proc, url, b.duration) }
 	return s
 }
 
@@ -101,22 +124,15 @@ func serve(b *bench, p peer, r route) (proc *process, version, url string, err e
 }
 
 // measureProxy gives the values of proxiedColumns.
-func measureProxy(ctx context.Context, p *process, url string, d time.Duration) ([]float64, error) {
-	before, err := p.cpu()
+func measureProxy(ctx context.Context, p *process, url string, d time.Duration, run loader) ([]float64, error) {
+	var l load
+	used, elapsed, err := p.during(func() (err error) {
+		l, err = run(ctx, url, d)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	l, err := runWrk(ctx, url, d)
-	if err != nil {
-		return nil, err
-	}
-	elapsed := time.Since(began)
-	after, err := p.cpu()
-	if err != nil {
-		return nil, err
-	}
-	used := after - before
 	return []float64{
 		used.Seconds() * 1e6 / float64(l.requests),
 		l.perSec,

@@ -144,7 +144,7 @@ func (r *recording) serve(b *bench) (*tls.Config, error) {
 			return nil, err
 		}
 	}
-	p, err := nginxServer(b, program, "nginx", loadCPU, fmt.Sprintf(`
+	p, err := nginxServer(b, program, "nginx", loadCPU, originConns, fmt.Sprintf(`
   server {
     listen 127.0.0.1:80;
     listen 127.0.0.1:443 ssl;

@@ -76,6 +76,9 @@ func (r *result) remarks(i int) []string {
 	if verdict := r.verdict(i); verdict != "" {
 		out = append(out, verdict)
 	}
+	if values := r.medians(i); r.row.verdict != nil && r.subjects[i].own && values != nil {
+		out = append(out, r.row.verdict(values))
+	}
 	if r.row.doubt != nil {
 		if why := r.row.doubt(r.medians(i)); why != "" {
 			out = append(out, "DOUBTFUL: "+why)
@@ -85,7 +88,7 @@ func (r *result) remarks(i int) []string {
 }
 
 func (r *result) table() string {
-	heads := []string{"", r.row.columns[0].name, "ratio to " + r.subjects[0].name, "lowest..highest"}
+	heads := []string{"", r.row.columns[0].name, "ratio to " + r.subjects[r.base()].name, "lowest..highest"}
 	for _, c := range r.row.columns[1:] {
 		heads = append(heads, c.name)
 	}
@@ -137,10 +140,24 @@ func markdown(lines [][]string) string {
 	return out.String()
 }
 
-// ratio is of the first column to the first subject; ok is false where either was not
+// base is the subject that ratios are taken to.
+func (r *result) base() int {
+	base := 0
+	if !r.row.best {
+		return base
+	}
+	for i, s := range r.subjects {
+		if values := r.medians(i); values != nil && !s.own && (r.medians(base) == nil || values[0] < r.medians(base)[0]) {
+			base = i
+		}
+	}
+	return base
+}
+
+// ratio is of the first column to the base; ok is false where either was not
 // measured.
 func (r *result) ratio(i int) (ratio float64, ok bool) {
-	base, mine := r.medians(0), r.medians(i)
+	base, mine := r.medians(r.base()), r.medians(i)
 	if base == nil || mine == nil || base[0] == 0 {
 		return 0, false
 	}

@@ -27,6 +27,68 @@ var rows = []row{
 		doubt:   proxiedDoubt,
 	},
 	{
+		name:    "proxied-h2",
+		title:   "the same over HTTP/2: 64 connections with 16 streams each; plain HTTP/1.1 origin",
+		columns: proxiedColumns,
+		setup:   proxiedH2,
+		bar:     1.0,
+		doubt:   proxiedDoubt,
+	},
+	{
+		name:    "bodies",
+		title:   "proxied HTTPS/1.1, responses of 10 MB, 8 connections; plain origin that sends a file",
+		columns: bodyColumns,
+		setup:   bodies,
+		bar:     0.7,
+		doubt:   bodyDoubt,
+	},
+	{
+		name:    "handshakes",
+		title:   "full TLS 1.3 handshakes, certificate and key exchange P-256, 8 at a time; the connection is closed behind the handshake",
+		columns: shakeColumns,
+		setup:   func(b *bench) ([]subject, error) { return handshakes(b, false) },
+		bar:     0.95,
+		best:    true,
+	},
+	{
+		name:    "handshakes-resumed",
+		title:   "resumed TLS 1.3 handshakes with key exchange P-256, 8 at a time",
+		columns: shakeColumns,
+		setup:   func(b *bench) ([]subject, error) { return handshakes(b, true) },
+		bar:     0.95,
+		best:    true,
+	},
+	{
+		name:    "latency",
+		title:   "proxied HTTPS/1.1, 1 KB, 64 kept connections, requests at a steady rate: half of what nginx carries, at most 8000/s; plain origin",
+		columns: latencyColumns,
+		setup:   latency,
+		bar:     1.2,
+	},
+	{
+		name:    "idle-memory",
+		title:   "resident memory for each of 10,000 TLS 1.3 connections that are idle after one request, 5 s after the last of them",
+		columns: idleColumns,
+		setup:   idleMemory,
+		bar:     1.2,
+	},
+	{
+		name:    "recording",
+		title:   "the row proxied-h1, recording off, in memory, and on disk too",
+		columns: proxiedColumns,
+		setup:   recordingCosts,
+		bar:     1.05,
+		doubt:   proxiedDoubt,
+	},
+	{
+		name:    "configured-sites",
+		title:   "from the start of the program until the last of 10,000 sites of one address serves; then one site is changed: stopped and started, or its file read anew by reload",
+		columns: configuredColumns,
+		setup:   configuredSites,
+		limit:   2,
+		verdict: configuredVerdict,
+	},
+	{
 		name:    "store-write",
 		title:   "the same with records in memory alone, and on disk too",
 		columns: proxiedColumns,
@@ -122,6 +184,10 @@ type row struct {
 	// limit is the highest first value of our own subjects that is aimed at; 0:
 	// none.
 	limit float64
+	// best takes ratios to the lowest of the others, not to the first.
+	best bool
+	// verdict says more of the medians of one of our own subjects; nil: nothing.
+	verdict func(medians []float64) string
 	// doubt says why a subject's medians are not to be trusted; "": no doubt.
 	doubt func(medians []float64) string
 }
