@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -46,6 +47,21 @@ type decoder struct {
 	file    string
 	faults  []Fault
 	visited int
+	names   *regexp.Regexp           // of sites
+	fields  map[reflect.Type][]field // what fieldsOf gave: sites are many
+}
+
+func newDecoder(c *Config) *decoder {
+	return &decoder{c: c, names: regexp.MustCompile(siteNamePattern), fields: map[reflect.Type][]field{}}
+}
+
+func (d *decoder) fieldsOf(t reflect.Type) []field {
+	known, ok := d.fields[t]
+	if !ok {
+		known = fieldsOf(t)
+		d.fields[t] = known
+	}
+	return known
 }
 
 // maxNodes bounds what aliases can make of a small file.
@@ -243,7 +259,7 @@ func (d *decoder) mapping(n *node, v reflect.Value, at place) {
 	if !d.is(n, mapping, at, "") {
 		return
 	}
-	fields := fieldsOf(v.Type())
+	fields := d.fieldsOf(v.Type())
 	seen, meant := map[string]*node{}, map[string]bool{}
 	for _, e := range n.entries {
 		here := at.key(e.key.value)
@@ -290,7 +306,7 @@ func (d *decoder) noteEntry(e entry, at place) {
 // missing reports the required keys that are not there, nor meant by a key
 // with a slip in it.
 func (d *decoder) missing(n *node, v reflect.Value, at place, there func(key string) bool) {
-	for _, f := range fieldsOf(v.Type()) {
+	for _, f := range d.fieldsOf(v.Type()) {
 		if f.required && !there(f.key) {
 			d.fault(d.spotOf(n, at), at.key(f.key), "add "+f.example, "no %q %s", f.key, at.in())
 		}

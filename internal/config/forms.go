@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 )
 
 // The values that may be written in more than one form.
@@ -126,7 +125,7 @@ func (d *decoder) site(e entry, at place) {
 		d.fault(e.key, at, fmt.Sprintf("the first is at %s:%d:%d", first.file, first.line, first.column), "%s is written twice", at.noun)
 		return
 	}
-	if !regexp.MustCompile(siteNamePattern).MatchString(name) {
+	if !d.names.MatchString(name) {
 		d.fault(e.key, at, "begin with a letter or digit, go on with letters, digits, dots, dashes and underscores, 63 at most", "%q is no name for a site", name)
 	}
 	d.c.places.sites[name] = d.file

@@ -82,7 +82,7 @@ func escapeGlob(dir string) string {
 
 func build(files []file) (*Config, error) {
 	c := &Config{Path: files[0].name, Dir: absolute(filepath.Dir(files[0].name))}
-	d := decoder{c: c}
+	d := newDecoder(c)
 	for i, f := range files {
 		d.file = f.name
 		c.places.addFile(f.name, f.src)
