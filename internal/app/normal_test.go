@@ -172,6 +172,7 @@ var fields = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`(?im)^(Date|Last-Modified|ETag|Fanlight-Incident): .*$`), "$1: ?"},
+	{regexp.MustCompile(`;by=_[a-z2-7]{10}-`), ";by=_DOOR-"},
 	{regexp.MustCompile(`(?im)^(User-Agent: curl|Server: Apache|Server: nginx)/.*$`), "$1/?"},
 	{regexp.MustCompile(`(?im)^((?:WWW-Authenticate|Authorization): (?:NTLM|Negotiate)) \S+$`), "$1 TOKEN"},
 }

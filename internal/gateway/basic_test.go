@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,11 +30,14 @@ func fields(answer testnet.EchoAnswer) string {
 	for _, f := range answer.Headers {
 		b.WriteString(f[0] + ": " + f[1] + "\n")
 	}
-	return b.String()
+	return ownMark.ReplaceAllString(b.String(), ";by=_DOOR-1")
 }
 
+// ownMark is what a door marks requests with, another one in each process.
+var ownMark = regexp.MustCompile(`;by=_[a-z2-7]{10}-1`)
+
 const asked = "X-Forwarded-For: 127.0.0.1\nX-Forwarded-Proto: https\nX-Forwarded-Host: app.test\n" +
-	"Forwarded: for=127.0.0.1;proto=https;host=\"app.test\"\n"
+	"Forwarded: for=127.0.0.1;proto=https;host=\"app.test\";by=_DOOR-1\n"
 
 func TestRequestFields(t *testing.T) {
 	trusting := func(o *Options) { o.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
@@ -56,11 +60,11 @@ func TestRequestFields(t *testing.T) {
 			send: "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7, 8.8.8.8\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Proto: http\r\n" +
 				"X-Forwarded-Host: outer.test\r\nForwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\n",
 			want: "Host: app.test\nX-Forwarded-Port: 1\nX-Real-IP: 6.6.6.6\nX-Forwarded-For: 6.6.6.6, 7.7.7.7, 8.8.8.8, 127.0.0.1\n" +
-				"X-Forwarded-Proto: http\nX-Forwarded-Host: outer.test\nForwarded: for=6.6.6.6, for=127.0.0.1;proto=https;host=\"app.test\"\n"},
+				"X-Forwarded-Proto: http\nX-Forwarded-Host: outer.test\nForwarded: for=6.6.6.6, for=127.0.0.1;proto=https;host=\"app.test\";by=_DOOR-1\n"},
 		{name: "rules", rules: HeaderRules{Remove: []string{"cookie", "X-Forwarded-Host"}, Set: [][2]string{{"X-Env", "test"}, {"X-Forwarded-For", "none"}},
 			Add: [][2]string{{"X-More", "1"}}},
 			send: "Cookie: a\r\nX-Env: live\r\nX-More: 0\r\n",
-			want: "Host: app.test\nX-More: 0\nX-Forwarded-Proto: https\nForwarded: for=127.0.0.1;proto=https;host=\"app.test\"\n" +
+			want: "Host: app.test\nX-More: 0\nX-Forwarded-Proto: https\nForwarded: for=127.0.0.1;proto=https;host=\"app.test\";by=_DOOR-1\n" +
 				"X-Env: test\nX-Forwarded-For: none\nX-More: 1\n"},
 		{name: "host of the origin", host: "origin", want: "Host: ORIGIN\n" + asked},
 		{name: "host by name", host: "inner.test", want: "Host: inner.test\n" + asked},

@@ -46,8 +46,7 @@ func (k *carriage) goTo(m *balance.Member) {
 
 // refuse answers what cannot be given to an origin now.
 func (k *carriage) refuse(cause string) {
-	k.decided("refuse: " + cause)
-	k.r.fail(503, cause)
+	k.r.refuse(503, "balance", cause)
 }
 
 func (k *carriage) decided(text string) {

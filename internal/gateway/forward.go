@@ -82,6 +82,7 @@ func (s *session) appendForwarded(b []byte, req *httpconn.Request, rules *fieldR
 	if !rules.dropName("Forwarded") {
 		b = s.appendKnown(append(b, "Forwarded: "...), req.Head, "Forwarded")
 		b = s.appendForwardedElement(b, req.Host)
+		b = append(append(append(b, s.g.passMark...), '1'+byte(s.g.passes(req.Head))), '\r', '\n')
 	}
 	return b
 }
@@ -137,8 +138,7 @@ func (s *session) appendForwardedElement(b []byte, host string) []byte {
 		b = append(append(b, "for="...), s.forwardedFor...)
 	}
 	b = append(append(b, ";proto="...), s.scheme()...)
-	b = append(append(append(b, ";host=\""...), host...), '"')
-	return append(b, '\r', '\n')
+	return append(append(append(b, ";host=\""...), host...), '"')
 }
 
 // hostFor is the Host field for an origin by the route's rule.

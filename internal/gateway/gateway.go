@@ -42,13 +42,14 @@ type Gateway struct {
 	sessions   registry
 	perAddress perAddress
 	sites      atomic.Pointer[map[string]*Site]
+	passMark   []byte // see passes
 
 	balancers atomic.Pointer[Balancers]
 }
 
 // New makes a gateway without sites.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, Incidents: newIncidents()}
+	g := &Gateway{Options: o, Incidents: newIncidents(), passMark: newPassMark()}
 	g.sessions.init()
 	g.sites.Store(&map[string]*Site{})
 	g.server = httpconn.Server{Limits: o.Limits, Buffers: o.Buffers, Recorder: o.Recorder, Refuse: g.refused}

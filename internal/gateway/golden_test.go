@@ -29,6 +29,7 @@ func normal(trace *flow.Trace) string {
 		{`(incident \d+ )\S+`, "${1}ID"},
 		{`(Fanlight-Incident: )\S+`, "${1}ID"},
 		{`(Date: ).*`, "${1}DATE"},
+		{`;by=_[a-z2-7]{10}-`, ";by=_DOOR-"},
 		{`\d{4}-\d\d-\d\d \d\d:\d\d`, "DATE"},
 		{`(idle_ms|client_bytes|server_bytes|not_after|sha256|bytes|limit_ms|tickets|binding|took_ms)=\S+`, "${1}=?"},
 	} {

@@ -42,7 +42,7 @@ func (r *ride) proxy(does *Site, route *Route) {
 	k := &r.carriage
 	k.small, k.whole = r.x.Buffered()
 	k.bound = bindsConnection(r.x.Request().Head)
-	if !k.mayShare() || !k.choose() {
+	if r.looped() || !k.mayShare() || !k.choose() {
 		return
 	}
 	for {
