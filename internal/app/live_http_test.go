@@ -180,6 +180,23 @@ func originHTTPFaults() []liveFault {
 			l.before(l.answers("HTTP/1.0 503 Service Unavailable\r\nCache-Control: no-cache\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 107\r\n\r\n" + strings.Repeat("x", 107)))
 			l.get("/")
 		}},
+		{rule: "no-usable-origin", fault: "the health check takes all origins down", inject: func(l *live) {
+			l.before(l.always("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"), "health: {path: /health, interval: 200ms, fall: 1}")
+			until(l.t, "the origin to be down", func() bool { return l.origins()[0].State == "down" })
+			l.get("/")
+		}},
+		{rule: "no-usable-origin", fault: "an operator has disabled the origin", inject: func(l *live) {
+			o := testnet.Echo{At: plain}.Start(l.t)
+			l.before(o)
+			must(l.t, l.call(http.MethodPost, "/api/origins/disable", map[string]string{"origin": o.Addr}, nil))
+			l.get("/")
+		}},
+		{rule: "no-usable-origin", fault: "the origin has as many requests as it may", inject: func(l *live) {
+			l.beside("pool: {connections: 1, queue: off}")
+		}},
+		{rule: "no-usable-origin", fault: "a request waits in the origin's queue in vain", inject: func(l *live) {
+			l.beside("pool: {connections: 1, queue: 5, queue_timeout: 300ms}")
+		}},
 		{rule: "gateway-timeout", fault: "the origin does not answer", inject: func(l *live) {
 			l.before(testnet.SilentAfterTLS{}.Start(l.t))
 			l.get("/")
@@ -309,4 +326,24 @@ func (l *live) on(c net.Conn, request string) *http.Response {
 	_, err = io.Copy(io.Discard, res.Body)
 	must(l.t, err)
 	return res
+}
+
+// beside makes a request while another one waits for the same origin, which does
+// not answer. options are those of the route.
+func (l *live) beside(options string) {
+	l.t.Helper()
+	silent := listener(testingT(l), func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	l.serve(strings.Replace(l.to("/", "http://"+silent, options), "first_byte: 800ms", "first_byte: 20s", 1))
+	first, second := l.dial(), l.dial()
+	_, err := io.WriteString(first, request("GET", "/first"))
+	must(l.t, err)
+	until(l.t, "the first request to be under way", func() bool { return l.origins()[0].Active == 1 })
+	_, err = io.WriteString(second, request("GET", "/"))
+	must(l.t, err)
+	res, err := http.ReadResponse(bufio.NewReader(second), nil)
+	must(l.t, err)
+	l.ask = res.Header.Get("Fanlight-Incident")
+	first.Close()
+	second.Close()
+	l.quiet()
 }

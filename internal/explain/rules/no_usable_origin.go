@@ -18,6 +18,9 @@ var noUsableOrigin = explain.Rule{
 		Looks: "503 at once, or after the time that requests may wait in a queue. HAProxy's page says `No server is available to handle this request.`, its log has `<NOSRV>` or state `SC` or `sQ`. Envoy says `no healthy upstream`, flag `UH`. nginx logs `no live upstreams` and answers 502. HTTPERR has `AppOffline`, `QueueFull` or `ConnLimit`. Apache's page is that of any 503; its error log has `AH01114` and then `AH01170: All workers are in error state`.",
 		Why:   "The health check fails although the application works: wrong path, no Host header or name, a redirect or 401 where 200 is expected, a certificate it does not accept. Or all servers are stopped, or each has as many requests as it may.",
 		Fixes: []explain.Fix{
+			fix(explain.Gateway, "Fanlight", "See which origins are left out, since when, and why; one that was switched off by hand is used again with `enable`:", "fanlight origins", "fanlight origins enable 10.0.0.5:8443"),
+			fix(explain.Gateway, "Fanlight", "Check as clients ask, with the host name, and accept what is a sign of life:", "health: {path: /health, host: app.example, status: 200-399}"),
+			fix(explain.Gateway, "Fanlight", "If origins are full: allow more at a time, or let more wait, or longer:", "pool: {connections: 500, queue: 1000, queue_timeout: 10s}"),
 			fix(explain.Gateway, "HAProxy", "See which servers are down, and what the last check said:", `echo "show servers state" | socat stdio /run/haproxy/admin.sock`, `echo "show stat" | socat stdio /run/haproxy/admin.sock | cut -d, -f1,2,18,37,57`),
 			fix(explain.Gateway, "HAProxy", "Check as clients ask, with the host name, and accept what is a sign of life:", "option httpchk", "http-check send meth GET uri /health hdr Host app.example", "http-check expect status 200-399"),
 			fix(explain.Gateway, "HAProxy", "If servers are full: allow more at a time, on the server line:", "server app 192.0.2.20:443 ssl verify required ca-file /etc/haproxy/ca.pem maxconn 500"),
@@ -42,6 +45,11 @@ func checkNoOrigin(p *explain.Pass) {
 	for _, c := range p.Conns() {
 		var f *explain.Finding
 		for _, x := range c.Exchanges {
+			if own := refusedHere(c, x); own != nil {
+				p.Blame(own, c, x)
+				p.Report(*own)
+				continue
+			}
 			if x.Status != 503 || x.Incident != "" || !innermost(p, x) || triedToConnect(p, c, x) {
 				continue
 			}
@@ -56,6 +64,24 @@ func checkNoOrigin(p *explain.Pass) {
 			p.Report(*f)
 		}
 	}
+}
+
+// refusedHere is the finding of an exchange for which this door itself had no
+// origin, nil if it had.
+func refusedHere(c *flow.Conn, x *flow.Exchange) *explain.Finding {
+	for i := range c.Events {
+		e := &c.Events[i]
+		why, refused := strings.CutPrefix(e.Text, "refuse: ")
+		if e.Kind != flow.Decision || e.Exchange != x.ID || !refused || e.Attr(flow.KeyBy) != "balance" {
+			continue
+		}
+		return &explain.Finding{
+			Confidence: explain.Proof,
+			Cause:      fmt.Sprintf("Fanlight had no origin to give %s to: %s.", asked(x), why),
+			Evidence:   []explain.Evidence{explain.At(c, i, why)},
+		}
+	}
+	return nil
 }
 
 // noOrigin is the finding that x gives, nil if none.
