@@ -108,7 +108,7 @@ func (k *carriage) key() (hash uint64, ok bool) {
 	g, req := k.route.Origins, k.x.Request()
 	switch g.KeyKind {
 	case balance.KeyAddress:
-		addr := k.s.remote.Addr().As16()
+		addr := k.r.client().As16()
 		return balance.HashKey(addr[:]), true
 	case balance.KeyPath:
 		return balance.HashKey(req.Path), true
