@@ -144,6 +144,7 @@ func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin
 		},
 		MaxIdle: c.Pool.Idle, Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
 	}
+	o.HTTP = httpVersion(c)
 	switch c.TLS.Renegotiation {
 	case "never":
 		o.Renegotiation = origin.Never
@@ -176,6 +177,21 @@ func (b *builder) originTrust(o *origin.Options, c *config.OriginTLS) error {
 		o.Certificate = loaded
 	}
 	return nil
+}
+
+// httpVersion is what is spoken with an origin. HTTP/2 has no late requests for
+// a certificate: a route that is made for them stays with HTTP/1.1 unless it says
+// otherwise. An origin without TLS offers nothing.
+func httpVersion(c *config.Route) origin.Protocol {
+	t := &c.TLS
+	late := t.ClientCertificate != nil || t.Renegotiation == "freely" || t.Legacy || t.Max < "1.3"
+	switch {
+	case c.HTTP == "2":
+		return origin.HTTP2
+	case c.HTTP == "1.1" || late:
+		return origin.HTTP1
+	}
+	return origin.Auto
 }
 
 func tlsVersion(name string, otherwise uint16) uint16 {

@@ -143,35 +143,36 @@ type HeaderRules struct {
 // Pattern, Hosts, Methods, Headers, of which one at least is set. Exactly one of
 // Files, To, Redirect and Respond is set.
 type Route struct {
-	Path            string            `yaml:"path,omitempty"`             // prefix of the decoded path
-	Exact           string            `yaml:"exact,omitempty"`            // the whole decoded path
-	Pattern         string            `yaml:"pattern,omitempty"`          // regular expression (RE2) found in the decoded path
-	Hosts           []string          `yaml:"hosts,omitempty"`            // names of the site; *.example.test is any one label before it
-	Methods         []string          `yaml:"methods,omitempty"`          // such as POST; GET takes HEAD as well
-	Headers         map[string]string `yaml:"headers,omitempty"`          // request fields, each with its value, * for any value, or /PATTERN/
-	Rewrite         Rewrite           `yaml:"rewrite,omitempty"`          // changes to the target that the origin or the folder is asked for
-	Files           string            `yaml:"files,omitempty"`            // folder to serve; path is stripped
-	To              Origins           `yaml:"to,omitempty"`               // origin, or a list of them
-	Redirect        string            `yaml:"redirect,omitempty"`         // target of a redirect; placeholders such as {uri}, {host}, {path}, {query} are replaced
-	RedirectStatus  int               `yaml:"redirect_status,omitempty"`  // 301, 302, 303, 307 or 308; left out: 308
-	Respond         *Respond          `yaml:"respond,omitempty"`          // a fixed answer
-	Host            string            `yaml:"host,omitempty"`             // Host sent to the origin: keep, origin, or a name; default keep
-	TLS             OriginTLS         `yaml:"tls,omitempty"`              // how to speak TLS with the origin
-	Timeouts        Timeouts          `yaml:"timeouts,omitempty"`         // how long to wait for the origin
-	Pool            Pool              `yaml:"pool,omitempty"`             // connections to each origin, and who has to wait for one
-	Balance         Balance           `yaml:"balance,omitempty"`          // how the next origin is chosen: round_robin, least_connections, or hash of address, path, header NAME or cookie NAME; default round_robin
-	Sticky          string            `yaml:"sticky,omitempty"`           // name of a cookie that ties a client to the origin that answered it first
-	Health          *Health           `yaml:"health,omitempty"`           // how origins are asked whether they are well; left out: they are not
-	Eject           Eject             `yaml:"eject,omitempty"`            // who is left out for a while after failures, or the word off
-	Retry           Retry             `yaml:"retry,omitempty"`            // what is tried again when an origin fails, or the word off
-	Resolve         Duration          `yaml:"resolve,omitempty"`          // the addresses of an origin's name are looked up again so often; default 30s
-	Limits          RouteLimits       `yaml:"limits,omitempty"`           // what one request may take of the route
-	Allow           []Prefix          `yaml:"allow,omitempty"`            // client addresses that may come; those of the site hold too
-	Deny            []Prefix          `yaml:"deny,omitempty"`             // client addresses that may not come, whatever allow says
-	RateLimit       *RateLimit        `yaml:"rate_limit,omitempty"`       // how many requests pass, beside the limit of the site; more: 429
-	StatusPages     StatusPages       `yaml:"status_pages,omitempty"`     // own pages for answers of 4xx and 5xx, before those of the site
-	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`  // changes to requests of this route, after those of the site
-	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"` // changes to responses of this route, after those of the site
+	Path            string            `yaml:"path,omitempty"`                                        // prefix of the decoded path
+	Exact           string            `yaml:"exact,omitempty"`                                       // the whole decoded path
+	Pattern         string            `yaml:"pattern,omitempty"`                                     // regular expression (RE2) found in the decoded path
+	Hosts           []string          `yaml:"hosts,omitempty"`                                       // names of the site; *.example.test is any one label before it
+	Methods         []string          `yaml:"methods,omitempty"`                                     // such as POST; GET takes HEAD as well
+	Headers         map[string]string `yaml:"headers,omitempty"`                                     // request fields, each with its value, * for any value, or /PATTERN/
+	Rewrite         Rewrite           `yaml:"rewrite,omitempty"`                                     // changes to the target that the origin or the folder is asked for
+	Files           string            `yaml:"files,omitempty"`                                       // folder to serve; path is stripped
+	To              Origins           `yaml:"to,omitempty"`                                          // origin, or a list of them
+	Redirect        string            `yaml:"redirect,omitempty"`                                    // target of a redirect; placeholders such as {uri}, {host}, {path}, {query} are replaced
+	RedirectStatus  int               `yaml:"redirect_status,omitempty"`                             // 301, 302, 303, 307 or 308; left out: 308
+	Respond         *Respond          `yaml:"respond,omitempty"`                                     // a fixed answer
+	Host            string            `yaml:"host,omitempty"`                                        // Host sent to the origin: keep, origin, or a name; default keep
+	HTTP            string            `yaml:"http,omitempty" jsonschema:"enum=auto,enum=1.1,enum=2"` // version spoken with the origin, auto: 2 where it offers that; default auto
+	TLS             OriginTLS         `yaml:"tls,omitempty"`                                         // how to speak TLS with the origin
+	Timeouts        Timeouts          `yaml:"timeouts,omitempty"`                                    // how long to wait for the origin
+	Pool            Pool              `yaml:"pool,omitempty"`                                        // connections to each origin, and who has to wait for one
+	Balance         Balance           `yaml:"balance,omitempty"`                                     // how the next origin is chosen: round_robin, least_connections, or hash of address, path, header NAME or cookie NAME; default round_robin
+	Sticky          string            `yaml:"sticky,omitempty"`                                      // name of a cookie that ties a client to the origin that answered it first
+	Health          *Health           `yaml:"health,omitempty"`                                      // how origins are asked whether they are well; left out: they are not
+	Eject           Eject             `yaml:"eject,omitempty"`                                       // who is left out for a while after failures, or the word off
+	Retry           Retry             `yaml:"retry,omitempty"`                                       // what is tried again when an origin fails, or the word off
+	Resolve         Duration          `yaml:"resolve,omitempty"`                                     // the addresses of an origin's name are looked up again so often; default 30s
+	Limits          RouteLimits       `yaml:"limits,omitempty"`                                      // what one request may take of the route
+	Allow           []Prefix          `yaml:"allow,omitempty"`                                       // client addresses that may come; those of the site hold too
+	Deny            []Prefix          `yaml:"deny,omitempty"`                                        // client addresses that may not come, whatever allow says
+	RateLimit       *RateLimit        `yaml:"rate_limit,omitempty"`                                  // how many requests pass, beside the limit of the site; more: 429
+	StatusPages     StatusPages       `yaml:"status_pages,omitempty"`                                // own pages for answers of 4xx and 5xx, before those of the site
+	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`                             // changes to requests of this route, after those of the site
+	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"`                            // changes to responses of this route, after those of the site
 }
 
 // SiteLimits bound what one client may take of a site.

@@ -84,6 +84,7 @@ func (r *Route) setDefaults() {
 		return
 	}
 	setDefault(&r.Host, "keep")
+	setDefault(&r.HTTP, "auto")
 	setDefault(&r.TLS.Max, "1.3")
 	setDefault(&r.TLS.Min, min("1.2", r.TLS.Max))
 	setDefault(&r.TLS.Renegotiation, "once")
