@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"fanlight/internal/balance"
 	"fanlight/internal/flow"
@@ -89,6 +87,3 @@ func TestH2Origin(t *testing.T) {
 		}
 	}
 }
-
-var _ = bytes.Equal
-var _ = time.Second
