@@ -41,7 +41,7 @@ func (k *carriage) leaves(req *httpconn.Request) {
 	if k.route.request.dropName("Host") {
 		host = "" // the site's rules say what it is, if anything
 	}
-	k.out = httpconn.Out{ID: k.out.ID, Parent: k.x.ID(), Method: req.Method, Scheme: k.s.scheme(), Host: host, Target: k.r.target,
+	k.out = httpconn.Out{ID: k.out.ID, Parent: k.x.ID(), Method: req.Method, Scheme: k.o.Scheme(), Host: host, Target: k.r.target,
 		Upgrade: upgradeOf(req), Length: req.Length, Declared: req.Head.Has("Content-Length")}
 	k.out.Trailers = k.leg.Shared() && req.Head.HasToken("TE", "trailers")
 }

@@ -29,7 +29,7 @@ type H2Client struct {
 	ended   chan struct{} // closed when the reader is done
 
 	frames httpwire.FrameReader // the reader's
-	block  h2FieldBlock              // the reader's
+	block  h2FieldBlock         // the reader's
 
 	mu       sync.Mutex
 	out      h2Out

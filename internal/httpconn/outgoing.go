@@ -14,7 +14,7 @@ import (
 type Out struct {
 	ID, Parent flow.ExchangeID
 	Method     string
-	Scheme     string // of what is asked for, by the client's connection
+	Scheme     string // https or http, by the connection to the origin: servers refuse another
 	Host       string // authority; empty: none, or among the field lines
 	Target     string // origin form, or *
 	Upgrade    string // protocol to change to, empty: none

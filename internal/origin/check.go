@@ -17,17 +17,22 @@ import (
 // the answer. ctx bounds all of it. The connection's record says that it was a
 // health check, and what came of it.
 func (o *Origin) Check(ctx context.Context, host, path string) (status int, err error) {
-	c, err := o.Dial(ctx, host, 0)
+	c, err := o.dial(ctx, host, 0, o.MayShare())
 	if err != nil {
 		return 0, err
+	}
+	leg := c.alone()
+	if leg == nil {
+		c.Close(errNoStream.Error())
+		return 0, errNoStream
 	}
 	end, bounded := ctx.Deadline()
 	if !bounded {
 		return 0, errUnbounded
 	}
-	stop := context.AfterFunc(ctx, func() { c.Interrupt("the check has taken too long") })
+	stop := context.AfterFunc(ctx, func() { leg.Interrupt("the check has taken too long") })
 	defer stop()
-	status, err = c.ask(host, path, time.Until(end))
+	status, err = leg.ask(host, path, time.Until(end))
 	verdict := "health check: "
 	if err != nil {
 		verdict += err.Error()
@@ -43,31 +48,32 @@ var errUnbounded = errors.New("a check needs a deadline")
 
 // ask sends a request and reads the response, of a long body only what shows
 // that it flows.
-func (c *Conn) ask(host, path string, limit time.Duration) (status int, err error) {
-	leg := c.Leg()
-	out := &httpconn.Out{ID: c.origin.Recorder.NextExchange(), Method: "GET", Scheme: c.origin.scheme(), Host: host, Target: path}
-	buf := c.origin.Buffers.Body()
-	defer c.origin.Buffers.PutBody(buf)
-	b := leg.Outgoing.Start((*buf)[:0], out)
+func (l *Leg) ask(host, path string, limit time.Duration) (status int, err error) {
+	o := l.conn.origin
+	out := &httpconn.Out{ID: o.Recorder.NextExchange(), Method: "GET", Scheme: o.Scheme(), Host: host, Target: path}
+	buf := o.Buffers.Body()
+	defer o.Buffers.PutBody(buf)
+	b := l.Start((*buf)[:0], out)
 	b = httpwire.AppendField(b, "User-Agent", "fanlight-health")
-	b = leg.Head(b)
-	if err := leg.Outgoing.Send(b, nil, true, limit); err != nil {
-		return 0, c.Fail(out.ID, PhaseSend, err)
+	b = l.Head(b)
+	if err := l.Outgoing.Send(b, nil, true, limit); err != nil {
+		return 0, l.Fail(PhaseSend, err)
 	}
 	for status < 200 {
-		h, err := leg.Outgoing.ReadHead(limit)
+		h, err := l.Outgoing.ReadHead(limit)
 		if err != nil {
-			return 0, c.Fail(out.ID, PhaseFirstByte, err)
+			return 0, l.Fail(PhaseFirstByte, err)
 		}
 		status = h.Status
 	}
-	if _, err := leg.Outgoing.ReadBody(*buf, limit); err != nil && !errors.Is(err, io.EOF) {
-		return 0, c.Fail(out.ID, PhaseBetween, err)
+	if _, err := l.Outgoing.ReadBody(*buf, limit); err != nil && !errors.Is(err, io.EOF) {
+		return 0, l.Fail(PhaseBetween, err)
 	}
 	return status, nil
 }
 
-func (o *Origin) scheme() string {
+// Scheme is https or http, by the connection.
+func (o *Origin) Scheme() string {
 	if o.Secure {
 		return "https"
 	}

@@ -220,6 +220,18 @@ func (o *Origin) sweepShared(now time.Time) {
 	}
 }
 
+// alone is the exchange of a new connection that nobody shares; nil if the
+// origin takes none on it.
+func (c *Conn) alone() *Leg {
+	if c.h2 == nil {
+		return c.Leg()
+	}
+	if s := c.h2.Stream(); s != nil {
+		return &Leg{Outgoing: s, conn: c, stream: s}
+	}
+	return nil
+}
+
 // over reports that a shared connection has ended.
 func (c *Conn) over() bool {
 	select {
