@@ -2,6 +2,7 @@ package httpconn
 
 import (
 	"io"
+	"strconv"
 	"time"
 
 	"fanlight/internal/flow"
@@ -77,13 +78,45 @@ func (s *h2Stream) take(f *httpwire.Frame) *httpwire.H2Error {
 		c.release(s, len(f.Payload)) // not wanted any more
 	default:
 		s.body.add(f.Payload, &c.srv.Buffers.head)
-		s.readSince = time.Time{}
+		s.came()
 		s.readable.Signal()
 	}
 	if f.EndStream() {
 		return s.bodyEnded()
 	}
 	return nil
+}
+
+// lookBody ends a wait for a body that does not come, or comes in drops; not one
+// while the response flows already: then both sides talk, and either may be
+// silent. mu is held.
+func (s *h2Stream) lookBody(now time.Time) {
+	l := &s.c.srv.Limits
+	silent := now.Sub(s.readSince)
+	behind := silent + s.waited
+	if l.BodyRate > 0 {
+		behind -= time.Duration(float64(s.got) / float64(l.BodyRate) * float64(time.Second))
+	}
+	phase, cause := "request-body", "the request body did not arrive within "+l.BodyTimeout.String()
+	switch {
+	case silent >= l.BodyTimeout:
+	case l.BodyRate > 0 && behind >= l.BodyTimeout:
+		phase = "request-body-rate"
+		cause = "the request body came slower than " + strconv.FormatInt(l.BodyRate, 10) + " bytes a second, " + l.BodyTimeout.String() + " behind that rate"
+	default:
+		return
+	}
+	s.c.log.Add(timeoutEvent(s.xid, phase, l.BodyTimeout))
+	s.bodyErr = &BodyFault{Status: 408, Cause: cause}
+	s.wake()
+}
+
+// came ends a wait for the body; mu is held.
+func (s *h2Stream) came() {
+	if !s.readSince.IsZero() {
+		s.waited += time.Since(s.readSince)
+		s.readSince = time.Time{}
+	}
 }
 
 // bodyEnded takes the end of the client's direction.
@@ -93,7 +126,7 @@ func (s *h2Stream) bodyEnded() *httpwire.H2Error {
 		return &httpwire.H2Error{Code: httpwire.CodeProtocol, Stream: s.id, Name: h2LengthDiffers}
 	}
 	s.ended = true
-	s.readSince = time.Time{}
+	s.came()
 	if !s.tunneled {
 		c.log.Add(flow.Event{At: time.Now(), Exchange: s.xid, Kind: flow.RequestDone, From: flow.Client, Bytes: s.got})
 	}
@@ -168,7 +201,7 @@ func (s *h2Stream) ReadBody(p []byte) (int, error) {
 		}
 		s.readSince = time.Now()
 		s.readable.Wait()
-		s.readSince = time.Time{}
+		s.came()
 	}
 }
 

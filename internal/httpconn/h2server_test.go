@@ -504,6 +504,61 @@ func TestH2BodyThatStalls(t *testing.T) {
 	})
 }
 
+func TestH2BodyInDrops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		d.Limits.BodyRate = 100
+		w, done := d.wire(t, handlerFunc(func(x Exchange) {
+			var fault *BodyFault
+			_, err := io.Copy(io.Discard, bodyReader{x})
+			if !errors.As(err, &fault) || fault.Status != 408 {
+				t.Errorf("got %v", err)
+			}
+			x.Truncate("slow")
+		}))
+		w.ask(1, false)
+		go func() {
+			for range 20 {
+				time.Sleep(time.Second)
+				_ = w.WriteData(1, false, make([]byte, 10))
+			}
+		}()
+		begin := time.Now()
+		w.expect("reset 1 INTERNAL_ERROR")
+		if took := time.Since(begin); took < 5*time.Second || took > 9*time.Second {
+			t.Errorf("after %v", took)
+		}
+		w.Close()
+		<-done
+		if got := d.kinds(flow.Timeout); len(got) != 1 || got[0] != "timeout request-body-rate" {
+			t.Errorf("the record has %q", got)
+		}
+	})
+}
+
+// A stream on which both sides talk may be silent for as long as it likes.
+func TestH2BothTalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		w, done := d.wire(t, handlerFunc(func(x Exchange) {
+			_ = x.Respond(200, "", nil, -1)
+			_ = x.Flush()
+			n, err := io.Copy(io.Discard, bodyReader{x})
+			if n != 5 || err != nil {
+				t.Errorf("read %d, %v", n, err)
+			}
+			_ = x.Finish(nil)
+		}))
+		w.ask(1, false)
+		w.expect("headers 1 200")
+		time.Sleep(time.Hour)
+		_ = w.WriteData(1, true, []byte("hello"))
+		w.expect("data 1 0 end")
+		w.Close()
+		<-done
+	})
+}
+
 func TestH2FlowControlOfRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor()

@@ -54,11 +54,12 @@ type h2Stream struct {
 	got       int64 // bytes of the body that came
 	declared  int64 // by Content-Length; -1: not
 	trailers  []byte
-	readSince time.Time // since when the body is waited for
-	sendSince time.Time // since when a window is
-	deadline  time.Time // of a tunnel
-	restSince time.Time // since when the request is answered and has not ended
-	rest      int       // bytes of its body since then
+	readSince time.Time     // since when the body is waited for
+	waited    time.Duration // for it before
+	sendSince time.Time     // since when a window is
+	deadline  time.Time     // of a tunnel
+	restSince time.Time     // since when the request is answered and has not ended
+	rest      int           // bytes of its body since then
 }
 
 func (s *h2Stream) Request() *Request   { return &s.req }
@@ -347,10 +348,8 @@ func (s *h2Stream) look(now time.Time) {
 	case !s.restSince.IsZero():
 		s.unwanted(now)
 	case s.tunneled:
-	case late(now, s.readSince, l.BodyTimeout):
-		s.c.log.Add(timeoutEvent(s.xid, "request-body", l.BodyTimeout))
-		s.bodyErr = &BodyFault{Status: 408, Cause: "the request body did not arrive within " + l.BodyTimeout.String()}
-		s.wake()
+	case !s.readSince.IsZero() && !s.responded && l.BodyTimeout > 0:
+		s.lookBody(now)
 	case late(now, s.sendSince, l.Write):
 		s.c.log.Add(timeoutEvent(s.xid, "write", l.Write))
 		s.stalled(now)
