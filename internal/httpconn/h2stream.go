@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -174,6 +175,9 @@ func (s *h2Stream) prepare(err error) {
 
 func (s *h2Stream) preparePath() {
 	h := &s.head
+	if scheme := text(h.Bytes(h.Scheme)); !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") {
+		s.answerWith(421, "the target's scheme is neither http nor https")
+	}
 	if s.req.Path, _ = httpwire.CleanPath(h.Bytes(h.Target)); s.req.Path == "" {
 		s.answerWith(400, "request target cannot be used as a path")
 	}

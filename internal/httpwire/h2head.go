@@ -307,6 +307,10 @@ func (h *H2Head) checkRequest() {
 		h.note(H2BadPseudo, 0)
 		return
 	}
+	if !(connect && !extended) && !isScheme(h.Bytes(h.Scheme)) {
+		h.note(H2BadPseudo, int(h.Scheme.Start))
+		return
+	}
 	if m := h.Bytes(h.Method); len(m) == 0 || !allTokens(m) {
 		h.note(BadMethod, int(h.Method.Start))
 	}
@@ -328,6 +332,9 @@ func (h *H2Head) checkRequest() {
 	}
 	h.checkTarget()
 }
+
+// isScheme follows RFC 3986 section 3.1.
+func isScheme(b []byte) bool { return len(b) > 0 && validScheme(b) }
 
 func allTokens(b []byte) bool {
 	for _, c := range b {
