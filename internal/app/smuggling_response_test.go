@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +50,7 @@ func (s *smuggling) askOrigin(p *payload) (attempt, error) {
 	if err != nil && !isReset(err) {
 		return attempt{}, fmt.Errorf("the door does not end the connection: %w", err)
 	}
-	return attempt{p, netip.MustParseAddrPort(c.LocalAddr().String()), string(raw)}, nil
+	return attempt{p: p, ends: endsOf(c), answer: string(raw)}, nil
 }
 
 // playResponses answers a payload's request with its bytes, and any other one

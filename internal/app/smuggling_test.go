@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -61,8 +62,19 @@ type smuggling struct {
 // attempt is one payload as the client saw it.
 type attempt struct {
 	p      *payload
-	from   netip.AddrPort
-	answer string // all that came back
+	ends   addresses
+	answer string // all that came back over HTTP/1
+	// streams are those of HTTP/2 that were answered, with the status, 0 of a
+	// reset; nil over HTTP/1.
+	streams map[uint32]int
+}
+
+// addresses are those of a connection's ends; two connections to different
+// addresses may have one port of ours.
+type addresses struct{ from, to netip.AddrPort }
+
+func endsOf(c net.Conn) addresses {
+	return addresses{netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(c.RemoteAddr().String())}
 }
 
 // atOnce is how many payloads are under way together: enough for the ones that
@@ -115,7 +127,7 @@ func (s *smuggling) sendHTTP1(p *payload) (attempt, error) {
 	if err != nil && !isReset(err) {
 		return attempt{}, fmt.Errorf("the door does not end the connection: %w", err)
 	}
-	return attempt{p, netip.MustParseAddrPort(c.LocalAddr().String()), string(raw)}, nil
+	return attempt{p: p, ends: endsOf(c), answer: string(raw)}, nil
 }
 
 func isReset(err error) bool {
@@ -137,14 +149,14 @@ func (s *smuggling) honest(p *payload) {
 // and what the origin counted.
 func (s *smuggling) check() {
 	trace := s.d.ended()
-	byClient := map[netip.AddrPort]*flow.Conn{}
+	byEnds := map[addresses]*flow.Conn{}
 	for _, c := range trace.Conns {
 		if c.Self == flow.Server {
-			byClient[c.Client] = c
+			byEnds[addresses{c.Client, c.Server}] = c
 		}
 	}
 	for _, a := range s.sent {
-		faults := s.faults(trace, byClient[a.from], a)
+		faults := s.faults(trace, byEnds[a.ends], a)
 		s.table.add(a.p.class, s.origin.name, len(faults) == 0)
 		for _, f := range faults {
 			s.t.Errorf("%s to %s: %s\n%s", a.p, s.origin.name, f, a.answer)
@@ -169,6 +181,11 @@ func (s *smuggling) faults(trace *flow.Trace, c *flow.Conn, a attempt) (out []st
 			statuses = append(statuses, fmt.Sprint(x.Status))
 		}
 	}
+	for i := range c.Events {
+		if e := &c.Events[i]; e.Kind == flow.GoAway && e.From == flow.Server && e.Text != "NO_ERROR" {
+			got = append(got, "goaway "+e.Text+" "+e.Attr(flow.KeyReason))
+		}
+	}
 	expect := a.p.expect
 	if n := len(got); strings.Contains(c.Close.Why, "answered before the end") && n < len(expect) {
 		expect = expect[:n] // the connection ends where the origin did not wait for a body
@@ -176,8 +193,26 @@ func (s *smuggling) faults(trace *flow.Trace, c *flow.Conn, a attempt) (out []st
 	if !matches(got, expect) {
 		out = append(out, fmt.Sprintf("expected %q, the record says %q", a.p.expect, got))
 	}
+	if a.streams != nil {
+		return append(out, a.streamFaults(c)...)
+	}
 	if answered := answers(a.answer, c.Exchanges); !slices.Equal(answered, statuses) {
 		out = append(out, fmt.Sprintf("the record has answers %v, the client got %v", statuses, answered))
+	}
+	return out
+}
+
+// streamFaults compares the answers by stream.
+func (a *attempt) streamFaults(c *flow.Conn) (out []string) {
+	told := map[uint32]int{}
+	for _, x := range c.Exchanges {
+		told[uint32(x.Stream)] = x.Status
+		if _, answered := a.streams[uint32(x.Stream)]; !answered {
+			a.streams[uint32(x.Stream)] = 0 // the connection ended first
+		}
+	}
+	if !maps.Equal(told, a.streams) {
+		out = append(out, fmt.Sprintf("the record has answers by stream %v, the client got %v", told, a.streams))
 	}
 	return out
 }
