@@ -160,7 +160,7 @@ func (d *door) site(does *Site, names ...string) *site.Site {
 	d.t.Helper()
 	config := &tls.Config{
 		Certificates: []tls.Certificate{d.ca.Issue(d.t, testnet.Leaf{Subject: does.Name, Names: names}).TLS()},
-		NextProtos:   []string{"http/1.1"},
+		NextProtos:   []string{"h2", "http/1.1"},
 	}
 	cert.NewTicketKeys(0).Apply(config)
 	s := &site.Site{Name: does.Name, TLS: config, Bindings: []site.Binding{

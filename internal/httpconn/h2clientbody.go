@@ -25,6 +25,7 @@ func (s *H2Stream) newHead() *httpwire.H2Head {
 func (s *H2Stream) begins(h *httpwire.H2Head, end bool) {
 	s.headed = true
 	framing := h.ResponseFraming(s.out.Method)
+	s.trailing = h.Has("Trailer")
 	s.noBody = s.out.Method == "HEAD" || h.Status == 204 || h.Status == 304
 	switch framing.Kind {
 	case httpwire.ContentLength:
@@ -240,8 +241,11 @@ func (s *H2Stream) Buffered() int {
 func (s *H2Stream) Length() int64 {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	if s.noBody {
+	switch {
+	case s.noBody:
 		return 0
+	case s.trailing:
+		return -1 // in HTTP/1.1 trailers need a body whose end shows
 	}
 	return s.length
 }

@@ -50,6 +50,7 @@ type H2Stream struct {
 	headed   bool
 	length   int64 // of the body, -1: not said
 	noBody   bool  // by HEAD, 204 or 304
+	trailing bool  // trailers are announced
 	got      int64
 	body     []*[]byte // pieces that were not read yet
 	r, w     int       // unread in the first, written in the last
