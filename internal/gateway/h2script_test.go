@@ -34,6 +34,7 @@ type scriptedConn struct {
 	n       int // from 1
 	decoder httpwire.HPACKDecoder
 	encoder httpwire.HPACKEncoder
+	tunnels uint32 // stream whose DATA is sent back; 0: none
 }
 
 func (c *scriptedConn) frames(b []byte) { _, _ = c.Write(b) } // a peer that is gone is seen by reading
@@ -130,6 +131,8 @@ func (c *scriptedConn) each(answer scriptedAnswer) {
 			switch {
 			case f.Type == httpwire.FrameSettings && !f.Ack():
 				c.frames(httpwire.AppendSettingsAck(nil))
+			case f.Type == httpwire.FrameData && f.Stream == c.tunnels && c.tunnels != 0:
+				c.frames(httpwire.AppendData(nil, f.Stream, f.Payload, f.EndStream()))
 			case f.Type == httpwire.FrameHeaders:
 				var h httpwire.H2Head
 				if h.ReadRequest(&c.decoder, f.Payload, httpwire.Limits{}) == nil {
