@@ -40,6 +40,7 @@ func layers() []layer {
 		{rank: 1, path: "packet"},
 		{rank: 1, path: "pcap"},
 		{rank: 1, path: "reassembly", may: list("packet")},
+		{rank: 1, path: "coding"},
 		{rank: 1, path: "proxywire"},
 		{rank: 1, path: "tlswire"},
 		{rank: 1, path: "quicwire"},
@@ -67,7 +68,7 @@ func layers() []layer {
 		{rank: 4, path: "bind", may: list("flow tap machine")},
 		// tlswire: docs/design/0001-the-import-table.md
 		{rank: 4, path: "cert", may: list("flow tlswire")},
-		{rank: 4, path: "files", may: list("flow httpwire")},
+		{rank: 4, path: "files", may: list("flow coding httpwire")},
 		{rank: 4, path: "site", may: list("flow bind cert")},
 		{rank: 4, path: "origin", may: list("flow tap cert proxywire httpwire httpconn authwire")},
 		// balance: docs/design/0008-balancing.md
@@ -78,7 +79,7 @@ func layers() []layer {
 		{rank: 4, path: "script", may: list("flow httpwire")},
 
 		// authwire and cert: docs/design/0001-the-import-table.md
-		{rank: 5, path: "gateway", may: list("flow tap site proxywire httpwire httpconn origin balance files filter waf signin script authwire cert")},
+		{rank: 5, path: "gateway", may: list("flow tap site coding proxywire httpwire httpconn origin balance files filter waf signin script authwire cert")},
 		{rank: 5, path: "intercept", may: list("flow tap cert httpwire httpconn origin script")},
 		{rank: 5, path: "probe", may: list("flow tap httpwire httpconn origin cert")},
 		{rank: 5, path: "web"},
@@ -299,7 +300,7 @@ func TestBreaches(t *testing.T) {
 		{from: "internal/app", to: "web", want: "belong to the console"},
 		{from: "internal/console", to: "internal/app", want: "wiring is the top"},
 		{from: "internal/app", to: "internal/cli", want: "wiring is the top"},
-		{from: "internal/files", to: "internal/tap", want: "may import only flow, httpwire"},
+		{from: "internal/files", to: "internal/tap", want: "may import only flow, coding, httpwire"},
 		{from: "internal/bind", to: "internal/config", want: "may import only"},
 		{from: "bench", to: "internal/flow", want: "may import nothing of ours"},
 		{from: "internal/flow", test: "internal/app", want: "lower ranks"},

@@ -132,7 +132,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.gateway = gateway.New(gateway.Options{
 		Table: a.table, Recorder: a.recorder, Buffers: httpconn.NewBuffers(),
 		Limits: serverLimits(cfg.Limits), TLSLimit: time.Duration(cfg.Limits.TLSTimeout),
-		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections, KeyLog: a.secrets.writer,
+		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections, Encoders: cfg.Limits.Compressions, KeyLog: a.secrets.writer,
 	})
 	return a, a.buildDoor()
 }

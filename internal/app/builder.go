@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 
@@ -123,6 +124,7 @@ func (b *builder) fill(out *built) error {
 		if err := b.buildRoute(&does.Routes[i], c, &c.Routes[i]); err != nil {
 			return b.place(routePath(name, i), err)
 		}
+		does.Routes[i].Compression = compression(cmp.Or(c.Routes[i].Compress, c.Compress))
 	}
 	out.does = does
 	return nil

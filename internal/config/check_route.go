@@ -11,7 +11,7 @@ import (
 
 func routeChecks() []func(*checker, string, *Route) {
 	return []func(*checker, string, *Route){
-		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).routeGuard, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders, (*checker).balancing,
+		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).routeGuard, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders, (*checker).routeCompress, (*checker).balancing,
 	}
 }
 
@@ -146,3 +146,5 @@ func (k *checker) routeHeaders(at string, r *Route) {
 	k.headers(at+".request_headers", r.RequestHeaders, "Host")
 	k.headers(at+".response_headers", r.ResponseHeaders)
 }
+
+func (k *checker) routeCompress(at string, r *Route) { k.compress(at+".compress", r.Compress) }

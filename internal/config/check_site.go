@@ -9,7 +9,7 @@ import (
 
 func siteChecks() []func(*checker, string, *Site) {
 	return []func(*checker, string, *Site){
-		(*checker).listsFilled, (*checker).bindings, (*checker).siteCertificate, (*checker).siteGuard, (*checker).siteHeaders, (*checker).routes, (*checker).sharedCookies,
+		(*checker).listsFilled, (*checker).bindings, (*checker).siteCertificate, (*checker).siteGuard, (*checker).siteHeaders, (*checker).siteCompress, (*checker).routes, (*checker).sharedCookies,
 	}
 }
 
@@ -64,6 +64,8 @@ func (k *checker) siteCertificate(path string, s *Site) {
 		}
 	}
 }
+
+func (k *checker) siteCompress(path string, s *Site) { k.compress(path+".compress", s.Compress) }
 
 func (k *checker) siteHeaders(path string, s *Site) {
 	k.headers(path+".request_headers", s.RequestHeaders, "Host")

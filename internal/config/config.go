@@ -65,6 +65,7 @@ type Limits struct {
 	WriteTimeout  Duration `yaml:"write_timeout,omitempty"`                          // between two writes to the client; default 60s
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
 	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
+	Compressions  int      `yaml:"compressions,omitempty" jsonschema:"minimum=1"`    // responses compressed at a time, about 1 MB of memory each; default 256; others pass as they are
 	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
 	HTTP2         H2Limits `yaml:"http2,omitempty"`                                  // of one connection that speaks HTTP/2
 }
@@ -112,6 +113,7 @@ type Site struct {
 	StatusPages     StatusPages  `yaml:"status_pages,omitempty"`                                              // own pages for answers of 4xx and 5xx
 	RequestHeaders  HeaderRules  `yaml:"request_headers,omitempty"`                                           // changes to every request
 	ResponseHeaders HeaderRules  `yaml:"response_headers,omitempty"`                                          // changes to every response
+	Compress        *Compress    `yaml:"compress,omitempty"`                                                  // compression of responses, or the word off; left out: off
 	Routes          []Route      `yaml:"routes" example:"routes: [{path: /, to: \"https://10.0.0.5:8443\"}]"` // the first that matches wins
 }
 
@@ -173,6 +175,18 @@ type Route struct {
 	StatusPages     StatusPages       `yaml:"status_pages,omitempty"`                                // own pages for answers of 4xx and 5xx, before those of the site
 	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`                             // changes to requests of this route, after those of the site
 	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"`                            // changes to responses of this route, after those of the site
+	Compress        *Compress         `yaml:"compress,omitempty"`                                    // instead of that of the site
+}
+
+// Compress says which responses are compressed for clients that take it. What
+// has a content coding already, parts of a file, streams of events and responses
+// marked no-transform never are. In YAML it is the word off, or a mapping.
+type Compress struct {
+	Off        bool     `yaml:"-"`
+	Algorithms []string `yaml:"algorithms,omitempty"`                                           // zstd, br, gzip; of those a client wants equally the first is taken; left out: all, in this order
+	Types      []string `yaml:"types,omitempty"`                                                // media types; a * at the end stands for any rest; left out: text/*, JSON, JavaScript, XML, SVG, WebAssembly and uncompressed fonts
+	MinBytes   Size     `yaml:"min_bytes,omitempty" jsonschema:"minimum=1"`                     // what is known to be shorter passes as it is; default 512
+	Level      string   `yaml:"level,omitempty" jsonschema:"enum=fast,enum=balanced,enum=best"` // how much work is done; default balanced
 }
 
 // SiteLimits bound what one client may take of a site.

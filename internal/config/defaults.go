@@ -54,6 +54,7 @@ func (l Limits) WithDefaults() Limits {
 	setDefault(&l.HTTP2.BodyAll, 1024*kib)
 	setDefault(&l.HTTP2.Resets, 200)
 	setDefault(&l.HTTP2.Frames, 2000)
+	setDefault(&l.Compressions, 256)
 	return l
 }
 
@@ -66,7 +67,9 @@ func (s *Site) setDefaults(name string) {
 		s.Certificate = &Certificate{Local: true}
 	}
 	s.RateLimit.setDefaults()
+	s.Compress.setDefaults()
 	for i := range s.Routes {
+		s.Routes[i].Compress.setDefaults()
 		s.Routes[i].setDefaults()
 	}
 }

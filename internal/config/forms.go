@@ -56,6 +56,18 @@ func (d *decoder) disk(n *node, r *Disk, at place) {
 	d.orOff(n, at, "recording disk", &r.Off, r)
 }
 
+// compress differs from orOff: left out, it is off.
+func (d *decoder) compress(n *node, c *Compress, at place) {
+	switch {
+	case n.kind != scalar:
+		d.mapping(n, reflect.ValueOf(c).Elem(), at)
+	case n.value == "off":
+		c.Off = true
+	default:
+		d.fault(n, at, "write {} for the defaults, {algorithms: [gzip]}, or off", "compress is %q", n.value)
+	}
+}
+
 // orOff reads the word off, or a mapping into the struct that v points to.
 func (d *decoder) orOff(n *node, at place, noun string, off *bool, v any) {
 	switch {

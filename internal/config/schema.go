@@ -42,6 +42,7 @@ func Schema() ([]byte, error) {
 	orWord(s.Definitions, "Disk", "off")
 	orWord(s.Definitions, "Eject", "off")
 	orWord(s.Definitions, "Retry", "off")
+	orWord(s.Definitions, "Compress", "off")
 	orWord(s.Definitions, "Certificate", "local")
 	notify := s.Definitions["Notify"]
 	for _, to := range []string{"webhook", "exec"} {

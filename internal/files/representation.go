@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"fanlight/internal/coding"
 )
 
 // representation is the form of a file that was chosen for one request
@@ -19,16 +21,15 @@ type representation struct {
 	varies    bool   // a precompressed form exists
 }
 
-// coding is a content coding and the suffix its precompressed files carry.
-type coding struct {
-	name, alias, suffix string
+// form is a precompressed form of a file: its content coding, and the suffix its
+// name carries. No coding, Identity, is no form.
+type form struct {
+	coding coding.Coding
+	suffix string
 }
 
-// codings are in order of preference.
-var codings = [...]coding{
-	{name: "br", suffix: ".br"},
-	{name: "gzip", alias: "x-gzip", suffix: ".gz"},
-}
+// forms are in order of preference.
+var forms = [...]form{{coding.Brotli, ".br"}, {coding.Zstd, ".zst"}, {coding.Gzip, ".gz"}}
 
 // negotiate chooses between the file and its precompressed forms. A GET with a
 // Range is always about the identity form: a client that resumes a download
@@ -39,20 +40,20 @@ func negotiate(root *os.Root, name string, file *os.File, info fs.FileInfo, req 
 		file: file, size: info.Size(), mediaType: mediaType(name),
 		validators: validatorsOf(info, "", now),
 	}
-	accept := parseAccept(req.Get("Accept-Encoding"))
-	best := coding{}
-	bestWeight := accept.identity()
-	for _, c := range codings {
-		if !c.freshIn(root, name, info) {
-			continue
-		}
-		rep.varies = true
-		if w := accept.weight(c); w > 0 && (w > bestWeight || best.name == "" && w == bestWeight) {
-			best, bestWeight = c, w
+	var fresh []coding.Coding
+	for _, f := range forms {
+		if f.freshIn(root, name, info) {
+			fresh = append(fresh, f.coding)
 		}
 	}
-	if best.name != "" && !req.hasRange() {
-		rep.replaceWith(root, name, best, now)
+	rep.varies = len(fresh) > 0
+	var accept coding.Accept
+	accept.Add([]byte(req.Get("Accept-Encoding")))
+	chosen := accept.Choose(fresh)
+	for _, f := range forms {
+		if f.coding == chosen && !req.hasRange() {
+			rep.replaceWith(root, name, f, now)
+		}
 	}
 	return rep
 }
@@ -60,18 +61,18 @@ func negotiate(root *os.Root, name string, file *os.File, info fs.FileInfo, req 
 // freshIn reports whether the precompressed form is there and no older than the
 // file: a stale one would show some clients yesterday's page. Whole seconds,
 // because archives keep no more.
-func (c coding) freshIn(root *os.Root, name string, info fs.FileInfo) bool {
-	if strings.HasSuffix(name, c.suffix) {
+func (f form) freshIn(root *os.Root, name string, info fs.FileInfo) bool {
+	if strings.HasSuffix(name, f.suffix) {
 		return false
 	}
-	form, err := root.Stat(name + c.suffix)
-	return err == nil && form.Mode().IsRegular() && form.ModTime().Unix() >= info.ModTime().Unix()
+	there, err := root.Stat(name + f.suffix)
+	return err == nil && there.Mode().IsRegular() && there.ModTime().Unix() >= info.ModTime().Unix()
 }
 
 // replaceWith puts a precompressed form in the place of the identity form, if
 // it can still be opened.
-func (rep *representation) replaceWith(root *os.Root, name string, c coding, now time.Time) {
-	file, info, err := openPlain(root, name+c.suffix)
+func (rep *representation) replaceWith(root *os.Root, name string, f form, now time.Time) {
+	file, info, err := openPlain(root, name+f.suffix)
 	if err != nil {
 		return
 	}
@@ -80,8 +81,8 @@ func (rep *representation) replaceWith(root *os.Root, name string, c coding, now
 		return
 	}
 	rep.file.Close()
-	rep.file, rep.size, rep.coding = file, info.Size(), c.name
-	rep.validators = validatorsOf(info, c.suffix, now)
+	rep.file, rep.size, rep.coding = file, info.Size(), f.coding.String()
+	rep.validators = validatorsOf(info, f.suffix, now)
 }
 
 // ranges are the parts the request asks for and its If-Range allows; none means

@@ -260,6 +260,8 @@ func (x *Exchange) fold(e *Event) {
 	case ResponseDone:
 		x.ResponseDone, x.ResponseBodyBytes = e.At, e.Bytes
 		setIf(&x.ResponseSHA256, e.Attr(KeySHA256))
+	case Compressed:
+		x.Compressed, x.PlainBytes = e.Text, e.Bytes
 	case ExchangeDone:
 		x.Over, x.Outcome = true, e.Text
 		if e.Text != "" { // else only the record ends here

@@ -100,6 +100,8 @@ type ExchangeRecord struct {
 	ResponseHeaders   [][2]string `json:"response_headers,omitempty"`
 	RequestBodyBytes  *int64      `json:"request_body_bytes,omitempty"`
 	ResponseBodyBytes *int64      `json:"response_body_bytes,omitempty"`
+	Compressed        string      `json:"compressed,omitempty"`
+	PlainBytes        *int64      `json:"response_plain_bytes,omitempty"`
 	RequestSHA256     string      `json:"request_body_sha256,omitempty"`
 	ResponseSHA256    string      `json:"response_body_sha256,omitempty"`
 	Started           string      `json:"started,omitempty"`
@@ -252,6 +254,9 @@ func ExchangeJSON(x *Exchange, mask Mask) ExchangeRecord {
 	}
 	if !x.RequestDone.IsZero() {
 		out.RequestBodyBytes = &x.RequestBodyBytes
+	}
+	if x.Compressed != "" {
+		out.Compressed, out.PlainBytes = x.Compressed, &x.PlainBytes
 	}
 	if !x.ResponseDone.IsZero() {
 		out.ResponseBodyBytes = &x.ResponseBodyBytes

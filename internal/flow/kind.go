@@ -74,6 +74,7 @@ const (
 	Interim      // an interim response; Status, Header
 	Response     // Status, Text: reason phrase; Header; Attrs: http
 	ResponseDone // the response body ended; Bytes; Attrs: sha256, pause_ms
+	Compressed   // the door compressed the response body; Text: the content coding; Bytes before it
 	ExchangeDone // Text: complete, truncated, no-response or refused; none: what became of it was not observed
 	Tunnel       // the exchange became a tunnel; Text: protocol
 	TunnelDone   // the tunnel ended; Attrs: client_bytes, server_bytes, idle_ms before the end (of frames)
@@ -118,7 +119,7 @@ var kindNames = [...]string{
 	HelloRequest: "hello-request", Renegotiating: "renegotiating",
 	Renegotiated: "renegotiated", EarlyData: "early-data",
 	Request: "request", RequestDone: "request-done", Interim: "interim",
-	Response: "response", ResponseDone: "response-done", ExchangeDone: "exchange-done",
+	Response: "response", ResponseDone: "response-done", Compressed: "compressed", ExchangeDone: "exchange-done",
 	Tunnel: "tunnel", TunnelDone: "tunnel-done", Irregular: "irregular", AuthToken: "auth-token",
 	Chosen: "chosen", Decision: "decision", Timeout: "timeout", Retry: "retry",
 	Pinned: "pinned", Incident: "incident", Hanging: "hanging",

@@ -109,6 +109,8 @@ type Exchange struct {
 	Ended             time.Time
 	RequestBodyBytes  int64
 	ResponseBodyBytes int64
+	Compressed        string // the content coding in which the door sent what came to it without one; empty: none
+	PlainBytes        int64  // of the response body before that; valid if Compressed
 	RequestSHA256     string
 	ResponseSHA256    string
 	Over              bool   // nothing more will come of it

@@ -36,6 +36,7 @@ func (r *ride) serve() {
 	if !r.admits(&route.Guard, route.title) || !r.fits(route) || !r.retarget(route) {
 		return
 	}
+	r.compress(route.Compression)
 	switch {
 	case route.Folder != nil:
 		r.serveFile(route)

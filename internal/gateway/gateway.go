@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fanlight/internal/balance"
+	"fanlight/internal/coding"
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
 	"fanlight/internal/site"
@@ -27,6 +28,7 @@ type Options struct {
 	TLSLimit time.Duration  // of a client's handshake
 	Trusted  []netip.Prefix // peers whose forwarding fields are believed
 	MaxConns int            // client connections in all; 0: no limit
+	Encoders int            // responses that are compressed at a time; others pass as they are
 	// KeyLog is asked at each handshake where to write its secrets, in the format
 	// of SSLKEYLOGFILE; nil, or nil from it: nowhere.
 	KeyLog func() io.Writer
@@ -44,12 +46,14 @@ type Gateway struct {
 	sites      atomic.Pointer[map[string]*Site]
 	passMark   []byte // see passes
 
+	encoders  coding.Pool
 	balancers atomic.Pointer[Balancers]
 }
 
 // New makes a gateway without sites.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, Incidents: newIncidents(), passMark: newPassMark()}
+	g.encoders.Max = o.Encoders
 	g.sessions.init()
 	g.sites.Store(&map[string]*Site{})
 	g.server = httpconn.Server{Limits: o.Limits, Buffers: o.Buffers, Recorder: o.Recorder, Refuse: g.refused}

@@ -15,11 +15,12 @@ import (
 // goroutine that carries the exchange, but for the atomic ones, which the
 // sweeper and who ends connections read and write.
 type ride struct {
-	s        *session
-	x        httpconn.Exchange
-	carriage carriage
-	facts    facts
-	target   string // what an origin or a folder is asked for
+	s          *session
+	x          httpconn.Exchange
+	carriage   carriage
+	facts      facts
+	compressor *compressor // nil: no route of this connection compressed so far
+	target     string      // what an origin or a folder is asked for
 
 	bodyLimit int64 // bytes of the request; 0: none
 

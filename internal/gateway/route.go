@@ -43,8 +43,9 @@ type Route struct {
 	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
 	Guard           Guard
-	Pages           *Pages // nil: those of the site
-	BodyBytes       int64  // of a request; 0: that of the site
+	Pages           *Pages       // nil: those of the site
+	BodyBytes       int64        // of a request; 0: that of the site
+	Compression     *Compression // nil: responses pass as they are
 
 	title     string // in messages
 	bodyBytes int64

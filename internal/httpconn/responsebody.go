@@ -1,6 +1,7 @@
 package httpconn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,8 +45,16 @@ func (c *Client) ReadBody(p []byte, wait time.Duration) (int, error) {
 	return n, err
 }
 
-// Buffered is the number of bytes that were read and not given out.
-func (c *Client) Buffered() int { return c.w - c.r }
+// Buffered is the number of bytes that were read and not given out. The end of a
+// chunk, behind which nothing has come, does not count: who waits for more waits
+// for the network.
+func (c *Client) Buffered() int {
+	n := c.w - c.r
+	if n > 0 && n <= len(crlf) && c.framing.Kind == httpwire.Chunked && bytes.Contains(crlf, (*c.buf)[c.r:c.w]) {
+		return 0
+	}
+	return n
+}
 
 func (c *Client) readBody(p []byte, wait time.Duration) (int, error) {
 	switch c.framing.Kind {

@@ -108,7 +108,7 @@ func sender(e *flow.Event) flow.Side {
 	switch e.Kind {
 	case flow.Established, flow.ConnectFailed, flow.TLSDone, flow.TLSFailed, flow.Renegotiated, flow.MidStream,
 		flow.ExchangeDone, flow.Closed, flow.Chosen, flow.Decision, flow.Timeout, flow.Retry, flow.Pinned,
-		flow.Incident, flow.Hanging, flow.Tunnel, flow.TunnelDone, flow.Irregular, flow.LookedUp:
+		flow.Incident, flow.Hanging, flow.Tunnel, flow.TunnelDone, flow.Irregular, flow.LookedUp, flow.Compressed:
 		return flow.Unknown
 	case flow.SYN, flow.ClientHello, flow.Renegotiating, flow.EarlyData, flow.Request, flow.RequestDone:
 		return flow.Client
