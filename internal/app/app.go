@@ -199,6 +199,7 @@ func (a *App) Start() error {
 	a.run(a.rotate)
 	a.run(a.keepStates)
 	a.run(a.gateway.Sweep)
+	a.run(a.tidy)
 	a.run(a.findings.run)
 	if a.opts.Watch {
 		a.run(a.watch)

@@ -16,8 +16,8 @@ import (
 	"fanlight/internal/tap"
 )
 
-// Serve carries an accepted connection until it ends; secure tells whether TLS
-// is expected. It owns nc.
+// Serve carries an accepted connection, which it owns; secure tells whether TLS
+// is expected. It may return before the connection's end.
 func (g *Gateway) Serve(nc net.Conn, secure bool) {
 	s := &session{g: g, tap: tap.Accepted(g.Recorder, nc, secure), secure: secure}
 	g.Metrics.Connections.Add(1)
@@ -27,22 +27,28 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 		_ = s.tap.Abort() // nothing was promised to this client
 		return
 	}
-	defer g.sessions.remove(s)
-	s.local, s.remote = s.tap.Local(), s.tap.Remote()
-	if !s.takeProxyHeader() {
+	if s.transport = s.greet(); s.transport == nil {
+		g.sessions.remove(s)
 		return
 	}
-	s.forwardedFor = s.remote.Addr().String()
-	s.trusted = g.trusts(s.remote.Addr())
-	var transport httpconn.Transport = s.tap
-	if secure {
-		if transport = s.handshake(); transport == nil {
-			return
-		}
+	g.server.Carry(s.transport, s.tap.Log(), s.scheme(), s, s.closing, func() {
+		s.end()
+		g.sessions.remove(s)
+	})
+}
+
+// greet does what comes before the first request; nil if the connection is over.
+func (s *session) greet() httpconn.Transport {
+	s.local, s.remote = s.tap.Local(), s.tap.Remote()
+	if !s.takeProxyHeader() {
+		return nil
 	}
-	s.transport = transport
-	g.server.ServeConn(transport, s.tap.Log(), s.scheme(), s, s.closing)
-	s.end()
+	s.forwardedFor = s.remote.Addr().String()
+	s.trusted = s.g.trusts(s.remote.Addr())
+	if s.secure {
+		return s.handshake()
+	}
+	return s.tap
 }
 
 // handshake runs the TLS handshake; nil if it failed, with everything said and

@@ -35,6 +35,9 @@ type Metrics struct {
 // Open is the number of client connections now.
 func (g *Gateway) Open() int { return g.sessions.count() }
 
+// Resting is the number of them that have been idle for a while.
+func (g *Gateway) Resting() int { return g.server.Resting() }
+
 // HandshakeOutcomes lists the outcomes for those who show the metrics.
 func HandshakeOutcomes() []HandshakeOutcome {
 	return []HandshakeOutcome{HandshakeDone, HandshakeRefused, HandshakeFailed, HandshakeTimeout, HandshakeSilent}

@@ -27,7 +27,13 @@ type Server struct {
 	// Panicked hears of a panic in a handler, which costs its connection and
 	// nothing else. May be nil.
 	Panicked func(value any, stack []byte)
+
+	resting atomic.Int64
 }
+
+// Resting is the number of connections that have been idle for a while and hold
+// little memory.
+func (s *Server) Resting() int { return int(s.resting.Load()) }
 
 // Conn is one client connection.
 type Conn struct {
@@ -37,6 +43,7 @@ type Conn struct {
 	scheme  string
 	handler Handler
 	closing func() bool // reports that no further request may be read
+	over    func()      // hears of the end
 
 	first      [512]byte // an idle connection waits with this instead of a buffer; most heads fit
 	buf        *[]byte   // read buffer; nil while idle
@@ -52,25 +59,45 @@ type Conn struct {
 	unwritable atomic.Bool // a write failed: what follows would not be what the client expects there
 	extended   bool        // a read was interrupted by closing and went on
 	abandoned  bool        // a handler that panicked may still use the buffers
-	x          exchange
+	rester
+	x exchange
 }
 
 // ServeConn carries a connection until it ends and closes it: with HTTP/2 where
-// the Transport's Protocol is h2, else with HTTP/1.1. closing may be nil; when it reports true, idle connections should be interrupted with
-// Interrupt by the caller.
+// the Transport's Protocol is h2, else with HTTP/1.1. closing may be nil; when it
+// reports true, idle connections should be interrupted with Interrupt by the
+// caller.
 func (s *Server) ServeConn(nc Transport, log *flow.Log, scheme string, h Handler, closing func() bool) {
+	over := make(chan struct{})
+	s.Carry(nc, log, scheme, h, closing, func() { close(over) })
+	<-over
+}
+
+// Carry is ServeConn that calls over when the connection has ended, and may
+// return before: a connection that rests is gone on with in another goroutine.
+func (s *Server) Carry(nc Transport, log *flow.Log, scheme string, h Handler, closing func() bool, over func()) {
 	if closing == nil {
 		closing = func() bool { return false }
 	}
 	if speaksH2(nc) {
 		s.serveH2(nc, log, scheme, h, closing)
+		over()
 		return
 	}
-	c := &Conn{srv: s, nc: nc, log: log, scheme: scheme, handler: h, closing: closing}
+	c := &Conn{srv: s, nc: nc, log: log, scheme: scheme, handler: h, closing: closing, over: over, rester: rester{waiter: waiterOf(nc)}}
 	c.x.c = c
+	c.run()
+}
+
+func (c *Conn) run() {
 	for c.serveNext() {
 	}
+	if c.resting {
+		go c.rest()
+		return
+	}
 	c.end()
+	c.over()
 }
 
 // speaksH2 reports whether HTTP/2 was agreed upon by ALPN.
@@ -148,14 +175,16 @@ func (c *Conn) awaitRequest() bool {
 	if c.served == 0 {
 		limit, phase = c.srv.Limits.HeadTimeout, "request-head"
 	}
-	c.setReadDeadline(limit)
+	c.boundIdle(limit)
 	if c.closing() {
 		c.nc.SetWhy(siteStopped)
 		return false
 	}
 	n, err := c.nc.Read(c.first[:])
 	if n == 0 {
-		c.idleEnded(err, phase, limit)
+		if !c.rests(err) {
+			c.idleEnded(err, phase, limit)
+		}
 		return false
 	}
 	c.buf = c.srv.Buffers.head.get()

@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrUnasked is what Read gives if the peer spoke, or ended, before it was
@@ -101,4 +103,26 @@ func (c *Conn) unasked(n int, err error) {
 		c.received.Add(int64(n))
 		c.Poll()
 	}
+}
+
+// CanAwait reports whether AwaitInput works on this connection.
+func (c *Conn) CanAwait() bool { return c.raw != nil }
+
+// AwaitInput waits until there is something to read, or the end, without reading
+// it; the error is that of a read deadline or of a closed connection. For the
+// one who reads, who may do so in a goroutine with a small stack.
+func (c *Conn) AwaitInput() error {
+	for {
+		err := c.raw.Read(awaited)
+		if err == nil || !c.reading.early(err, c.Conn.SetReadDeadline) {
+			return err
+		}
+	}
+}
+
+// awaited reports whether a read would not wait.
+func awaited(fd uintptr) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n > 0
 }

@@ -16,3 +16,9 @@ func (c *Conn) CanAsk() bool { return false }
 func (c *Conn) Ask(write func() error) { c.question.write = write }
 
 func (c *Conn) answer(p []byte) (int, error) { return c.Conn.Read(p) }
+
+// CanAwait reports whether AwaitInput works: on Linux alone.
+func (c *Conn) CanAwait() bool { return false }
+
+// AwaitInput must not be called where CanAwait is false.
+func (c *Conn) AwaitInput() error { return nil }

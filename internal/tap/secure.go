@@ -61,6 +61,13 @@ func (s *Secure) Tap() *Conn { return s.tap }
 // Protocol is what ALPN agreed upon, empty if nothing.
 func (s *Secure) Protocol() string { return s.ConnectionState().NegotiatedProtocol }
 
+// CanAwait and AwaitInput are those of the connection below: behind a read that
+// a deadline ended, nothing that could be read waits inside TLS.
+func (s *Secure) CanAwait() bool { return s.tap.CanAwait() }
+
+// AwaitInput is that of the connection below.
+func (s *Secure) AwaitInput() error { return s.tap.AwaitInput() }
+
 // SetWhy keeps the reason of a close that only we know.
 func (s *Secure) SetWhy(why string) { s.tap.SetWhy(why) }
 
