@@ -213,16 +213,23 @@ func (s *H2Stream) requestEnds() {
 	s.c.record(flow.Event{Kind: flow.RequestDone, Exchange: s.exchange, From: flow.Client, Bytes: s.sent})
 }
 
-// Send is that of Outgoing.
+// Send is that of Outgoing. What ended the stream meanwhile is for ReadHead to
+// tell: an answer may have come before it.
 func (s *H2Stream) Send(b, body []byte, whole bool, limit time.Duration) error {
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if whole && !s.reqDone && s.out.Upgrade == "" {
-		return s.send(body, true, limit)
+	switch {
+	case s.number == 0:
+		return s.failed // ErrNotSent
+	case whole && !s.reqDone && s.out.Upgrade == "":
+		if err := s.send(body, true, limit); IsTimeout(err) {
+			return err
+		}
+	default:
+		c.flush()
 	}
-	c.flush()
-	return s.failed
+	return nil
 }
 
 // SendBody is that of Outgoing.
