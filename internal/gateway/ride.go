@@ -87,17 +87,24 @@ type rides struct {
 
 	mu   sync.Mutex
 	open []*ride
+	free []*ride // to be used again
 }
+
+// freeRides is how many are kept; a connection mostly has fewer at a time.
+const freeRides = 32
 
 func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
 	if !a.several {
 		a.own.begin(s, x)
 		return &a.own
 	}
-	r := &ride{}
-	r.begin(s, x)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	r := &ride{}
+	if n := len(a.free); n > 0 {
+		r, a.free = a.free[n-1], a.free[:n-1]
+	}
+	r.begin(s, x)
 	a.open = append(a.open, r)
 	return r
 }
@@ -113,6 +120,10 @@ func (a *rides) end(r *ride) {
 	a.open[i] = a.open[len(a.open)-1]
 	a.open[len(a.open)-1] = nil
 	a.open = a.open[:len(a.open)-1]
+	if len(a.free) < freeRides {
+		r.carriage, r.x = carriage{}, nil
+		a.free = append(a.free, r)
+	}
 }
 
 // each calls f for every exchange that is on its way; f must not begin or end
@@ -142,14 +153,14 @@ func (a *rides) tunnelling() (yes bool) {
 	return yes
 }
 
-// of finds the ride of an exchange, nil if it is over.
-func (a *rides) of(x httpconn.Exchange) *ride {
+// leave tells the ride of an exchange, if it is still on its way, that its
+// client has gone.
+func (a *rides) leave(x httpconn.Exchange) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range a.open {
 		if r.x == x {
-			return r
+			r.leave()
 		}
 	}
-	return nil
 }

@@ -31,9 +31,7 @@ func (s *session) carrier(t *tap.Secure, offered []string) httpconn.Transport {
 
 // Gone hears that the client has given up an exchange on a shared connection.
 func (s *session) Gone(x httpconn.Exchange) {
-	if r := s.rides.of(x); r != nil {
-		r.leave()
-	}
+	s.rides.leave(x)
 }
 
 // endTunnels ends the tunnels of a shared connection, whose other exchanges go on.

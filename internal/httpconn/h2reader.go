@@ -154,6 +154,8 @@ func (c *h2Conn) setDeadline(now time.Time) {
 		}
 	case c.drain == h2Warned:
 		due = c.drained.Add(h2Notice)
+	case len(c.parked) > 0:
+		due = now.Add(h2Rest)
 	}
 	c.mu.Unlock()
 	if c.deadline.IsZero() || !c.deadline.Equal(due) {
@@ -483,8 +485,7 @@ func (c *h2Conn) openStream(f *httpwire.Frame, block []byte) *httpwire.H2Error {
 		_ = s.bodyEnded() // of a length that was judged above
 	}
 	s.prepare(err)
-	c.running++
-	go s.run()
+	c.start(s)
 	return nil
 }
 

@@ -40,8 +40,9 @@ type h2Conn struct {
 	open    []*h2Stream // in no order
 	closed  [64]h2Closed
 	nClosed int
-	highest uint32 // stream that the client opened
-	running int    // handlers
+	highest uint32           // stream that the client opened
+	running int              // handlers
+	parked  []chan *h2Stream // goroutines that wait for a stream
 	idle    sync.Cond
 	flood   h2Flood
 	drain   h2Drain
@@ -179,6 +180,7 @@ func (c *h2Conn) end() {
 		c.dead = errH2Ended
 	}
 	gone := c.loseAll()
+	c.dismiss()
 	c.mu.Unlock()
 	_ = c.nc.Close() // the connection is over either way
 	for _, s := range gone {
@@ -264,6 +266,9 @@ func (c *h2Conn) look(now time.Time) {
 	defer c.mu.Unlock()
 	for i := len(c.open) - 1; i >= 0; i-- {
 		c.open[i].look(now)
+	}
+	if len(c.open) == 0 {
+		c.dismiss()
 	}
 	if c.closing() && c.drain == h2Open {
 		c.warn(now)
