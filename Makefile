@@ -57,7 +57,7 @@ tsc: $(modules)
 
 # What the tests start or are built with.
 programs:
-	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv haproxy ip nginx openssl slowhttptest systemd-socket-activate taskset tcpdump tshark unshare update-ca-certificates
+	scripts/install.sh apache2 certutil chromium curl gcc gnutls-serv h2load haproxy ip nghttp nginx openssl slowhttptest systemd-socket-activate taskset tcpdump tshark unshare update-ca-certificates
 
 # The conformance tests of HTTP/2, with everything at the versions of its go.sum.
 bin/h2spec: scripts/h2spec/go.mod scripts/h2spec/go.sum

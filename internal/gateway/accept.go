@@ -65,7 +65,7 @@ func (s *session) handshake() httpconn.Transport {
 		if choice.Config == nil {
 			return cert.RefusalConfig(), nil
 		}
-		return s.g.logged(choice.Config), nil
+		return s.g.logged(unlessH2Alone(choice.Config, hello.SupportedProtos)), nil
 	}}
 	t, err := tap.Server(ctx, s.tap, config)
 	if err != nil {

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"crypto/tls"
+	"slices"
 	"time"
 
 	"fanlight/internal/authwire"
@@ -18,11 +20,23 @@ type onlyH2 struct{ *tap.Secure }
 
 func (onlyH2) Protocol() string { return "h2" }
 
+// unlessH2Alone is the configuration for a client that offers some protocols. crypto/tls
+// takes one that offers http/1.1 where only h2 is spoken for one that offers
+// nothing; here it is refused, as RFC 7301, section 3.2, has it.
+func unlessH2Alone(config *tls.Config, offered []string) *tls.Config {
+	if len(offered) == 0 || slices.Contains(offered, "h2") || !slices.Equal(config.NextProtos, []string{"h2"}) {
+		return config
+	}
+	config = config.Clone()
+	config.NextProtos = []string{"h2-alone"} // what no client offers
+	return config
+}
+
 // carrier is what carries exchanges over TLS, with HTTP/2 where that was chosen.
 func (s *session) carrier(t *tap.Secure, offered []string) httpconn.Transport {
 	chosen := t.Protocol()
 	s.rides.several = chosen == "h2"
-	if chosen == "" && len(offered) == 1 && offered[0] == "h2" {
+	if chosen == "" && slices.Equal(offered, []string{"h2"}) {
 		s.rides.several = true
 		return onlyH2{t}
 	}
