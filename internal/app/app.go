@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,13 @@ type Options struct {
 	// Ephemeral doors forget what is changed at run time, and may share their
 	// data folder with other doors.
 	Ephemeral bool
-	Watch     bool // reload when a file of the configuration changes
+	// TakeOver has the door go on in the place of the one that runs with the same
+	// control socket.
+	TakeOver bool
+	// Upgrade gives the command that starts the program anew so that it takes
+	// over; nil: it cannot.
+	Upgrade func() (*exec.Cmd, error)
+	Watch   bool // reload when a file of the configuration changes
 }
 
 // App is a running door.
@@ -72,10 +79,14 @@ type App struct {
 	checks    chan struct{} // a place for each health check under way
 	sticky    []byte        // see stickyKey
 	duties    *duties
-	unlock    func()     // gives up the data folder
-	mask      flow.Mask  // of all that others may see
-	writers   background // of records; they end after everything that could give them more
+	unlock    func()   // gives up the data folder
+	lock      *os.File // of the data folder; nil: none
+	handing   handing
+	inherited *inheritance // nil: no door was there before
+	mask      flow.Mask    // of all that others may see
+	writers   background   // of records; they end after everything that could give them more
 	background
+	diskWriter background // likewise
 }
 
 // background runs what goes on beside the traffic.
@@ -84,6 +95,8 @@ type background struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }
+
+func (b *background) begin() { b.ctx, b.stop = context.WithCancel(context.Background()) }
 
 func (b *background) run(f func(ctx context.Context)) {
 	b.wg.Go(func() { f(b.ctx) })
@@ -105,8 +118,14 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	if err := os.MkdirAll(cfg.DataDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	var err error
 	a.unlock = func() {}
+	a.handing.done = make(chan struct{})
+	var err error
+	if opts.TakeOver {
+		if a.inherited, err = inherit(cfg.ControlSocket(), opts.Version); err != nil {
+			return nil, fmt.Errorf("take over: %w", err)
+		}
+	}
 	if a.state, err = a.readState(); err != nil {
 		return nil, err
 	}
@@ -120,8 +139,8 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 		a.recorder = flow.NewRecorder(a.store)
 	}
 	a.mask = newMask(opts)
-	a.writers.ctx, a.writers.stop = context.WithCancel(context.Background())
-	a.background.ctx, a.background.stop = context.WithCancel(context.Background())
+	a.writers.begin()
+	a.background.begin()
 	a.findings = newFindings(a.store, a.mask)
 	a.checks = make(chan struct{}, checkSlots)
 	a.secrets = &keyLines{limit: keyLogLines}
@@ -147,11 +166,11 @@ func serverLimits(l config.Limits) httpconn.Limits {
 }
 
 func (a *App) buildDoor() error {
-	inherited, err := bind.FromSystemd(os.Getenv)
+	inherited, err := a.sockets()
 	if err != nil {
-		return fmt.Errorf("take over sockets of systemd: %w", err)
+		return err
 	}
-	a.listeners = bind.New(bind.Options{Inherited: inherited, Trouble: a.listenTrouble})
+	a.listeners = bind.New(bind.Options{Inherited: inherited, Trouble: a.listenTrouble, Held: a.inherited != nil})
 	if len(a.cfg.Addresses) > 0 {
 		a.listeners.SetAllowed(a.cfg.Addresses)
 	}
@@ -170,6 +189,18 @@ func (a *App) buildDoor() error {
 	return nil
 }
 
+// sockets are those that another program opened for this one.
+func (a *App) sockets() ([]*bind.Inherited, error) {
+	if a.inherited != nil {
+		return bind.FromHanded(a.inherited.ports)
+	}
+	adopted, err := bind.FromSystemd(os.Getenv)
+	if err != nil {
+		return nil, fmt.Errorf("take over sockets of systemd: %w", err)
+	}
+	return adopted, nil
+}
+
 func (a *App) listenTrouble(addr netip.AddrPort, err error) {
 	if err == nil {
 		a.log.Info("accepts again", "addr", addr)
@@ -182,18 +213,37 @@ func (a *App) listenTrouble(addr netip.AddrPort, err error) {
 // that should run. A site that cannot be started is failed with its reason and
 // does not stop the others. The error is a *StartError.
 func (a *App) Start() error {
+	if a.inherited != nil {
+		return a.takeOver()
+	}
 	if err := a.openWindows(); err != nil {
 		return a.startError(true, err)
 	}
+	a.serveWindows()
 	if err := a.lockData(); err != nil {
 		return a.startError(true, err)
 	}
-	a.openDisk()
-	if err := a.startPackets(); err != nil {
+	if err := a.beginRecords(true); err != nil {
 		return a.startError(true, err)
 	}
+	failed := a.startSites()
+	for _, in := range a.listeners.RefuseUnused() {
+		a.log.Warn("socket of systemd is used by no site", "name", in.Name, "addr", in.Addr)
+	}
+	notifySystemd("READY=1")
+	return a.startError(false, failed...)
+}
+
+// beginRecords begins all that goes on beside the traffic; first tells that ids
+// go on from those on disk.
+func (a *App) beginRecords(first bool) error {
+	a.followFindings()
+	a.openDisk(first)
+	if err := a.startPackets(); err != nil {
+		return err
+	}
 	if err := a.startRecords(); err != nil {
-		return a.startError(true, err)
+		return err
 	}
 	a.startNotifiers()
 	a.run(a.rotate)
@@ -204,7 +254,11 @@ func (a *App) Start() error {
 	if a.opts.Watch {
 		a.run(a.watch)
 	}
-	var failed []error
+	return nil
+}
+
+// startSites starts the sites that should run and gives why some could not be.
+func (a *App) startSites() (failed []error) {
 	for _, s := range a.table.All() {
 		var err error
 		switch {
@@ -223,10 +277,7 @@ func (a *App) Start() error {
 			failed = append(failed, err)
 		}
 	}
-	for _, in := range a.listeners.RefuseUnused() {
-		a.log.Warn("socket of systemd is used by no site", "name", in.Name, "addr", in.Addr)
-	}
-	return a.startError(false, failed...)
+	return failed
 }
 
 // start starts a site and records why it could not be.
@@ -241,12 +292,9 @@ func (a *App) start(s *site.Site) error {
 func (a *App) Shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, a.grace())
 	defer cancel()
+	notifySystemd("STOPPING=1")
 	a.listeners.Close()
-	var finishing sync.WaitGroup
-	for _, s := range a.table.All() {
-		finishing.Go(func() { a.gateway.Finish(ctx, s.Name, false) })
-	}
-	finishing.Wait()
+	a.drain(ctx)
 	a.gateway.Close()
 	a.endSecrets()
 	a.closeWindows()

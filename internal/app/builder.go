@@ -17,12 +17,13 @@ import (
 // builder makes sites of a configuration. It opens no socket and changes
 // nothing that serves.
 type builder struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	ca       *cert.CA
-	recorder *flow.Recorder
-	buffers  *httpconn.Buffers
-	keyLog   func() io.Writer
+	cfg       *config.Config
+	log       *slog.Logger
+	ca        *cert.CA
+	recorder  *flow.Recorder
+	buffers   *httpconn.Buffers
+	keyLog    func() io.Writer
+	inherited *inheritance // nil: none
 
 	checks    chan struct{}                          // a place for each health check under way
 	stickyKey func() ([]byte, error)                 // key of the values of sticky cookies
@@ -47,7 +48,7 @@ type built struct {
 
 func (a *App) builder(cfg *config.Config) *builder {
 	return &builder{cfg: cfg, log: a.log, ca: a.ca, recorder: a.recorder, buffers: a.gateway.Buffers, keyLog: a.secrets.writer,
-		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of}
+		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of, inherited: a.inherited}
 }
 
 // buildSites makes the table and the routes of every site. A fault fails its
@@ -80,6 +81,9 @@ func (b *builder) build(name string, old *built) *built {
 	}
 	for _, on := range c.Bind {
 		out.site.Bindings = append(out.site.Bindings, site.Binding{Addr: on.Addr, Plain: on.Plain, Names: on.Names})
+	}
+	if out.tickets == nil {
+		out.tickets = b.inherited.tickets(name)
 	}
 	out.fault = lastingFault(b.cfg, name)
 	if out.fault == nil {

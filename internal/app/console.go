@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"fanlight/internal/console"
@@ -19,6 +21,11 @@ type windows struct {
 	url     string
 	servers []*http.Server
 	socket  string
+	console net.Listener // nil: it is off
+	control net.Listener
+	all     []*hatch
+	ending  sync.WaitGroup // answers to what was asked before a hand-over
+	serve   []func()       // what is open, but does not serve yet
 }
 
 // ConsoleURL is where the console can be opened, with its token; empty if it is
@@ -28,7 +35,7 @@ func (a *App) ConsoleURL() string { return a.windows.url }
 // openWindows opens the control socket and the console.
 func (a *App) openWindows() error {
 	o := console.Options{
-		Control: control{a}, Reloader: control{a}, Findings: a.findings, Store: a.store, Disk: a.disk.Load, Metrics: a.metricsHandler(), Version: a.opts.Version, Mask: a.mask,
+		Control: control{a}, Heirs: &heirs{a}, Reloader: control{a}, Findings: a.findings, Store: a.store, Disk: a.disk.Load, Metrics: a.metricsHandler(), Version: a.opts.Version, Mask: a.mask,
 	}
 	if err := a.openControl(o); err != nil {
 		return err
@@ -40,12 +47,13 @@ func (a *App) openWindows() error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", a.cfg.Console)
+	ln, err := a.listenConsole()
 	if err != nil {
 		return fmt.Errorf("open console on %s: %w (console: in the configuration names another address, or off)", a.cfg.Console, err)
 	}
 	o.Token = token
-	a.serveWindow(console.NewServer(o), ln)
+	a.windows.console = ln
+	a.addWindow(console.NewServer(o), ln)
 	a.windows.url = "http://" + ln.Addr().String() + "/?token=" + token
 	return nil
 }
@@ -54,6 +62,9 @@ func (a *App) openWindows() error {
 // one that answers.
 func (a *App) openControl(o console.Options) error {
 	path := a.cfg.ControlSocket()
+	if a.inherited != nil {
+		return a.takeControl(o, path)
+	}
 	if nc, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = nc.Close() // it was only asked whether somebody is there
 		return fmt.Errorf("open control socket %s: another door answers there (control: in the configuration names another path)", path)
@@ -68,14 +79,93 @@ func (a *App) openControl(o console.Options) error {
 	if err != nil {
 		return fmt.Errorf("open control socket: %w", err)
 	}
-	a.windows.socket = path
-	o.KeyLog = loggedKeyLines{a.secrets, a.log}
-	a.serveWindow(console.NewControlServer(o), ln)
+	a.addControl(o, path, ln)
 	return nil
 }
 
-func (a *App) serveWindow(srv *http.Server, ln net.Listener) {
+func (a *App) addControl(o console.Options, path string, ln net.Listener) {
+	a.windows.socket, a.windows.control = path, ln
+	o.KeyLog = loggedKeyLines{a.secrets, a.log}
+	a.addWindow(console.NewControlServer(o), ln)
+}
+
+// takeControl goes on with the control socket of the door before.
+func (a *App) takeControl(o console.Options, path string) error {
+	ln, err := a.inherited.listener(handControl)
+	if err != nil || ln == nil {
+		return fmt.Errorf("take over the control socket %s: %w", path, cmp.Or(err, errNoSocket))
+	}
+	a.addControl(o, path, ln)
+	return nil
+}
+
+var errNoSocket = errors.New("the running door did not hand it over")
+
+// listenConsole goes on with the listener of the door before, if its console
+// was on the same address.
+func (a *App) listenConsole() (net.Listener, error) {
+	if a.inherited != nil && a.inherited.Console == a.cfg.Console {
+		if ln, err := a.inherited.listener(handConsole); ln != nil || err != nil {
+			return ln, err
+		}
+	}
+	return net.Listen("tcp", a.cfg.Console)
+}
+
+func (a *App) addWindow(srv *http.Server, ln net.Listener) {
 	a.windows.servers = append(a.windows.servers, srv)
+	h := newHatch(ln)
+	a.windows.all = append(a.windows.all, h)
+	a.windows.serve = append(a.windows.serve, func() { a.serveWindow(srv, h) })
+}
+
+// serveWindows begins to answer on what openWindows has opened.
+func (a *App) serveWindows() {
+	for _, serve := range a.windows.serve {
+		serve()
+	}
+	a.windows.serve = nil
+	if ln, ok := a.windows.control.(*net.UnixListener); ok {
+		ln.SetUnlinkOnClose(true)
+	}
+}
+
+// pauseWindows has whoever asks wait until resume is called, or another process
+// answers.
+func (a *App) pauseWindows() (resume func()) {
+	var all []func()
+	for _, h := range a.windows.all {
+		all = append(all, h.pause())
+	}
+	return func() {
+		for _, resume := range all {
+			resume()
+		}
+	}
+}
+
+// windowsEnd is how long a question to the console or control socket may take
+// after another process has taken over.
+const windowsEnd = 3 * time.Second
+
+// abandonWindows leaves the console and the control socket to the process that
+// has taken over. What was asked already is answered, but for streams.
+func (a *App) abandonWindows() {
+	if ln, ok := a.windows.control.(*net.UnixListener); ok {
+		ln.SetUnlinkOnClose(false)
+	}
+	for _, srv := range a.windows.servers {
+		a.windows.ending.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), windowsEnd)
+			defer cancel()
+			if srv.Shutdown(ctx) != nil {
+				_ = srv.Close() // event streams never end by themselves
+			}
+		})
+	}
+}
+
+func (a *App) serveWindow(srv *http.Server, ln net.Listener) {
 	srv.BaseContext = func(net.Listener) context.Context { return a.background.ctx }
 	a.run(func(context.Context) {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -93,6 +183,7 @@ func (a *App) endSecrets() {
 }
 
 func (a *App) closeWindows() {
+	a.windows.ending.Wait()
 	for _, srv := range a.windows.servers {
 		_ = srv.Close() // event streams never end by themselves
 	}

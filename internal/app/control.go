@@ -106,6 +106,9 @@ func (c control) find(name string) (*site.Site, error) {
 }
 
 func (c control) StartSite(_ context.Context, name string) error {
+	if c.a.handing.going.Load() {
+		return errHanding
+	}
 	s, err := c.find(name)
 	if err != nil {
 		return err
@@ -145,6 +148,9 @@ func (c control) DrainSite(_ context.Context, name string) error {
 // end goes on when the one who asked has gone: what a site's clients are
 // promised must not depend on a browser tab.
 func (c control) end(name string, end func(context.Context, *site.Site) error) error {
+	if c.a.handing.going.Load() {
+		return errHanding
+	}
 	s, err := c.find(name)
 	if err != nil {
 		return err
@@ -162,6 +168,9 @@ func (c control) SaveSite(name string) error {
 		return err
 	}
 	a := c.a
+	if a.handing.going.Load() {
+		return errHanding
+	}
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	state := "stopped"
@@ -243,6 +252,9 @@ func parseAddress(address string) (netip.Addr, error) {
 }
 
 func (a *App) changeAddresses(add, remove []netip.Addr) error {
+	if a.handing.going.Load() {
+		return errHanding
+	}
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	a.mu.Lock()

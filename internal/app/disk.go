@@ -12,7 +12,8 @@ import (
 
 // openDisk begins to keep records in the data folder. A door whose disk cannot
 // be used works without, and says so.
-func (a *App) openDisk() {
+// first tells that ids go on from those on disk.
+func (a *App) openDisk(first bool) {
 	limits := a.cfg.Recording.Disk
 	if a.store == nil || a.opts.Ephemeral || limits.Off {
 		return
@@ -27,20 +28,35 @@ func (a *App) openDisk() {
 		a.warnings = append(a.warnings, "no records are kept on disk: "+err.Error())
 		return
 	}
-	a.recorder.Continue(disk.Highest())
-	a.findings.heard = append(a.findings.heard, func(found explain.Finding, _ bool) { disk.Mark(marksOf(found)...) })
+	if first {
+		a.recorder.Continue(disk.Highest())
+	}
 	follower := a.store.Follow()
-	a.writers.run(func(ctx context.Context) { disk.Run(ctx, a.store, follower) })
+	a.diskWriter.begin()
+	a.diskWriter.run(func(ctx context.Context) { disk.Run(ctx, a.store, follower) })
 	a.disk.Store(disk)
+}
+
+// followFindings has findings tied to their records on disk.
+func (a *App) followFindings() {
+	if a.store == nil {
+		return
+	}
+	a.findings.heard = append(a.findings.heard, func(found explain.Finding, _ bool) {
+		if disk := a.disk.Load(); disk != nil {
+			disk.Mark(marksOf(found)...)
+		}
+	})
 }
 
 func recordsFolder(data string) string { return filepath.Join(data, "records") }
 
 func (a *App) closeDisk() {
-	disk := a.disk.Load()
+	disk := a.disk.Swap(nil)
 	if disk == nil {
 		return
 	}
+	a.diskWriter.end()
 	if err := disk.Close(); err != nil {
 		a.log.Error("cannot end the records on disk", "err", err)
 	}

@@ -189,6 +189,7 @@ type manyConn struct {
 	*tls.Conn
 	r    *bufio.Reader
 	host string
+	last bool // the door said so
 }
 
 // dial insists on the right certificate.
@@ -203,7 +204,7 @@ func (d *many) dial(name string) (*manyConn, error) {
 		raw.Close()
 		return nil, err
 	}
-	return &manyConn{c, bufio.NewReader(c), name}, nil
+	return &manyConn{Conn: c, r: bufio.NewReader(c), host: name}, nil
 }
 
 // get expects the response that only this site gives.
@@ -217,6 +218,7 @@ func (c *manyConn) get(path, want string) error {
 		return fmt.Errorf("read response: %w", err)
 	}
 	defer res.Body.Close()
+	c.last = res.Close
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return fmt.Errorf("read body: %w", err)
@@ -336,7 +338,7 @@ func (l *manyLoad) connection(d *many, name string) error {
 	}
 	defer c.Close()
 	l.conns.Add(1)
-	for n := 0; n < perConn && !l.ended.Load(); n++ {
+	for n := 0; n < perConn && !c.last && !l.ended.Load(); n++ {
 		if n%5 == 4 {
 			err = c.get("/files/file.txt", fileText)
 		} else {

@@ -40,6 +40,9 @@ func (a *App) Reload(dry bool) (console.Reload, error) {
 
 func (a *App) reload(dry bool) (console.Reload, error) {
 	began := time.Now()
+	if a.handing.going.Load() {
+		return console.Reload{}, errHanding
+	}
 	if a.opts.Ephemeral {
 		return console.Reload{}, errors.New("reload: this door was started without a configuration file")
 	}

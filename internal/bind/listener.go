@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type listener struct {
 	shutdown func()        // makes a socket that others hold too refuse connections; nil for our own
 	closing  chan struct{} // closed when the socket is about to be
 	done     chan struct{} // closed when the accept loop has ended
+	live     *atomic.Int64 // connections that serve functions have
 	lastCame atomic.Int64  // unix nanoseconds, of the last connection
 
 	mu   sync.Mutex
@@ -31,7 +33,7 @@ type listener struct {
 }
 
 func newListener(addr netip.AddrPort, socket net.Listener, shutdown func()) *listener {
-	return &listener{addr: addr, socket: socket, shutdown: shutdown, closing: make(chan struct{}), done: make(chan struct{})}
+	return &listener{addr: addr, socket: socket, shutdown: shutdown, closing: make(chan struct{}), done: make(chan struct{}), live: new(atomic.Int64)}
 }
 
 func (l *listener) add(r *Ref) {
@@ -62,15 +64,19 @@ func (l *listener) hand(c net.Conn) {
 	l.mu.Lock()
 	serve := l.last
 	l.mu.Unlock()
-	go serve(c)
+	l.live.Add(1)
+	go func() {
+		defer l.live.Add(-1)
+		serve(c)
+	}()
 }
 
 // acceptLoop accepts until the listener is closed. Whatever else goes wrong, it
 // waits a little and tries again: the queue keeps the clients meanwhile.
-func (l *listener) acceptLoop(trouble func(netip.AddrPort, error)) {
+func (l *listener) acceptLoop(gate *gate, trouble func(netip.AddrPort, error)) {
 	defer close(l.done)
 	var backOff time.Duration
-	for {
+	for l.pass(gate) {
 		c, err := l.socket.Accept()
 		switch {
 		case err == nil:
@@ -82,6 +88,8 @@ func (l *listener) acceptLoop(trouble func(netip.AddrPort, error)) {
 			continue
 		case errors.Is(err, net.ErrClosed), l.isClosing():
 			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			continue // of Pause
 		case backOff == 0:
 			trouble(l.addr, err)
 		}
@@ -91,6 +99,16 @@ func (l *listener) acceptLoop(trouble func(netip.AddrPort, error)) {
 		case <-l.closing:
 			return
 		}
+	}
+}
+
+// pass waits until the gate is open; false if the listener is closing.
+func (l *listener) pass(gate *gate) bool {
+	select {
+	case <-gate.passable():
+		return true
+	case <-l.closing:
+		return false
 	}
 }
 

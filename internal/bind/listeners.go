@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"fanlight/internal/machine"
@@ -24,18 +25,27 @@ type Options struct {
 	// when it accepts again. It is called from the listener's goroutine
 	// and must not call the Listeners.
 	Trouble func(addr netip.AddrPort, err error)
+	// Held listeners accept nothing until Resume is called.
+	Held bool
 }
 
 // Listeners are the open listeners of a door: each on exactly one address, and
 // one for all who want that address. Methods may be called concurrently.
 type Listeners struct {
 	opts Options
+	gate *gate
 
 	mu      sync.Mutex
 	allowed []netip.Addr
 	open    map[netip.AddrPort]*listener
 	closed  bool
+
+	live atomic.Int64 // connections that were accepted and have not ended
 }
+
+// Live counts the connections that were accepted and given to serve functions
+// that have not returned.
+func (ls *Listeners) Live() int64 { return ls.live.Load() }
 
 // NotAllowedError says that an address is outside the list that may be bound.
 type NotAllowedError struct {
@@ -61,7 +71,7 @@ func New(opts Options) *Listeners {
 	if opts.Trouble == nil {
 		opts.Trouble = func(netip.AddrPort, error) {}
 	}
-	return &Listeners{opts: opts, open: map[netip.AddrPort]*listener{}}
+	return &Listeners{opts: opts, gate: newGate(opts.Held), open: map[netip.AddrPort]*listener{}}
 }
 
 // SetAllowed makes list the addresses that may be bound; nil allows every
@@ -118,12 +128,13 @@ func (ls *Listeners) acquire(addr netip.AddrPort, serve func(net.Conn)) (*Ref, e
 		if l, err = ls.bind(addr); err != nil {
 			return nil, err
 		}
+		l.live = &ls.live
 		ls.open[addr] = l
 	}
 	ref := &Ref{owner: ls, listener: l, serve: serve}
 	l.add(ref)
 	if fresh {
-		go l.acceptLoop(ls.opts.Trouble)
+		go l.acceptLoop(ls.gate, ls.opts.Trouble)
 	}
 	return ref, nil
 }
@@ -145,12 +156,15 @@ func (ls *Listeners) check(addr netip.AddrPort) error {
 // bind opens the listener: the inherited one of that address if there is one.
 func (ls *Listeners) bind(addr netip.AddrPort) (*listener, error) {
 	for _, in := range ls.opts.Inherited {
-		if in.Addr == addr {
+		if in.Addr == addr && !(in.own && in.used) {
 			ln, err := in.listen()
 			if err != nil {
 				return nil, fmt.Errorf("bind %s: use the socket %s from systemd: %w", addr, in.Name, err)
 			}
 			in.used = true
+			if in.own {
+				return newListener(addr, ln, nil), nil
+			}
 			return newListener(addr, ln, in.stop), nil
 		}
 	}
@@ -187,7 +201,11 @@ func (ls *Listeners) RefuseUnused() []*Inherited {
 	defer ls.mu.Unlock()
 	var unused []*Inherited
 	for _, in := range ls.opts.Inherited {
-		if !in.used {
+		switch {
+		case in.own:
+			in.file.Close() // a listener has a descriptor of its own
+			in.used = true
+		case !in.used:
 			in.stop()
 			unused = append(unused, in)
 		}
@@ -208,7 +226,9 @@ func (ls *Listeners) Close() {
 	closing.Wait()
 	clear(ls.open)
 	for _, in := range ls.opts.Inherited {
-		in.giveBack()
+		if !in.own {
+			in.giveBack()
+		}
 	}
 }
 

@@ -311,7 +311,7 @@ func TestAcceptBacksOff(t *testing.T) {
 		l.add(&Ref{serve: func(net.Conn) { served <- true }})
 		var told []string
 		began := time.Now()
-		go l.acceptLoop(func(_ netip.AddrPort, err error) { told = append(told, fmt.Sprint(err)) })
+		go l.acceptLoop(newGate(false), func(_ netip.AddrPort, err error) { told = append(told, fmt.Sprint(err)) })
 		here, there := net.Pipe()
 		defer here.Close()
 		f.conns <- there
@@ -330,7 +330,7 @@ func TestCloseEndsBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flaky{failures: 1 << 30, conns: make(chan net.Conn)}
 		l := newListener(at("127.0.0.2", 443), f, nil)
-		go l.acceptLoop(func(netip.AddrPort, error) {})
+		go l.acceptLoop(newGate(false), func(netip.AddrPort, error) {})
 		time.Sleep(10500 * time.Millisecond)
 		began := time.Now()
 		l.close()

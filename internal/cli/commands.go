@@ -7,6 +7,7 @@ var commands = []func(streams) *cobra.Command{
 	runCommand,
 	checkCommand,
 	reloadCommand,
+	upgradeCommand,
 	traceCommand,
 	captureCommand,
 	probeCommand,

@@ -20,7 +20,7 @@ import (
 func runCommand(s streams) *cobra.Command {
 	var path, recordTo string
 	var capture captureOn
-	var secrets, watch bool
+	var secrets, watch, takeOver bool
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the front door and the console",
@@ -49,13 +49,14 @@ passed. The last 20 files stay. Linux only; it needs CAP_NET_RAW.`,
 			if cfg.Recording.Off && capture.severity != nil {
 				return failWith(exitUsage, fmt.Errorf("capture on findings: recording is off in %s, and without it there are none", path))
 			}
-			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version(), CaptureOn: capture.severity, Watch: watch})
+			return runDoor(c.Context(), s, cfg, app.Options{RecordTo: recordTo, Secrets: secrets, Version: version(), CaptureOn: capture.severity, Watch: watch, TakeOver: takeOver, Upgrade: again()})
 		},
 	}
 	c.Flags().StringVarP(&path, "config", "c", defaultConfig, "configuration `file`")
 	c.Flags().StringVar(&recordTo, "record-to", "", "write connections, exchanges and findings as JSON lines to a `file`")
 	c.Flags().Var(&capture, "capture-on-finding", "keep packets, and write them when a finding of this `severity` or above appears")
 	c.Flags().Lookup("capture-on-finding").NoOptDefVal = explain.Warning.String()
+	c.Flags().BoolVar(&takeOver, "take-over", false, "go on in the place of the running door, without a refused connection")
 	c.Flags().BoolVar(&watch, "watch", false, "reload when a file of the configuration changes")
 	c.Flags().BoolVar(&secrets, "with-secrets", false, "write credentials and cookies in clear")
 	return c
@@ -105,7 +106,10 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 		reportFailed(s, cfg, failed.Err)
 	}
 	printStart(s, door)
-	awaitEnd(ctx, door, !opts.Ephemeral)
+	if awaitEnd(ctx, door, !opts.Ephemeral) {
+		fmt.Fprintln(s.err, "another process serves now; this one ends with its last connection")
+		door.Linger(ctx)
+	}
 	fmt.Fprintln(s.err, "shutting down; open exchanges may finish (once more: end now)")
 	again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -114,17 +118,24 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 }
 
 // awaitEnd waits until the door is told to end, and has it read its
-// configuration again when SIGHUP says so, if it has a file.
-func awaitEnd(ctx context.Context, door *app.App, reloads bool) {
-	hangups := make(chan os.Signal, 1)
+// configuration again when SIGHUP says so, and start its program anew when
+// SIGUSR2 does, if it has a file. It reports whether another process took over.
+func awaitEnd(ctx context.Context, door *app.App, reloads bool) (handedOver bool) {
+	hangups, upgrades := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	if reloads {
 		signal.Notify(hangups, syscall.SIGHUP)
 		defer signal.Stop(hangups)
+		notifyUpgrade(upgrades)
+		defer signal.Stop(upgrades)
 	}
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
+		case <-door.HandedOver():
+			return true
+		case <-upgrades:
+			go door.Upgrade(ctx) // it tells the log
 		case <-hangups:
 			_, _ = door.Reload(false) // it tells the log
 		}

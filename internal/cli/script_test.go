@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 //	terminate WORD              SIGTERM to the background command with that argument
 //	interrupt WORD              SIGINT to it
 //	hangup WORD                 SIGHUP to it
+//	terminatepid FILE           SIGTERM to the process that "pid" in a file names
 //
 // and the condition [root]: packets can be captured here.
 func TestScripts(t *testing.T) {
@@ -67,9 +69,22 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": exitCode, "freeport": freePort, "waitport": waitPort,
-			"waittext": waitText, "expand": expand, "zip": pack, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT), "hangup": signalWith(syscall.SIGHUP),
+			"waittext": waitText, "expand": expand, "zip": pack, "terminate": signalWith(syscall.SIGTERM), "interrupt": signalWith(syscall.SIGINT), "hangup": signalWith(syscall.SIGHUP), "terminatepid": terminatePID,
 		},
 	})
+}
+
+func terminatePID(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "terminatepid FILE")
+	m := regexp.MustCompile(`"pid":(\d+)`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if m == nil {
+		ts.Fatalf("%s names no pid", args[0])
+	}
+	pid, err := strconv.Atoi(m[1])
+	ts.Check(err)
+	process, err := os.FindProcess(pid)
+	ts.Check(err)
+	ts.Check(process.Signal(syscall.SIGTERM))
 }
 
 // patience is how long a script waits for another program; it is a limit for

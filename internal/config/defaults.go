@@ -54,6 +54,7 @@ func (l Limits) WithDefaults() Limits {
 	setDefault(&l.HTTP2.BodyAll, 1024*kib)
 	setDefault(&l.HTTP2.Resets, 200)
 	setDefault(&l.HTTP2.Frames, 2000)
+	setDefault(&l.HandOver, Duration(24*time.Hour))
 	setDefault(&l.Compressions, 256)
 	return l
 }

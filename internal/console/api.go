@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 
 	"fanlight/internal/explain"
@@ -74,6 +75,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 type health struct {
 	Status    string     `json:"status"`
 	Version   string     `json:"version,omitempty"`
+	PID       int        `json:"pid"`
 	Warnings  []string   `json:"warnings"`
 	Recording *recording `json:"recording"` // null: off
 }
@@ -99,7 +101,7 @@ type onDisk struct {
 }
 
 func (a *api) health(w http.ResponseWriter, _ *http.Request) {
-	out := health{Status: "ok", Version: a.Version, Warnings: append([]string{}, a.Control.Warnings()...)}
+	out := health{Status: "ok", Version: a.Version, PID: os.Getpid(), Warnings: append([]string{}, a.Control.Warnings()...)}
 	if a.Store != nil {
 		s := a.Store.Stats()
 		out.Recording = &recording{Size: s.Size, Bytes: s.Bytes, Batches: s.Batches, Overwritten: s.Overwritten, TooLarge: s.TooLarge}

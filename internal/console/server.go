@@ -19,6 +19,7 @@ type Options struct {
 	Metrics  http.Handler       // nil: none
 	Token    string             // of the TCP listener; must not be empty there
 	KeyLog   KeyLog             // followed over the control socket, and nowhere else; nil: not
+	Heirs    Heirs              // asked over the control socket, and nowhere else; nil: nobody takes over
 	Reloader Reloader           // nil: the configuration is not read again
 	Version  string
 	// Mask hides secrets in all that is shown. Nil masks under a random key:
@@ -48,7 +49,13 @@ func NewControlServer(o Options) *http.Server {
 	if o.KeyLog != nil {
 		mux.HandleFunc("GET /api/keylog", api.keyLog)
 	}
-	return limited(mux)
+	if o.Heirs != nil {
+		mux.HandleFunc("POST /api/take-over", api.takeOver)
+		mux.HandleFunc("POST /api/upgrade", api.upgrade)
+	}
+	srv := limited(mux)
+	srv.SetKeepAlivesEnabled(false) // the next question may be for another process
+	return srv
 }
 
 const (

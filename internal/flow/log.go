@@ -36,6 +36,14 @@ func (r *Recorder) Continue(conn ConnID, exchange ExchangeID) {
 	r.exchanges.Store(uint64(exchange))
 }
 
+// Given are the last ids that were given out.
+func (r *Recorder) Given() (ConnID, ExchangeID) {
+	if r == nil {
+		return 0, 0
+	}
+	return ConnID(r.conns.Load()), ExchangeID(r.exchanges.Load())
+}
+
 // Open starts the record of a connection with its Open event.
 func (r *Recorder) Open(at time.Time, o Opening) *Log {
 	if r == nil {

@@ -48,6 +48,7 @@ type Gateway struct {
 
 	encoders  coding.Pool
 	balancers atomic.Pointer[Balancers]
+	leaving   atomic.Bool // every response is the last of its connection
 }
 
 // New makes a gateway without sites.

@@ -55,6 +55,14 @@ func (r *Incidents) All() []Incident {
 	return out
 }
 
+// Restore keeps incidents of an earlier run, newest first, as the oldest ones.
+// It is called before there is any other.
+func (r *Incidents) Restore(newestFirst []Incident) {
+	for _, in := range slices.Backward(newestFirst) {
+		r.add(in)
+	}
+}
+
 func (r *Incidents) add(in Incident) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -37,6 +37,19 @@ func (r *registry) remove(s *session) {
 	r.wake()
 }
 
+// listen has the ends of connections told until the returned function is
+// called.
+func (r *registry) listen() (end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiters++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.waiters--
+	}
+}
+
 func (r *registry) wake() {
 	if r.waiters > 0 {
 		close(r.removed)
@@ -93,14 +106,7 @@ func (g *Gateway) FinishAt(ctx context.Context, siteName string, addr netip.Addr
 }
 
 func (g *Gateway) finish(ctx context.Context, tunnels bool, match func(*session) bool) {
-	g.sessions.mu.Lock()
-	g.sessions.waiters++
-	g.sessions.mu.Unlock()
-	defer func() {
-		g.sessions.mu.Lock()
-		g.sessions.waiters--
-		g.sessions.mu.Unlock()
-	}()
+	defer g.sessions.listen()()
 	for {
 		open, removed := g.sessions.those(match)
 		if len(open) == 0 {

@@ -60,6 +60,9 @@ func (s *session) setSite(found *site.Site) {
 // of a connection that has several at a time.
 func (s *session) Handle(x httpconn.Exchange) {
 	r := s.rides.begin(s, x)
+	if s.g.leaving.Load() {
+		x.CloseAfter(handedOver)
+	}
 	r.serve()
 	s.rides.end(r)
 }
