@@ -33,7 +33,7 @@ refused() {
 	said=$(get -D incident.head -o incident.body -w '%{http_code} %{time_total}' "$3")
 	awk -v wanted="$1" -v limit="$2" '{ exit !($1 == wanted && $2 < limit) }' <<<"$said" ||
 		{ echo "expected $1 within $2 s, got status and seconds: $said" >&2 && return 1; }
-	sed -n 's/^Fanlight-Incident: *\([A-Z0-9]*\).*/\1/p' incident.head
+	sed -n 's/^Fanlight-Incident: *\([A-Z0-9]*\).*/\1/Ip' incident.head
 }
 
 never() {
