@@ -393,7 +393,7 @@ func TestRetryOfStatus(t *testing.T) {
 // TestQueues has an origin that takes one request at a time: the next one waits,
 // the one after that is refused.
 func TestQueues(t *testing.T) {
-	d, origins := fleet(t, 1, `pool: {connections: 1, queue: 1, queue_timeout: 300ms}`)
+	d, origins := fleet(t, 1, `pool: {connections: 1, queue: 1, queue_timeout: 2s}`)
 	done := make(chan int, 2)
 	hold := func() {
 		c := d.client("app.test")
@@ -410,7 +410,7 @@ func TestQueues(t *testing.T) {
 	if status := <-done; status != 503 {
 		t.Errorf("the one that waited got %d", status)
 	}
-	says(t, "cause", d.causeOf(), "waited 300ms in the queue of http://"+origins[0].addr)
+	says(t, "cause", d.causeOf(), "waited 2s in the queue of http://"+origins[0].addr)
 	close(origins[0].hold)
 	if status := <-done; status != 200 {
 		t.Errorf("the first got %d", status)

@@ -28,7 +28,7 @@ func (b *builder) buildGroup(s *config.Site, c *config.Route) (*balance.Group, e
 		if err != nil {
 			return nil, err
 		}
-		m := &balance.Member{Origin: o, Weight: to.Weight, Backup: to.Backup, Limits: limitsOf(&c.Pool, o.HTTP), Duty: b.duty(s.Name, o.Name)}
+		m := &balance.Member{Origin: o, Weight: to.Weight, Backup: to.Backup, Limits: limitsOf(&c.Pool), Duty: b.duty(s.Name, o.Name)}
 		if c.Sticky != "" {
 			if m.Tag, err = b.tag(o.Name); err != nil {
 				return nil, err
@@ -57,12 +57,16 @@ func routeName(c *config.Route) string {
 	return "*"
 }
 
-func limitsOf(p *config.Pool, speaks origin.Protocol) balance.Limits {
-	l := balance.Limits{Exchanges: p.Requests, Queue: max(int(p.Queue), 0), Wait: time.Duration(p.QueueTimeout)}
-	if speaks == origin.HTTP1 && p.Connections > 0 && (l.Exchanges == 0 || p.Connections < l.Exchanges) {
-		l.Exchanges = p.Connections // an HTTP/1.1 connection carries one at a time
+func limitsOf(p *config.Pool) balance.Limits {
+	return balance.Limits{Exchanges: p.Requests, Conns: p.Connections, Queue: max(int(p.Queue), 0), Wait: time.Duration(p.QueueTimeout)}
+}
+
+// idleOf is how many connections are kept: no more than there may be.
+func idleOf(p *config.Pool) int {
+	if p.Connections > 0 {
+		return min(p.Idle, p.Connections)
 	}
-	return l
+	return p.Idle
 }
 
 func methodOf(b config.Balance) balance.Method {

@@ -28,7 +28,7 @@ func notLive() map[string]string {
 		"renegotiation-unanswered":     "the door answers every HelloRequest or refuses it, and sends none",
 		"expect-100-stall":             "the door answers Expect itself, and sends none to origins",
 
-		"stale-origin-address":    "the door looks the name up for each connection it makes",
+		"stale-origin-address":    "the door looks names up again, and goes on with those that still have an address",
 		"source-ports-exhausted":  "the door sees it; to use up the machine's ports would disturb what else runs here",
 		"answered-by-middlebox":   "it rests on the TTL of packets",
 		"hosts-entry-bypassed":    "how the client got its address is not known at the door",

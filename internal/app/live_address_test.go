@@ -40,11 +40,11 @@ func addressFaults() []liveFault {
 		{rule: "loopback-alias-missing", fault: "the address is on no interface", inject: func(l *live) {
 			l.refused("192.0.2.77:" + freePort(l.t))
 		}},
-		{rule: "one-bad-address-of-many", fault: "one address of the origin's name is dead", inject: func(l *live) {
+		{rule: "one-bad-address-of-many", also: []string{"connection-closed-each-request"}, fault: "one address of the origin's name is dead", inject: func(l *live) {
 			o := testnet.Raw{At: testnet.At{Plain: true}, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"}}.Start(l.t)
 			_, port, _ := net.SplitHostPort(o.Addr)
 			l.serve(l.to("/", "http://"+twoAddressName+":"+port))
-			l.several(4, request("GET", "/"))
+			l.several(8, request("GET", "/")) // every other one tries the dead address first
 		}},
 		{rule: "name-does-not-resolve", fault: "the origin's name is in no DNS", inject: func(l *live) {
 			l.serve(l.to("/", "http://"+unknownName+":8080"))

@@ -142,7 +142,7 @@ func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin
 			FirstByte: time.Duration(t.FirstByte), Between: time.Duration(t.Between),
 			Idle: time.Duration(t.Idle), Tunnel: time.Duration(t.Tunnel),
 		},
-		MaxIdle: c.Pool.Idle, Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
+		MaxIdle: idleOf(&c.Pool), MaxConns: c.Pool.Connections, Resolve: time.Duration(c.Resolve), Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
 	}
 	o.HTTP = httpVersion(c)
 	switch c.TLS.Renegotiation {

@@ -113,7 +113,7 @@ func (m *Member) Status() Status {
 	defer m.group.mu.Unlock()
 	s := Status{Name: m.Origin.Name, Weight: m.Weight, Backup: m.Backup, Duty: m.Duty, Standing: m.Standing(), Checked: m.checked,
 		Until: m.until, Active: int(m.gate.active.Load()), Waiting: int(m.gate.queued.Load()), Idle: m.Origin.Idle(),
-		Requests: m.counts.requests.Load(), Failures: m.counts.failures.Load(), Retries: m.counts.retries.Load()}
+		Requests: m.counts.requests.Load(), Failures: m.counts.failures.Load(), Retries: m.counts.retries.Load(), Addresses: m.Origin.Addresses()}
 	if s.Standing == Serving || s.Standing == Returning {
 		s.Share = m.grown(m.group.Clock())
 	}

@@ -12,6 +12,7 @@ import (
 // Limits bound what an origin has to do at a time. Zero means no limit.
 type Limits struct {
 	Exchanges int           // under way at a time
+	Conns     int           // connections at a time: as many exchanges where each needs its own
 	Queue     int           // further ones that wait; 0: none may
 	Wait      time.Duration // how long they wait
 }
@@ -49,17 +50,26 @@ func (g *gate) enter(limit int32) bool {
 	}
 }
 
+// limit is how many exchanges may be under way now; 0: any number.
+func (m *Member) limit() int32 {
+	n := m.Limits.Exchanges
+	if c := m.Limits.Conns; c > 0 && (n == 0 || c < n) && !m.Origin.Multiplexes() {
+		n = c
+	}
+	return int32(n)
+}
+
 // full tells whether an exchange would have to wait.
 func (m *Member) full() bool {
-	limit := m.Limits.Exchanges
-	return limit > 0 && (m.gate.queued.Load() > 0 || int(m.gate.active.Load()) >= limit)
+	limit := m.limit()
+	return limit > 0 && (m.gate.queued.Load() > 0 || m.gate.active.Load() >= limit)
 }
 
 // Enter counts an exchange that goes to the origin; false if it has to Wait
 // first. Leave must be called at its end.
 func (m *Member) Enter() bool {
 	m.counts.requests.Add(1)
-	limit := int32(m.Limits.Exchanges)
+	limit := m.limit()
 	if limit == 0 {
 		m.gate.active.Add(1)
 		return true
@@ -72,14 +82,17 @@ func (m *Member) Leave() {
 	m.gate.active.Add(-1)
 	if m.gate.queued.Load() > 0 {
 		m.gate.mu.Lock()
-		m.gate.admit(int32(m.Limits.Exchanges))
+		m.gate.admit(m.limit())
 		m.gate.mu.Unlock()
 	}
 }
 
 // admit lets in who waits, as far as there is room. The caller holds mu.
 func (g *gate) admit(limit int32) {
-	for len(g.waiters) > 0 && g.enter(limit) {
+	for len(g.waiters) > 0 && (limit == 0 || g.enter(limit)) {
+		if limit == 0 {
+			g.active.Add(1)
+		}
 		close(g.waiters[0].admitted)
 		g.drop(0)
 	}
@@ -108,7 +121,7 @@ func (m *Member) Wait(ctx context.Context) error {
 	case <-timer.C:
 		waited := time.Since(began)
 		err = &Refusal{m.Origin.Name, fmt.Sprintf("waited %s in the queue of %s: %d exchanges were under way there all the time, as many as it may have",
-			m.Limits.Wait, m.Origin.Name, m.Limits.Exchanges), waited}
+			m.Limits.Wait, m.Origin.Name, m.limit()), waited}
 	}
 	if m.gate.quit(w) {
 		return err
@@ -123,7 +136,7 @@ func (m *Member) queue() (*waiter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiters) >= m.Limits.Queue {
-		if len(g.waiters) == 0 && g.enter(int32(m.Limits.Exchanges)) {
+		if len(g.waiters) == 0 && g.enter(m.limit()) {
 			return nil, nil
 		}
 		return nil, &Refusal{Origin: m.Origin.Name, Text: m.fullText(len(g.waiters))}
@@ -131,13 +144,13 @@ func (m *Member) queue() (*waiter, error) {
 	w := &waiter{make(chan struct{})}
 	g.waiters = append(g.waiters, w)
 	g.queued.Add(1)
-	g.admit(int32(m.Limits.Exchanges))
+	g.admit(m.limit())
 	return w, nil
 }
 
 func (m *Member) fullText(waiting int) string {
 	if m.Limits.Queue == 0 {
-		return fmt.Sprintf("%s has as many exchanges under way as it may (%d), and no queue", m.Origin.Name, m.Limits.Exchanges)
+		return fmt.Sprintf("%s has as many exchanges under way as it may (%d), and no queue", m.Origin.Name, m.limit())
 	}
 	return fmt.Sprintf("queue of %s is full: %d wait and %d are under way", m.Origin.Name, waiting, m.gate.active.Load())
 }

@@ -329,7 +329,7 @@ type Timeouts struct {
 // Pool bounds the connections to each origin, and what it has to do at a time.
 type Pool struct {
 	Idle         int      `yaml:"idle,omitempty" jsonschema:"minimum=1"`        // kept idle; default 256
-	Connections  int      `yaml:"connections,omitempty" jsonschema:"minimum=0"` // open at a time, the idle ones too; further requests wait; default 0: no limit
+	Connections  int      `yaml:"connections,omitempty" jsonschema:"minimum=0"` // of HTTP/1.1 open at a time, the idle ones too; further requests wait; default 0: no limit
 	Requests     int      `yaml:"requests,omitempty" jsonschema:"minimum=0"`    // under way at a time; further ones wait; default 0: no limit
 	Queue        Count    `yaml:"queue,omitempty"`                              // how many may wait, or off: they get a 503 at once; default 100
 	QueueTimeout Duration `yaml:"queue_timeout,omitempty"`                      // how long they wait; default 5s

@@ -100,7 +100,7 @@ const (
 	BindFailed  // Text: address; Attrs: site, holder, pid, on, errno
 	HostsEntry  // the hosts file gives a name addresses; Text: name; Attrs: addresses
 	SiteState   // Text: site; Attrs: state, reason, binds, when_stopped
-	OriginState // Text: origin; Attrs: site, state, reason
+	OriginState // Text: origin; Attrs: site, state, reason; with state moved: addresses
 
 )
 

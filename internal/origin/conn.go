@@ -23,10 +23,12 @@ type Conn struct {
 	origin    *Origin
 	name      string // server name
 	idleSince time.Time
+	compared  *known    // where its address was looked for last
 	polled    time.Time // when the pool looked last
 	pinned    bool
 	asked     atomic.Int32 // HelloRequests in this exchange
 	cut       atomic.Bool  // a renegotiation was refused by our own rule
+	counted   atomic.Bool  // among those that are open
 	stopped   atomic.Bool  // Interrupt was called
 	leg       Leg
 }
@@ -76,6 +78,9 @@ func (c *Conn) Close(why string) {
 	if c.h2 != nil {
 		c.h2.Close(why)
 		return
+	}
+	if c.counted.CompareAndSwap(true, false) {
+		c.origin.open.Add(-1)
 	}
 	c.tap.SetWhy(why)
 	c.Client.End()
@@ -134,6 +139,8 @@ func (c *Conn) machine(transport httpconn.Transport, share bool) *Conn {
 		c.h2 = httpconn.NewH2Client(transport, c.tap.Log(), c.origin.Buffers, c.origin.Timeouts.Send)
 		return c
 	}
+	c.counted.Store(true)
+	c.origin.open.Add(1)
 	c.leash.Transport = transport
 	c.Client = httpconn.NewClient(&c.leash, c.tap.Log(), c.origin.Buffers)
 	c.leg.Outgoing, c.leg.conn = c, c

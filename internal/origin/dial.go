@@ -24,6 +24,7 @@ func (o *Origin) Dial(ctx context.Context, host string, parent flow.ConnID) (*Co
 
 // dial is Dial; with share the connection speaks HTTP/2 if the origin does.
 func (o *Origin) dial(ctx context.Context, host string, parent flow.ConnID, share bool) (*Conn, error) {
+	o.makeRoom()
 	t, err := o.connect(ctx, parent)
 	if err != nil {
 		return nil, err
@@ -61,6 +62,7 @@ func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, er
 			return t, nil
 		}
 	}
+	o.forget()
 	return nil, o.unconnected(ctx, PhaseConnect, err)
 }
 
@@ -84,21 +86,6 @@ func (o *Origin) unconnected(ctx context.Context, phase string, err error) *Fail
 		f.Limit, f.Timeout, f.Status = o.Timeouts.Connect, true, 504
 	}
 	return f
-}
-
-// resolve gives the origin's addresses. What came of a lookup is in call, and
-// on record if there is nothing to connect to.
-func (o *Origin) resolve(ctx context.Context, call *tap.Call) (addrs []netip.Addr, err error) {
-	if o.addr.IsValid() {
-		return []netip.Addr{o.addr}, nil
-	}
-	if call.Lookup, err = tap.LookUp(ctx, o.Resolver, o.Host); err != nil {
-		if !errors.Is(ctx.Err(), context.Canceled) {
-			tap.NotResolved(o.Recorder, *call)
-		}
-		return nil, err
-	}
-	return call.Lookup.Addresses, nil
 }
 
 func (o *Origin) handshake(ctx context.Context, c *Conn) error {

@@ -3,6 +3,7 @@
 package origin
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -55,6 +56,8 @@ type Options struct {
 	Certificate   *tls.Certificate // shown when the origin asks; nil: none
 	Timeouts      Timeouts
 	MaxIdle       int
+	MaxConns      int           // of HTTP/1.1, open; for another one an idle one is closed; 0: no limit
+	Resolve       time.Duration // the name is looked up again so often; 0: for each connection
 
 	Recorder *flow.Recorder
 	Buffers  *httpconn.Buffers
@@ -79,6 +82,18 @@ type Origin struct {
 	opening map[string]*opening // those that are waited for
 	single  map[string]bool     // names under which HTTP/1.1 was chosen the last time
 	only1   atomic.Pointer[string]
+	plural  atomic.Bool // see Multiplexes
+
+	open atomic.Int32 // HTTP/1.1 connections
+
+	known    atomic.Pointer[known] // nil: not looked up, or not kept
+	turn     atomic.Uint32         // of its addresses
+	wanted   atomic.Bool           // a connection was opened since the last lookup
+	renewAt  time.Time             // belongs to the sweeper
+	renewing bool                  // guarded by mu
+	lookups  sync.WaitGroup
+	life     context.Context // ends with Close
+	end      context.CancelFunc
 }
 
 // New makes an origin. It does not connect.
@@ -88,6 +103,7 @@ func New(o Options) *Origin {
 	if addr, err := netip.ParseAddr(o.Host); err == nil {
 		out.addr = addr
 	}
+	out.life, out.end = context.WithCancel(context.Background())
 	return out
 }
 
@@ -130,6 +146,8 @@ func (o *Origin) Close() {
 	o.idle, o.count, o.done = map[string][]*Conn{}, 0, true
 	o.shared = map[string][]*Conn{}
 	o.mu.Unlock()
+	o.end()
+	o.lookups.Wait()
 	for _, conns := range shared {
 		for _, c := range conns {
 			c.h2.Retire("origin no longer used")

@@ -78,14 +78,40 @@ func (c *Conn) unquiet() string {
 func (o *Origin) Put(c *Conn) {
 	c.idleSince = time.Now()
 	o.mu.Lock()
-	keep := !o.done && !c.pinned && o.count < o.MaxIdle
+	gone := c.vanished()
+	keep := !o.done && !c.pinned && o.count < o.MaxIdle && !gone
 	if keep {
 		o.idle[c.name] = append(o.idle[c.name], c) // the slice stays while its name does: no allocation
 		o.count++
 	}
 	o.mu.Unlock()
-	if !keep {
+	switch {
+	case gone:
+		c.Close(addressGone)
+	case !keep:
 		c.Close("not kept")
+	}
+}
+
+// makeRoom closes an idle connection, under whatever name, where there are as
+// many as there may be.
+func (o *Origin) makeRoom() {
+	if o.MaxConns == 0 || int(o.open.Load()) < o.MaxConns {
+		return
+	}
+	o.mu.Lock()
+	var spare *Conn
+	for name, conns := range o.idle {
+		if len(conns) > 0 {
+			spare = conns[0]
+			o.keep(name, slices.Delete(conns, 0, 1))
+			o.count--
+			break
+		}
+	}
+	o.mu.Unlock()
+	if spare != nil {
+		spare.Close("its place is wanted for another name")
 	}
 }
 
@@ -95,6 +121,7 @@ const pollEvery = time.Second
 // Sweep closes connections that have been idle too long or whose origin has
 // closed. Called about every 250 ms.
 func (o *Origin) Sweep() {
+	o.renew(time.Now())
 	if o.HTTP != HTTP1 {
 		o.sweepShared(time.Now())
 	}
@@ -130,6 +157,9 @@ func (c *Conn) worn(now time.Time) string {
 	idle := now.Sub(c.idleSince)
 	if limit := c.origin.Timeouts.Idle; limit > 0 && idle > limit {
 		return "idle timeout"
+	}
+	if c.vanished() {
+		return addressGone
 	}
 	if now.Sub(c.polled) < pollEvery || idle < pollEvery {
 		return ""

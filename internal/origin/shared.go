@@ -138,9 +138,11 @@ func (o *Origin) take2(c *Conn, name string) *Leg {
 			clear(o.single)
 		}
 		o.single[name] = true
+		o.plural.Store(false)
 		return c.Leg()
 	}
 	delete(o.single, name)
+	o.plural.Store(true)
 	o.shared[name] = append(o.shared[name], c)
 	leg := o.streamOf(name, false)
 	if o.done {
@@ -158,6 +160,10 @@ func (o *Origin) mayShare(n *Need) bool {
 
 // MayShare reports whether exchanges of several clients may share a connection.
 func (o *Origin) MayShare() bool { return o.mayShare(&Need{}) }
+
+// Multiplexes reports whether the last connection that could be shared was:
+// exchanges do not need a connection each.
+func (o *Origin) Multiplexes() bool { return o.plural.Load() && o.only1.Load() == nil }
 
 // OnlyHTTP1 has the origin spoken to in HTTP/1.1 from now on; the first reason
 // stays.
@@ -203,6 +209,8 @@ func (o *Origin) sweepShared(now time.Time) {
 			c.h2.Sweep(now)
 			switch limit := o.Timeouts.Idle; {
 			case c.over():
+			case c.vanished():
+				c.h2.Retire(addressGone)
 			case !c.h2.Usable() && c.h2.Open() == 0, limit > 0 && c.h2.Idle(now) > limit:
 				worn = append(worn, c)
 			default:
