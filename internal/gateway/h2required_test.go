@@ -141,6 +141,7 @@ func TestH2OriginFails(t *testing.T) {
 		}, 502, []string{"the origin ended its HTTP/2 connection: ENHANCE_YOUR_CALM (too_many_pings)"}},
 		{"closes", func(c *scriptedConn, n uint32, _ *httpwire.H2Head) { c.Close() }, 502, []string{"the origin closed without a response"}},
 		{"silent", func(c *scriptedConn, n uint32, _ *httpwire.H2Head) {}, 504, []string{"no response within 1s (timeout: first byte)"}},
+		{"not HTTP/2 at all", func(c *scriptedConn, n uint32, _ *httpwire.H2Head) {}, 502, []string{"what the origin says first is not HTTP/2", "set `http: \"1.1\"` on this route"}},
 		{"no status", func(c *scriptedConn, n uint32, _ *httpwire.H2Head) {
 			c.frames(httpwire.AppendBlock(nil, n, httpwire.AppendHPACK(c.encoder.Begin(nil), "a", "b"), true, 16384))
 		}, 502, []string{"bad response: h2-bad-pseudo"}},
@@ -186,6 +187,7 @@ func TestH2OriginFails(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := startScripted(t, test.answer)
+			s.mute = test.name == "not HTTP/2 at all"
 			d := before(t, s, func(o *origin.Origin) { o.Timeouts.FirstByte = time.Second })
 			c := d.dial("app.test")
 			res, _ := c.get("/")

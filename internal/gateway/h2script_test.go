@@ -21,6 +21,7 @@ type scripted struct {
 	ca    *testnet.CA
 	l     net.Listener
 	plain func(net.Conn)
+	mute  bool // it chooses HTTP/2 and answers in HTTP/1.1
 
 	mu    sync.Mutex
 	conns []*scriptedConn
@@ -109,6 +110,10 @@ func (s *scripted) serve(nc *tls.Conn, answer scriptedAnswer, settings []httpwir
 	s.mu.Unlock()
 	preface := make([]byte, len(httpwire.H2ClientPreface))
 	if _, err := io.ReadFull(nc, preface); err != nil {
+		return
+	}
+	if s.mute {
+		_, _ = io.WriteString(nc, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n") // what comes of it is under test
 		return
 	}
 	c.frames(httpwire.AppendSettings(nil, settings...))

@@ -193,8 +193,16 @@ func (c *H2Client) broken(code uint32, name string, offset int64) {
 	c.out.buf = httpwire.AppendGoAway(c.out.buf, 0, code, name)
 	c.record(flow.Event{Kind: flow.GoAway, From: flow.Client, Text: httpwire.H2ErrorName(code), Attrs: flow.Attrs(flow.KeyStream, "0", flow.KeyReason, name)})
 	c.flush()
-	c.fail(fmt.Errorf("%w: %s", ErrBadResponse, name))
+	c.fail(&H2Breach{name})
 }
+
+// H2Breach is how an origin broke the rules of HTTP/2 for a whole connection.
+type H2Breach struct{ Name string }
+
+func (e *H2Breach) Error() string { return ErrBadResponse.Error() + ": " + e.Name }
+
+// Unwrap makes errors.Is(err, ErrBadResponse) true.
+func (e *H2Breach) Unwrap() error { return ErrBadResponse }
 
 // record adds an event of now.
 func (c *H2Client) record(e flow.Event) {

@@ -7,6 +7,7 @@ import (
 
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
+	"fanlight/internal/httpwire"
 )
 
 // phasePing names the wait of a whole HTTP/2 connection for a sign of life.
@@ -20,6 +21,7 @@ func (l *Leg) failStream(phase string, err error) *Failure {
 	var end *httpconn.StreamEnd
 	var silent *httpconn.Silent
 	var stuck *httpconn.StuckWrite
+	var breach *httpconn.H2Breach
 	answered := l.Answered()
 	switch {
 	case errors.Is(err, httpconn.ErrInterrupted):
@@ -36,6 +38,9 @@ func (l *Leg) failStream(phase string, err error) *Failure {
 		}
 	case IsTimeout(err):
 		l.late(f, phase, o.limit(phase))
+	case errors.As(err, &breach) && breach.Name == httpwire.H2PrefaceMissing:
+		f.Reason = "what the origin says first is not HTTP/2"
+		f.Fix = "set `http: \"1.1\"` on this route"
 	case errors.Is(err, httpconn.ErrBadResponse):
 	case errors.Is(err, errRenegotiation2):
 		f.Reason = "the origin asked for a renegotiation (mostly to get a client certificate), which HTTP/2 does not allow"
