@@ -90,16 +90,16 @@ func (k *carriage) attempt() *origin.Failure {
 	defer k.m.Leave()
 	k.out.ID = k.s.g.Recorder.NextExchange()
 	k.r.leg.Store(uint64(k.out.ID))
-	defer k.r.waiting.Store(nil)
+	defer k.r.awaits(nil)
 	for {
 		if f := k.connect(); f != nil {
 			return f
 		}
-		k.r.waiting.Store(k.leg)
+		k.r.awaits(k.leg)
 		f, again := k.send()
 		switch {
 		case again: // with what is left in the pool, or a new connection
-			k.r.waiting.Store(nil)
+			k.r.awaits(nil)
 			continue
 		case f != nil:
 			return k.settle(f)

@@ -160,6 +160,7 @@ func (k *carriage) finish() *origin.Failure {
 
 // release gives the connection back, or keeps it for this client.
 func (k *carriage) release() {
+	k.r.awaits(nil)
 	if k.leg.Release() {
 		return
 	}

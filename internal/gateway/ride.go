@@ -27,7 +27,8 @@ type ride struct {
 	tunnel  atomic.Bool
 	gone    atomic.Bool                        // the client left while we waited
 	dialing atomic.Pointer[context.CancelFunc] // ends an attempt to connect to an origin
-	waiting atomic.Pointer[origin.Leg]         // the origin we wait for
+	waiting atomic.Pointer[origin.Leg]         // the origin we wait for; written by awaits
+	giving  sync.Mutex                         // held while what we wait for is interrupted
 	leg     atomic.Uint64                      // the exchange on it
 	current atomic.Uint64                      // the exchange with the client
 	phase   atomic.Int32
@@ -71,9 +72,20 @@ func (r *ride) giveUpOrigin(why string) {
 	if cancel := r.dialing.Load(); cancel != nil {
 		(*cancel)()
 	}
+	r.giving.Lock()
+	defer r.giving.Unlock()
 	if leg := r.waiting.Load(); leg != nil {
 		leg.Interrupt(why)
 	}
+}
+
+// awaits notes what the exchange waits for, nil before it lets go of it. Who
+// gives up the origin meanwhile is waited for: what serves another client a
+// moment later must not be interrupted for this one.
+func (r *ride) awaits(leg *origin.Leg) {
+	r.giving.Lock()
+	defer r.giving.Unlock()
+	r.waiting.Store(leg)
 }
 
 func (r *ride) awaitsOrigin() bool { return r.waiting.Load() != nil || r.dialing.Load() != nil }

@@ -68,9 +68,10 @@ func (c *Conn) Rest() { c.idleSince = time.Now() }
 func (c *Conn) Gone() bool { return c.tap.Poll() }
 
 // End is that of the Client, and sees also what came after the response and
-// waits inside TLS: it would be taken for the response to the next request.
+// waits inside TLS: it would be taken for the response to the next request. A
+// connection that was interrupted as its response ended is not reusable.
 func (c *Conn) End() (reusable bool) {
-	return c.Client.End() && (c.secure == nil || c.secure.Settled())
+	return c.Client.End() && !c.stopped.Load() && (c.secure == nil || c.secure.Settled())
 }
 
 // Close ends the connection; why is kept in its record.
