@@ -141,7 +141,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.mask = newMask(opts)
 	a.writers.begin()
 	a.background.begin()
-	a.findings = newFindings(a.store, a.mask)
+	a.findings = newFindings(a.store, a.mask, a.log)
 	a.checks = make(chan struct{}, checkSlots)
 	a.secrets = &keyLines{limit: keyLogLines}
 	if opts.CaptureOn != nil && a.store != nil {

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +23,7 @@ type findings struct {
 	follower *store.Follower // of run alone
 	rules    []explain.Rule
 	mask     flow.Mask // of what is explained: a finding may quote it
+	log      *slog.Logger
 
 	mu     sync.Mutex
 	recent []explain.Finding // oldest first
@@ -48,16 +51,25 @@ const (
 	share        = 20      // explaining takes at most one part in so many of a core
 )
 
-func newFindings(s *store.Store, mask flow.Mask) *findings {
-	f := &findings{store: s, rules: rules.All(), mask: mask, counts: map[kind]int64{}}
+func newFindings(s *store.Store, mask flow.Mask, log *slog.Logger) *findings {
+	f := &findings{store: s, rules: rules.All(), mask: mask, log: log, counts: map[kind]int64{}}
 	if s != nil {
 		f.follower = s.FollowNotable() // now: what happens at the start must not be missed
 	}
 	return f
 }
 
-// Of explains a trace.
-func (f *findings) Of(t *flow.Trace) []explain.Finding { return explain.Run(f.rules, t) }
+// Of explains a trace. A rule that panics costs the findings of this trace, and
+// not the door.
+func (f *findings) Of(t *flow.Trace) (found []explain.Finding) {
+	defer func() {
+		if value := recover(); value != nil {
+			found = nil
+			f.log.Error("a rule panicked: please report it", "panic", value, "stack", string(debug.Stack()))
+		}
+	}()
+	return explain.Run(f.rules, t)
+}
 
 // Recent gives the kept findings, newest first.
 func (f *findings) Recent() []explain.Finding {

@@ -85,7 +85,7 @@ func checkPipeline(p *explain.Pass, c *flow.Conn) {
 func checkGatewayQueue(p *explain.Pass, list []turn) {
 	for i, t := range list {
 		front, x := p.Front(t.c, t.x)
-		if x == nil || t.x.Parent == 0 || p.Behind(x.ID)[0] != t.x || x.RequestDone.IsZero() || guessed(t.x) {
+		if x == nil || t.x.Parent != x.ID || p.Behind(x.ID)[0] != t.x || x.RequestDone.IsZero() || guessed(t.x) {
 			continue
 		}
 		wait := t.x.Started.Sub(x.RequestDone)
