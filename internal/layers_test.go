@@ -63,6 +63,7 @@ func layers() []layer {
 		{rank: 3, path: "explain/score", may: list("flow explain")},
 		{rank: 3, path: "explain/compare", may: list("flow explain")},
 		{rank: 3, path: "report", may: list("flow explain")},
+		{rank: 3, path: "accesslog", may: list("flow")},
 
 		{rank: 4, path: "httpconn", may: list("flow httpwire")},
 		{rank: 4, path: "bind", may: list("flow tap machine")},

@@ -24,6 +24,11 @@ type jsonLines struct {
 	buffer  *bufio.Writer
 	pending int64 // lines since the last flush
 	broken  bool  // the last flush failed
+
+	path   string                     // of a file that is opened anew when it was moved away; empty: none
+	header func(now time.Time) string // what such a file begins with; may be nil
+	looked time.Time
+	stuck  bool // it could not be opened anew
 }
 
 // readLimit is how long the reader of a pipe may make us wait.
@@ -52,8 +57,16 @@ func (w *jsonLines) write(v any) {
 		w.log.Error("record that is no JSON", "to", w.name, "err", err)
 		return
 	}
+	w.writeLine(append(flow.PrintableJSON(line), '\n'))
+}
+
+// writeLine writes a line with its end.
+func (w *jsonLines) writeLine(line []byte) {
+	if w.pending == 0 {
+		w.follow(time.Now())
+	}
 	w.pending++
-	_, _ = w.buffer.Write(append(flow.PrintableJSON(line), '\n')) // flush has the error
+	_, _ = w.buffer.Write(line) // flush has the error
 }
 
 // flush gives the number of lines that were lost since the last one.

@@ -19,10 +19,12 @@ import (
 type records struct {
 	store   *store.Store
 	mask    flow.Mask
-	whole   bool // connections, findings and a summary too, not only clients' exchanges
+	whole   bool       // connections, findings and a summary too, not only clients' exchanges
+	access  accessLine // nil: exchanges are written as objects
 	started time.Time
 
 	mu      sync.Mutex // guards what follows
+	line    []byte     // used again
 	out     *jsonLines
 	folder  *flow.Folder
 	open    map[flow.ConnID]bool
@@ -46,32 +48,24 @@ func (a *App) startRecords() error {
 	if a.store == nil {
 		return nil
 	}
-	switch name := a.cfg.AccessLog; name {
-	case "off":
-	case "", "stdout":
-		if a.opts.Access != nil {
-			a.addRecords(newJSONLines(a.opts.Access, "stdout", a.log), false)
-		}
-	default:
-		out, err := openJSONLines(a.cfg.Resolve(name), a.log)
-		if err != nil {
-			return fmt.Errorf("open access log: %w", err)
-		}
-		a.addRecords(out, false)
+	if err := a.startAccessLog(a.cfg.AccessLog); err != nil {
+		return fmt.Errorf("open access log: %w", err)
 	}
 	if a.opts.RecordTo != "" {
 		out, err := openJSONLines(a.opts.RecordTo, a.log)
 		if err != nil {
 			return fmt.Errorf("open record file: %w", err)
 		}
-		a.addRecords(out, true)
+		a.addRecords(out, true, nil)
 	}
 	return nil
 }
 
-func (a *App) addRecords(out *jsonLines, whole bool) {
+// addRecords writes to out; access is the format of an access log that has one of
+// its own, else nil.
+func (a *App) addRecords(out *jsonLines, whole bool, access accessLine) {
 	r := &records{
-		store: a.store, mask: a.mask, whole: whole, started: time.Now(),
+		store: a.store, mask: a.mask, whole: whole, access: access, started: time.Now(),
 		out: out, folder: flow.NewFolder(foldLimit), open: map[flow.ConnID]bool{},
 		read: a.store.Stats().Taken, summary: flow.SummaryRecord{Type: "summary"},
 	}
@@ -149,7 +143,7 @@ func (r *records) fold(e flow.Event) {
 	r.open[c.ID] = true
 	switch {
 	case e.Kind == flow.ExchangeDone && x != nil && (r.whole || c.Self == flow.Server):
-		r.out.write(flow.ExchangeJSON(x, r.mask))
+		r.exchange(c, x)
 		r.summary.Exchanges++
 	case e.Kind == flow.Closed || e.Kind == flow.ConnectFailed:
 		if r.whole {
@@ -158,6 +152,15 @@ func (r *records) fold(e flow.Event) {
 		r.folder.Forget(c.ID)
 		delete(r.open, c.ID)
 	}
+}
+
+func (r *records) exchange(c *flow.Conn, x *flow.Exchange) {
+	if r.access == nil {
+		r.out.write(flow.ExchangeJSON(x, r.mask))
+		return
+	}
+	r.line = r.access(r.line[:0], c, x, r.mask)
+	r.out.writeLine(r.line)
 }
 
 func (r *records) writeConn(c *flow.Conn) {

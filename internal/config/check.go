@@ -116,7 +116,7 @@ func (k *checker) recording() {
 	if size := k.c.Recording.Disk.Size; k.has("recording.disk.size") && size < leastDisk {
 		k.fault("recording.disk.size", "write 16MiB or more, or disk: off", "recording disk size %s is less than 16MiB", size)
 	}
-	if k.c.Recording.Off && k.has("access_log") && k.c.AccessLog != "off" {
+	if k.c.Recording.Off && k.has("access_log") && k.c.AccessLog.To != "off" {
 		k.fault("access_log", "take recording: off out, or write access_log: off", "access_log has nothing to write: recording is off")
 	}
 }

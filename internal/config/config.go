@@ -20,7 +20,7 @@ type Config struct {
 	Console    string           `yaml:"console,omitempty"`         // loopback ADDR:PORT, or off; default 127.0.0.1:7443
 	Data       string           `yaml:"data,omitempty"`            // folder for the local CA, records and state; default ./fanlight-data
 	Recording  Recording        `yaml:"recording,omitempty"`       // how much is recorded, or the word off
-	AccessLog  string           `yaml:"access_log,omitempty"`      // stdout, off, or a file; default stdout; ends with recording: off
+	AccessLog  AccessLog        `yaml:"access_log,omitempty"`      // where ended exchanges are written, and how; ends with recording: off
 	Trusted    []Prefix         `yaml:"trusted_proxies,omitempty"` // peers whose forwarding headers are believed
 	Balancers  []Balancer       `yaml:"proxy_protocol,omitempty"`  // load balancers that put a PROXY header in front of each connection
 	LocalNames []string         `yaml:"local_names,omitempty"`     // further DNS suffixes the local CA may sign
@@ -49,6 +49,13 @@ type Disk struct {
 	Off  bool     `yaml:"-"`
 	Size Size     `yaml:"size,omitempty" jsonschema:"minimum=1"` // bytes on disk, the index included; default 1GiB; at least 16MiB
 	Age  Duration `yaml:"age,omitempty"`                         // what has no finding is kept so long at most; default 7d
+}
+
+// AccessLog says where ended exchanges of clients are written, a line each. In
+// YAML it is where alone, or a mapping.
+type AccessLog struct {
+	To     string `yaml:"to,omitempty"`                                                                 // stdout, off, or a file, which is opened anew when it was moved away; default stdout
+	Format string `yaml:"format,omitempty" jsonschema:"enum=fanlight,enum=combined,enum=w3c,enum=json"` // fanlight: exchanges as in records; combined as nginx and Apache write it; w3c as IIS does; json: a flat object; default fanlight
 }
 
 // Limits protect the door from slow and large requests. In a struct made in

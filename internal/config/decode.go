@@ -136,6 +136,8 @@ func (d *decoder) value(n *node, v reflect.Value, at place) {
 		d.recording(n, p, at)
 	case *Disk:
 		d.disk(n, p, at)
+	case *AccessLog:
+		d.accessLog(n, p, at)
 	case *Compress:
 		d.compress(n, p, at)
 	case *Certificate:

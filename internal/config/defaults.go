@@ -17,7 +17,8 @@ func (c *Config) SetDefaults() {
 	setDefault(&c.Data, "./fanlight-data")
 	setDefault(&c.Control, "unix:"+filepath.Join(c.Data, "control.sock"))
 	setDefault(&c.Console, "127.0.0.1:7443")
-	setDefault(&c.AccessLog, "stdout")
+	setDefault(&c.AccessLog.To, "stdout")
+	setDefault(&c.AccessLog.Format, "fanlight")
 	c.Recording.setDefaults()
 	c.Limits = c.Limits.WithDefaults()
 	for i := range c.Notify {

@@ -56,6 +56,15 @@ func (d *decoder) disk(n *node, r *Disk, at place) {
 	d.orOff(n, at, "recording disk", &r.Off, r)
 }
 
+// accessLog reads where it goes, or a mapping.
+func (d *decoder) accessLog(n *node, a *AccessLog, at place) {
+	if n.kind == scalar {
+		a.To = n.value
+		return
+	}
+	d.mapping(n, reflect.ValueOf(a).Elem(), at)
+}
+
 // compress differs from orOff: left out, it is off.
 func (d *decoder) compress(n *node, c *Compress, at place) {
 	switch {

@@ -43,6 +43,7 @@ func Schema() ([]byte, error) {
 	orWord(s.Definitions, "Eject", "off")
 	orWord(s.Definitions, "Retry", "off")
 	orWord(s.Definitions, "Compress", "off")
+	orText(s.Definitions, "AccessLog")
 	orWord(s.Definitions, "Certificate", "local")
 	notify := s.Definitions["Notify"]
 	for _, to := range []string{"webhook", "exec"} {
@@ -65,6 +66,16 @@ func orWord(defs jsonschema.Definitions, name, word string) {
 	defs[name] = &jsonschema.Schema{
 		Description: full.Description,
 		OneOf:       []*jsonschema.Schema{{Const: word}, full},
+	}
+	full.Description = ""
+}
+
+// orText lets a mapping also be written as any one text.
+func orText(defs jsonschema.Definitions, name string) {
+	full := defs[name]
+	defs[name] = &jsonschema.Schema{
+		Description: full.Description,
+		OneOf:       []*jsonschema.Schema{{Type: "string"}, full},
 	}
 	full.Description = ""
 }
