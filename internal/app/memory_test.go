@@ -28,3 +28,17 @@ func TestTidyWhenManyRest(t *testing.T) {
 		}
 	}
 }
+
+func TestPercentFollowsWhatLives(t *testing.T) {
+	for live, want := range map[uint64]int{0: 800, 4 << 20: 800, 8 << 20: 400, 32 << 20: 100, 1 << 30: 100} {
+		if got := percentFor(live); got != want {
+			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
+		}
+	}
+	p := pacer{percent: 400}
+	for percent, want := range map[int]bool{400: false, 440: false, 360: false, 600: true, 200: true, 100: true} {
+		if got := p.differs(percent); got != want {
+			t.Errorf("%d instead of 400: set %v", percent, got)
+		}
+	}
+}

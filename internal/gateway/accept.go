@@ -27,6 +27,9 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 		_ = s.tap.Abort() // nothing was promised to this client
 		return
 	}
+	if secure {
+		growStack()
+	}
 	if s.transport = s.greet(); s.transport == nil {
 		g.sessions.remove(s)
 		return
@@ -36,6 +39,18 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 		g.sessions.remove(s)
 	})
 }
+
+// growStack has the goroutine get at once the stack that a handshake needs: a
+// stack that grows while it is deep is copied each time it doubles.
+//
+//go:noinline
+func growStack() {
+	var frame [9 << 10]byte
+	used(&frame)
+}
+
+//go:noinline
+func used(frame *[9 << 10]byte) { frame[0] = 1 }
 
 // greet does what comes before the first request; nil if the connection is over.
 func (s *session) greet() httpconn.Transport {

@@ -74,7 +74,7 @@ func newConn(nc net.Conn, log *flow.Log, self flow.Side, secure bool) *Conn {
 	if sc, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn() // without it Poll sees nothing
 	}
-	if secure {
+	if secure && (log != nil || self == flow.Client) { // a server's is for the record alone
 		c.watch = newWatch(c)
 	}
 	return c
