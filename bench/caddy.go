@@ -63,12 +63,12 @@ https://%[1]s, https://%[2]s:%[3]s {
   tls %[4]s %[5]s
   reverse_proxy %[6]s://%[7]s {
     transport http {
-      keepalive_idle_conns_per_host 256
+      keepalive_idle_conns_per_host %[10]d
       %[8]s
     }
   }
 }
-`, r.listen, benchName, portOf(r.listen), r.cert.file, r.cert.key, r.scheme, r.origin, tls, http2)
+`, r.listen, benchName, portOf(r.listen), r.cert.file, r.cert.key, r.scheme, r.origin, tls, http2, r.keeps())
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,8 @@ sites:
     routes:
       - path: /
         to: %[6]s://%[7]s%[8]s
-`, filepath.Join(b.dir, r.name+"-data"), recording, r.listen, r.cert.file, r.cert.key, r.scheme, r.origin, tls)
+        pool: {idle: %[9]d}
+`, filepath.Join(b.dir, r.name+"-data"), recording, r.listen, r.cert.file, r.cert.key, r.scheme, r.origin, tls, r.keeps())
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func proxiedH2(b *bench) ([]subject, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start origin: %w", err)
 	}
-	return b.subjects(peers, route{scheme: "http", origin: origin, cert: cert, http2: true},
+	return b.subjects(peers, route{scheme: "http", origin: origin, cert: cert, http2: true, kept: connections*streams + 100},
 		func(b *bench, p peer, r route) subject { return loadedSubject(b, p, r, runH2load) })
 }
 

@@ -28,8 +28,8 @@ frontend door
   bind %[1]s ssl crt %[2]s alpn %[7]shttp/1.1
   default_backend origin
 backend origin
-  server origin %[3]s %[4]s pool-max-conn 256
-`, r.listen, r.cert.bundle, r.origin, tls, cipher, r.most(), http2)
+  server origin %[3]s %[4]s pool-max-conn %[8]d
+`, r.listen, r.cert.bundle, r.origin, tls, cipher, r.most(), http2, r.keeps())
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ func startNginx(b *bench, program string, r route) (*process, error) {
 		http2 = " http2"
 	}
 	return nginxServer(b, program, r.name, serverCPU, r.most(), fmt.Sprintf(`
-  upstream origin { server %[2]s; keepalive 256; keepalive_requests 1000000000; keepalive_time 1d; }
+  upstream origin { server %[2]s; keepalive %[8]d; keepalive_requests 1000000000; keepalive_time 1d; }
   server {
     listen %[1]s ssl%[7]s;
     %[4]s
@@ -27,7 +27,7 @@ func startNginx(b *bench, program string, r route) (*process, error) {
       proxy_ssl_name %[6]s;
       proxy_ssl_verify on;
     }
-  }`, r.listen, r.origin, r.scheme, nginxTLS(r.cert), r.cert.file, benchName, http2))
+  }`, r.listen, r.origin, r.scheme, nginxTLS(r.cert), r.cert.file, benchName, http2, r.keeps()))
 }
 
 // startOrigin runs an origin that answers every request from memory, on the

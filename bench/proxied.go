@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -43,7 +44,10 @@ type route struct {
 	cert   certificate
 	http2  bool // offer HTTP/2 to clients, and 1.1
 	conns  int  // client connections at the same time; 0: some hundred
+	kept   int  // idle connections to the origin; 0: 256
 }
+
+func (r route) keeps() int { return cmp.Or(r.kept, 256) }
 
 // most is the number of connections that a peer is told it may have.
 func (r route) most() int { return max(4096, r.conns+200) }
