@@ -34,6 +34,7 @@ type scriptedConn struct {
 	net.Conn
 	n       int // from 1
 	decoder httpwire.HPACKDecoder
+	sending sync.Mutex // guards encoder
 	encoder httpwire.HPACKEncoder
 	tunnels uint32 // stream whose DATA is sent back; 0: none
 }
@@ -42,6 +43,8 @@ func (c *scriptedConn) frames(b []byte) { _, _ = c.Write(b) } // a peer that is 
 
 // head answers with a status and fields, in pairs.
 func (c *scriptedConn) head(stream uint32, end bool, status int, fields ...string) {
+	c.sending.Lock()
+	defer c.sending.Unlock()
 	block := httpwire.AppendStatus(c.encoder.Begin(nil), status)
 	for i := 0; i < len(fields); i += 2 {
 		block = httpwire.AppendHPACK(block, fields[i], fields[i+1])

@@ -115,7 +115,7 @@ func (g *Gateway) finish(ctx context.Context, tunnels bool, match func(*session)
 		for _, s := range open {
 			s.stop.Store(true)
 			switch {
-			case ctx.Err() == nil && s.rides.several && !tunnels:
+			case ctx.Err() == nil && s.rides.several.Load() && !tunnels:
 				s.endTunnels("site stopped")
 				s.interrupt()
 			case ctx.Err() != nil, s.rides.tunnelling() && !tunnels:

@@ -94,7 +94,7 @@ func (r *ride) awaitsOrigin() bool { return r.waiting.Load() != nil || r.dialing
 // again where there is one at a time, so that an exchange allocates none, any
 // number where several share the connection.
 type rides struct {
-	several bool // set before the first exchange
+	several atomic.Bool // set before the first exchange; the sweeper looks earlier
 	own     ride
 
 	mu   sync.Mutex
@@ -106,7 +106,7 @@ type rides struct {
 const freeRides = 32
 
 func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
-	if !a.several {
+	if !a.several.Load() {
 		a.own.begin(s, x)
 		return &a.own
 	}
@@ -123,7 +123,7 @@ func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
 
 func (a *rides) end(r *ride) {
 	r.since.Store(0)
-	if !a.several {
+	if !a.several.Load() {
 		return
 	}
 	a.mu.Lock()
@@ -141,7 +141,7 @@ func (a *rides) end(r *ride) {
 // each calls f for every exchange that is on its way; f must not begin or end
 // one.
 func (a *rides) each(f func(*ride)) {
-	if !a.several {
+	if !a.several.Load() {
 		if a.own.since.Load() != 0 {
 			f(&a.own)
 		}

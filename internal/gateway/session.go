@@ -105,7 +105,7 @@ func hostname(host string) string {
 func (s *session) kill(why string) {
 	s.stop.Store(true)
 	s.tap.SetWhy(why)
-	if s.rides.several {
+	if s.rides.several.Load() {
 		_ = s.tap.Close() // the end comes either way
 	}
 	_ = s.tap.SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
@@ -115,7 +115,7 @@ func (s *session) kill(why string) {
 // interrupt wakes a connection so that it sees closing: an idle one, or one
 // whose reader carries no exchange.
 func (s *session) interrupt() {
-	if s.rides.several || !s.rides.any() {
+	if s.rides.several.Load() || !s.rides.any() {
 		_ = s.tap.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
 	}
 }

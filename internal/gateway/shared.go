@@ -35,9 +35,9 @@ func unlessH2Alone(config *tls.Config, offered []string) *tls.Config {
 // carrier is what carries exchanges over TLS, with HTTP/2 where that was chosen.
 func (s *session) carrier(t *tap.Secure, offered []string) httpconn.Transport {
 	chosen := t.Protocol()
-	s.rides.several = chosen == "h2"
+	s.rides.several.Store(chosen == "h2")
 	if chosen == "" && slices.Equal(offered, []string{"h2"}) {
-		s.rides.several = true
+		s.rides.several.Store(true)
 		return onlyH2{t}
 	}
 	return t

@@ -53,7 +53,7 @@ func (r *ride) sweep(s *session, now time.Time) {
 	if since == 0 || age < sweepEvery || r.tunnel.Load() {
 		return
 	}
-	if r.awaitsOrigin() && !s.rides.several && s.tap.Poll() {
+	if r.awaitsOrigin() && !s.rides.several.Load() && s.tap.Poll() {
 		r.leave()
 		return
 	}
