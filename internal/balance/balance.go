@@ -67,7 +67,7 @@ type Group struct {
 	restful atomic.Bool
 
 	checks context.Context
-	cancel context.CancelFunc
+	cancel context.CancelFunc // holding mu, so that no check begins afterwards
 	wg     sync.WaitGroup
 }
 

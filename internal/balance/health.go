@@ -23,6 +23,9 @@ type Health struct {
 func (g *Group) check(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.checks.Err() != nil {
+		return // closed: nobody waits for what begins now
+	}
 	for _, m := range g.Members {
 		if m.checking || m.Duty == Disabled || now.Before(m.checkAt) {
 			continue
@@ -94,4 +97,12 @@ func (m *Member) heard(err error, now time.Time) []Change {
 		}
 	}
 	return g.replan(now)
+}
+
+// endChecks ends the checks that are under way, and waits for them.
+func (g *Group) endChecks() {
+	g.mu.Lock()
+	g.cancel()
+	g.mu.Unlock()
+	g.wg.Wait()
 }

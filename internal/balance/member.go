@@ -147,5 +147,8 @@ func (m *Member) Inherit(old *Member) {
 	if g.Health.Check != nil {
 		m.down, m.checked = down, checked
 	}
+	m.counts.requests.Store(old.counts.requests.Load())
+	m.counts.failures.Store(old.counts.failures.Load())
+	m.counts.retries.Store(old.counts.retries.Load())
 	g.replan(g.Clock())
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"fanlight/internal/balance"
 	"fanlight/internal/httpconn"
@@ -73,6 +74,8 @@ func (k *carriage) giveUp(f *origin.Failure) {
 		k.x.Truncate("the origin closed the connection this client had signed in on")
 	case f.Dead && !idempotent(k.x.Request().Method):
 		k.r.fail(f.Status, f.Error()+"; "+k.x.Request().Method+" is not sent twice")
+	case k.tries > 0 && k.spent == "":
+		k.r.fail(f.Status, f.Error()+"; it was the last of "+strconv.Itoa(k.tries+1)+" tries")
 	case k.spent != "":
 		k.r.fail(f.Status, f.Error()+"; "+k.spent)
 	default:
