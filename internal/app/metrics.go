@@ -29,7 +29,7 @@ var (
 	descHandshakes  = desc("handshakes_total", "TLS handshakes with clients by outcome.", "outcome")
 	descResponses   = desc("responses_total", "Responses by class of status; none: the exchange ended without one.", "class")
 	descIncidents   = desc("incidents_total", "Responses that Fanlight made because of a fault.")
-	descRetries     = desc("retries_total", "Requests sent again because a reused origin connection had died.")
+	descRetries     = desc("retries_total", "Further tries of requests that an origin had failed.")
 	descOrigins     = desc("origin_connections_total", "Connections opened to origins.")
 	descFired       = desc("limits_fired_total", "Limits, timeouts and rules that ended or refused something, by name.", "limit")
 	descFindings    = desc("findings_total", "Findings by id and severity.", "id", "severity")
