@@ -97,6 +97,7 @@ func (b *builder) reply(c *config.Respond) (*gateway.Reply, error) {
 // readPage reads a file that is kept in memory, and tells its media type.
 func (b *builder) readPage(name string) (text, kind string, err error) {
 	path := b.resolve(name)
+	b.note(path)
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", "", err

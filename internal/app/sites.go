@@ -115,7 +115,7 @@ func (b *builder) buildRoute(out *gateway.Route, s *config.Site, c *config.Route
 	if err != nil {
 		return err
 	}
-	out.Pages = pages
+	out.Pages, out.Exchange = pages, time.Duration(c.Timeouts.Exchange)
 	if c.Files != "" {
 		folder, err := files.New(b.resolve(c.Files))
 		if err != nil {
@@ -142,7 +142,7 @@ func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin
 			FirstByte: time.Duration(t.FirstByte), Between: time.Duration(t.Between),
 			Idle: time.Duration(t.Idle), Tunnel: time.Duration(t.Tunnel),
 		},
-		MaxIdle: idleOf(&c.Pool), MaxConns: c.Pool.Connections, Resolve: time.Duration(c.Resolve), Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
+		MaxIdle: idleOf(&c.Pool), HeadBytes: int(c.Limits.ResponseHeaderBytes), MaxConns: c.Pool.Connections, Resolve: time.Duration(c.Resolve), Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
 	}
 	o.HTTP = httpVersion(c)
 	switch c.TLS.Renegotiation {

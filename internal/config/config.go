@@ -205,7 +205,8 @@ type SiteLimits struct {
 
 // RouteLimits bound what one request may take of a route.
 type RouteLimits struct {
-	BodyBytes Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=1"` // body of a request; left out: that of the site; above: 413
+	BodyBytes           Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=1"`               // body of a request; left out: that of the site; above: 413
+	ResponseHeaderBytes Size `yaml:"response_header_bytes,omitempty" jsonschema:"minimum=1024"` // head of an origin's response over HTTP/1.1; default 256KiB; above: 502
 }
 
 // RateLimit lets so many requests pass in a time, counted by key.
@@ -331,6 +332,7 @@ type Timeouts struct {
 	Between   Duration `yaml:"between,omitempty"`    // between two reads of a body; default 60s
 	Idle      Duration `yaml:"idle,omitempty"`       // of a pooled connection; default 30s
 	Tunnel    Duration `yaml:"tunnel,omitempty"`     // silence in a tunnel; default 1h
+	Exchange  Duration `yaml:"exchange,omitempty"`   // whole exchange with an origin, tunnels excepted; left out: no limit
 }
 
 // Pool bounds the connections to each origin, and what it has to do at a time.

@@ -94,6 +94,7 @@ func (r *Route) setDefaults() {
 	setDefault(&r.TLS.Min, min("1.2", r.TLS.Max))
 	setDefault(&r.TLS.Renegotiation, "once")
 	setDefault(&r.Pool.Idle, 256)
+	setDefault(&r.Limits.ResponseHeaderBytes, 256*kib)
 	setDefault(&r.Pool.Queue, 100)
 	setDefault(&r.Pool.QueueTimeout, seconds(5))
 	r.setBalanceDefaults()

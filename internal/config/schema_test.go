@@ -143,7 +143,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	c.SetDefaults()
 	route := c.Sites["a"].Routes[0]
 	checked := 0
-	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool, *route.Health, route.Eject, route.Retry} {
+	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool, route.Limits, *route.Health, route.Eject, route.Retry} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
 			name := value.Type().Name() + "." + value.Type().Field(i).Name

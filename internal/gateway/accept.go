@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,9 +23,7 @@ func (g *Gateway) Serve(nc net.Conn, secure bool) {
 	s := &session{g: g, tap: tap.Accepted(g.Recorder, nc, secure), secure: secure}
 	g.Metrics.Connections.Add(1)
 	if !g.sessions.add(s, g.MaxConns) {
-		g.Metrics.Shed.Add(1)
-		s.tap.SetWhy("too many connections")
-		_ = s.tap.Abort() // nothing was promised to this client
+		s.shed()
 		return
 	}
 	if secure {
@@ -64,6 +63,16 @@ func (s *session) greet() httpconn.Transport {
 		return s.handshake()
 	}
 	return s.tap
+}
+
+// shed closes a connection that is one too many.
+func (s *session) shed() {
+	s.g.Metrics.Shed.Add(1)
+	s.g.Metrics.Fired.add(byConnections)
+	s.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.Decision, Text: "refuse: more than " + strconv.Itoa(s.g.MaxConns) + " connections in all",
+		Attrs: flow.Attrs(flow.KeyBy, byConnections)})
+	s.tap.SetWhy("too many connections")
+	_ = s.tap.Abort() // nothing was promised to this client
 }
 
 // handshake runs the TLS handshake; nil if it failed, with everything said and
@@ -120,7 +129,7 @@ func (s *session) handshakeFailed(choice site.Choice, err error) {
 		s.tlsFailed("site stopped", flow.Attrs(flow.KeyFault, flow.FaultRefused))
 	case tap.IsTimeout(err):
 		outcome = HandshakeTimeout
-		log.Add(timeoutEvent(0, "tls", s.g.TLSLimit))
+		s.timedOut("tls", s.g.TLSLimit)
 		s.tlsFailed("timeout: tls", flow.Attrs(flow.KeyFault, flow.FaultTimeout))
 	case s.answerPlain(err):
 	case errors.Is(err, io.EOF) && silent(s.tap):

@@ -93,7 +93,7 @@ func (k *carriage) enter() bool {
 		return true
 	case errors.As(err, &refused):
 		if refused.Waited > 0 {
-			k.x.Log().Add(timeoutEvent(k.x.ID(), "queue", k.m.Limits.Wait))
+			k.r.timedOut("queue", k.m.Limits.Wait)
 		}
 		k.refuse(refused.Text)
 	default:

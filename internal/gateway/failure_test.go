@@ -173,7 +173,7 @@ func TestOriginFailsBeforeResponse(t *testing.T) {
 		{"garbage", raw("hello there\r\n\r\n", testnet.Orderly), nil, 502, []string{"wait for https://", "bad response"}},
 		{"both lengths", raw("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", testnet.Orderly), nil, 502,
 			[]string{"bad response", "length"}},
-		{"oversize head", raw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("a", 300<<10)+"\r\n\r\n", testnet.Orderly), nil, 502, []string{"bad response"}},
+		{"oversize head", raw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("a", 300<<10)+"\r\n\r\n", testnet.Orderly), nil, 502, []string{"the head of its response is larger than 262144 bytes"}},
 		{"101 unasked", raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", testnet.Orderly), nil, 502, []string{"101 without an Upgrade request"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func New(o Options) *Gateway {
 	g.encoders.Max = o.Encoders
 	g.sessions.init()
 	g.sites.Store(&map[string]*Site{})
-	g.server = httpconn.Server{Limits: o.Limits, Buffers: o.Buffers, Recorder: o.Recorder, Refuse: g.refused}
+	g.server = httpconn.Server{Limits: o.Limits, Buffers: o.Buffers, Recorder: o.Recorder, Refuse: g.refused, Fired: g.Metrics.Fired.add}
 	return g
 }
 

@@ -17,10 +17,11 @@ type Guard struct {
 
 // Names of what refuses, as events (flow.KeyBy) and metrics have them.
 const (
-	byAccess     = "access"
-	byRate       = "rate-limit"
-	byPerAddress = "per-address"
-	byBody       = "body-bytes"
+	byAccess      = "access"
+	byRate        = "rate-limit"
+	byPerAddress  = "per-address"
+	byBody        = "body-bytes"
+	byConnections = "connections"
 )
 
 // admits asks a guard; where it says no, the exchange is answered. of names

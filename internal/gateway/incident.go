@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/rand"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -128,9 +127,4 @@ func (s *session) answer(x httpconn.Exchange, status int, fields, body []byte) {
 		return
 	}
 	_ = x.Finish(nil) // records its own failure
-}
-
-func timeoutEvent(x flow.ExchangeID, phase string, limit time.Duration) flow.Event {
-	return flow.Event{At: time.Now(), Exchange: x, Kind: flow.Timeout, Text: phase,
-		Attrs: flow.Attrs(flow.KeyLimit, strconv.FormatInt(limit.Milliseconds(), 10))}
 }

@@ -7,6 +7,7 @@ import (
 
 	"fanlight/internal/balance"
 	"fanlight/internal/httpconn"
+	"fanlight/internal/httpwire"
 	"fanlight/internal/origin"
 )
 
@@ -42,6 +43,7 @@ func (r *ride) proxy(does *Site, route *Route) {
 	r.carriage = carriage{r: r, s: r.s, x: r.x, does: does, route: route}
 	k := &r.carriage
 	k.small, k.whole = r.x.Buffered()
+	r.limit.Store(int64(route.Exchange))
 	k.bound = bindsConnection(r.x.Request().Head)
 	if r.looped() || !k.mayShare() || !k.choose() {
 		return
@@ -63,9 +65,18 @@ func (r *ride) proxy(does *Site, route *Route) {
 func (k *carriage) giveUp(f *origin.Failure) {
 	s := k.s
 	switch {
+	case f.Timeout && !f.Given:
+		s.g.Metrics.Fired.add("origin-" + f.Phase)
+	case f.Phase == origin.PhaseFirstByte && errors.Is(f, httpwire.ErrHeadTooLarge):
+		s.g.Metrics.Fired.add("response-header-bytes")
+	}
+	switch {
 	case k.r.gone.Load():
 		s.g.Metrics.responded(0)
 		k.x.Truncate("client gave up before the response")
+	case k.r.expired.Load():
+		k.r.timedOut("exchange", k.route.Exchange)
+		k.r.fail(504, "the exchange was not done within "+k.route.Exchange.String()+" (timeout: exchange)")
 	case f.Given:
 		k.x.Truncate("ended from outside")
 	case f.Dead && k.leg != nil && k.leg.Pinned() && !k.x.Responded():

@@ -87,7 +87,7 @@ func (s *session) refuseProxyHeader(err error) {
 		s.tap.SetWhy("client closed without a word")
 	case s.stop.Load(): // ended from outside, which has said why
 	case tap.IsTimeout(err):
-		log.Add(timeoutEvent(0, phaseProxyHeader, s.g.Limits.HeadTimeout))
+		s.timedOut(phaseProxyHeader, s.g.Limits.HeadTimeout)
 		s.tap.SetWhy("timeout: " + phaseProxyHeader)
 	case errors.Is(err, proxywire.NotAHeader{}):
 		why = peer + " began without the PROXY header that it must send here"

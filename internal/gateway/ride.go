@@ -34,6 +34,8 @@ type ride struct {
 	phase   atomic.Int32
 	since   atomic.Int64 // start of the exchange, Unix nanoseconds; 0: none
 	told    atomic.Bool  // the hanging exchange was published
+	limit   atomic.Int64 // nanoseconds that it may take in all; 0: no limit
+	expired atomic.Bool  // it took longer
 }
 
 // Phases of an exchange, as the record of one that hangs names them.
@@ -55,6 +57,8 @@ func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.bodyLimit = 0
 	r.tunnel.Store(false)
 	r.told.Store(false)
+	r.limit.Store(0)
+	r.expired.Store(false)
 	r.gone.Store(false)
 	r.phase.Store(phaseLocal)
 	r.current.Store(uint64(x.ID()))

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"fanlight/internal/balance"
 	"fanlight/internal/files"
@@ -43,9 +44,10 @@ type Route struct {
 	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
 	Guard           Guard
-	Pages           *Pages       // nil: those of the site
-	BodyBytes       int64        // of a request; 0: that of the site
-	Compression     *Compression // nil: responses pass as they are
+	Pages           *Pages        // nil: those of the site
+	BodyBytes       int64         // of a request; 0: that of the site
+	Compression     *Compression  // nil: responses pass as they are
+	Exchange        time.Duration // what an exchange with an origin may take in all, tunnels excepted; 0: no limit
 
 	title     string // in messages
 	bodyBytes int64

@@ -57,10 +57,17 @@ func (r *ride) sweep(s *session, now time.Time) {
 		r.leave()
 		return
 	}
+	if limit := time.Duration(r.limit.Load()); limit > 0 && age > limit && r.expired.CompareAndSwap(false, true) {
+		r.giveUpOrigin(tookTooLong)
+		return
+	}
 	if age > hangAfter && r.told.CompareAndSwap(false, true) {
 		r.publish(s, now)
 	}
 }
+
+// tookTooLong is why an exchange ends that took longer than its route allows.
+const tookTooLong = "timeout: exchange"
 
 // publish hands over the record of an exchange that is not finished. One whose
 // response flows does not hang, it is long.

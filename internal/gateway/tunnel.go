@@ -33,7 +33,7 @@ func (k *carriage) tunnel(h *httpwire.Head) *origin.Failure {
 	t := &tunnel{client: client, server: leg.Tunnel(), idle: k.o.Timeouts.Tunnel, clientDeadline: client.SetDeadline}
 	t.run()
 	if t.silent.Load() && !s.stop.Load() {
-		x.Log().Add(timeoutEvent(x.ID(), "tunnel", t.idle))
+		k.r.timedOut("tunnel", t.idle)
 	}
 	done := flow.Event{At: time.Now(), Exchange: x.ID(), Kind: flow.TunnelDone, Attrs: flow.Attrs(
 		flow.KeyClientBytes, strconv.FormatInt(t.up.Load(), 10), flow.KeyServerBytes, strconv.FormatInt(t.down.Load(), 10))}

@@ -25,6 +25,7 @@ type Client struct {
 	headEnd int // where the head in use ends in buf
 	served  int
 
+	limits   httpwire.Limits // of a response's head
 	id       flow.ExchangeID
 	method   string
 	sentBody int64
@@ -47,9 +48,17 @@ type Client struct {
 
 // NewClient makes the client machine of a connection.
 func NewClient(nc Transport, log *flow.Log, buffers *Buffers) *Client {
-	c := &Client{nc: nc, log: log, buffers: buffers, ended: true}
+	c := &Client{nc: nc, log: log, buffers: buffers, ended: true, limits: respLimits}
 	c.question.write = c.writeQuestion
 	return c
+}
+
+// LimitHead bounds the head of a response, before the first; 0 leaves the
+// default, 256 KiB.
+func (c *Client) LimitHead(bytes int) {
+	if bytes > 0 {
+		c.limits.HeadBytes = bytes
+	}
 }
 
 // Log is the record of the connection.

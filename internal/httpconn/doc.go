@@ -28,7 +28,7 @@ type Limits struct {
 	HeadBytes   int
 	TargetBytes int
 	HeadFields  int
-	HeadTimeout time.Duration // for the whole head, from its first byte
+	HeadTimeout time.Duration // for the whole head, from its first byte; for the first of a connection from its beginning
 	BodyTimeout time.Duration // between two reads of a body
 	BodyRate    int64         // bytes a second that a body must reach, beyond its first BodyTimeout of waiting; 0: none
 	IdleTimeout time.Duration // between two requests

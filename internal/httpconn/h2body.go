@@ -106,7 +106,7 @@ func (s *h2Stream) lookBody(now time.Time) {
 	default:
 		return
 	}
-	s.c.log.Add(timeoutEvent(s.xid, phase, l.BodyTimeout))
+	s.c.srv.timedOut(s.c.log, s.xid, phase, l.BodyTimeout)
 	s.bodyErr = &BodyFault{Status: 408, Cause: cause}
 	s.wake()
 }

@@ -312,9 +312,9 @@ func TestH2Refusals(t *testing.T) {
 		{"line in a value", []string{"a", "b\r\nc: d"}, "reset 1 PROTOCOL_ERROR", "irregular h2-forbidden-field|decision refuse: request is malformed: h2-forbidden-field"},
 		{"two hosts", []string{"host", "b.test"}, "reset 1 PROTOCOL_ERROR", "irregular h2-host-differs|decision refuse: request is malformed: h2-host-differs"},
 		{"length without body", []string{"content-length", "5"}, "reset 1 PROTOCOL_ERROR", "irregular h2-length-differs|decision refuse: request is malformed: h2-length-differs"},
-		{"too large", []string{"a", strings.Repeat("b", 5000)}, "headers 1 431", ""},
-		{"too many", strings.Split(strings.Repeat("a,b,", 20)+"a,b", ","), "headers 1 431", ""},
-		{"long target", []string{":method", "GET", ":scheme", "https", ":path", "/" + strings.Repeat("b", 1500), ":authority", "shop.test"}, "headers 1 414", ""},
+		{"too large", []string{"a", strings.Repeat("b", 5000)}, "headers 1 431", "decision refuse: request head larger than 4096 bytes"},
+		{"too many", strings.Split(strings.Repeat("a,b,", 20)+"a,b", ","), "headers 1 431", "decision refuse: request has more header fields than 20"},
+		{"long target", []string{":method", "GET", ":scheme", "https", ":path", "/" + strings.Repeat("b", 1500), ":authority", "shop.test"}, "headers 1 414", "decision refuse: request target longer than 1024 bytes"},
 		{"other protocol", []string{":method", "CONNECT", ":protocol", "ip", ":scheme", "https", ":path", "/", ":authority", "shop.test"}, "headers 1 501", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

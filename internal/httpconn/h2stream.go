@@ -25,6 +25,7 @@ type h2Stream struct {
 
 	status int    // of a refusal
 	cause  string // of it
+	limit  string // that the request exceeded, empty if none
 	key    string // Sec-WebSocket-Key that an origin is asked with
 
 	finished bool
@@ -159,11 +160,11 @@ func (s *h2Stream) prepare(err error) {
 	h, l := &s.head, &s.c.srv.Limits
 	switch {
 	case errors.Is(err, httpwire.ErrTargetTooLong):
-		s.answerWith(414, "request target longer than "+bound(l.TargetBytes, " bytes"))
+		s.answerLimit("target-bytes", 414, "request target longer than "+bound(l.TargetBytes, " bytes"))
 	case errors.Is(err, httpwire.ErrHeadTooLarge):
-		s.answerWith(431, "request head larger than "+bound(l.HeadBytes, " bytes"))
+		s.answerLimit("header-bytes", 431, "request head larger than "+bound(l.HeadBytes, " bytes"))
 	case errors.Is(err, httpwire.ErrTooManyFields):
-		s.answerWith(431, "request has more header fields than "+bound(l.HeadFields, ""))
+		s.answerLimit("header-fields", 431, "request has more header fields than "+bound(l.HeadFields, ""))
 	case h.Extended():
 		s.prepareTunnel()
 	case s.req.Method == "CONNECT":
@@ -235,6 +236,9 @@ func (s *h2Stream) run() {
 }
 
 func (s *h2Stream) answerRefusal() {
+	if s.limit != "" {
+		s.c.srv.exceeded(s.c.log, s.xid, s.limit, s.cause)
+	}
 	incident := s.c.srv.Refuse(s.c.log, s.xid, s.status, s.cause)
 	body, fields := ErrorPage(s.status, incident, "")
 	err := s.Respond(s.status, "", fields, int64(len(body)))
@@ -355,7 +359,7 @@ func (s *h2Stream) look(now time.Time) {
 	case !s.readSince.IsZero() && !s.responded && l.BodyTimeout > 0:
 		s.lookBody(now)
 	case late(now, s.sendSince, l.Write):
-		s.c.log.Add(timeoutEvent(s.xid, "write", l.Write))
+		s.c.srv.timedOut(s.c.log, s.xid, "write", l.Write)
 		s.stalled(now)
 		s.cut(httpwire.CodeCancel, "timeout: write to client")
 	}

@@ -122,7 +122,7 @@ func (c *h2Conn) transmit(p []byte) error {
 	_, err := c.nc.Write(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.nc.SetWhy("timeout: write to client")
-		c.log.Add(timeoutEvent(0, "write", c.srv.Limits.Write))
+		c.srv.timedOut(c.log, 0, "write", c.srv.Limits.Write)
 	}
 	return err
 }

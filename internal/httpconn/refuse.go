@@ -11,14 +11,18 @@ import (
 // refuse answers a request that never became an exchange of a handler, and
 // closes.
 func (c *Conn) refuse(status int, cause string, found ...httpwire.Irregularity) {
-	x := &c.x
-	x.reset(c)
-	c.log.Add(flow.Event{At: time.Now(), Exchange: x.id, Kind: flow.Request, From: flow.Client,
-		Text: requestLine(&c.head), Attrs: flow.Attrs(flow.KeyScheme, c.scheme)})
+	c.begun()
 	for _, irr := range found {
-		c.irregular(x.id, irr)
+		c.irregular(c.x.id, irr)
 	}
-	x.refuse(status, cause)
+	c.x.refuse(status, cause)
+}
+
+// begun records a request that could not be read as far as it was.
+func (c *Conn) begun() {
+	c.x.reset(c)
+	c.log.Add(flow.Event{At: time.Now(), Exchange: c.x.id, Kind: flow.Request, From: flow.Client,
+		Text: requestLine(&c.head), Attrs: flow.Attrs(flow.KeyScheme, c.scheme)})
 }
 
 // requestLine is method and target as far as they were read. They are text

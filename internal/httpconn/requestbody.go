@@ -229,7 +229,7 @@ func (x *exchange) bodyTimeout() error {
 		phase = "request-body-rate"
 		cause = "the request body came slower than " + strconv.FormatInt(l.BodyRate, 10) + " bytes a second, " + l.BodyTimeout.String() + " behind that rate"
 	}
-	x.c.log.Add(timeoutEvent(x.id, phase, l.BodyTimeout))
+	x.c.srv.timedOut(x.c.log, x.id, phase, l.BodyTimeout)
 	return &BodyFault{Status: 408, Cause: cause}
 }
 

@@ -26,7 +26,7 @@ func (c *Conn) readHead() bool {
 				return true
 			}
 		}
-		if !waited {
+		if !waited && c.served > 0 { // the first has been awaited since the connection began
 			c.setReadDeadline(c.srv.Limits.HeadTimeout)
 		}
 		if !c.fill() {
@@ -51,7 +51,7 @@ func (c *Conn) fill() bool {
 		return true
 	case c.stoppedWait(err):
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.log.Add(timeoutEvent(0, "request-head", c.srv.Limits.HeadTimeout))
+		c.srv.timedOut(c.log, 0, "request-head", c.srv.Limits.HeadTimeout)
 		c.refuse(408, "the request head did not arrive within "+c.srv.Limits.HeadTimeout.String())
 	case errors.Is(err, io.EOF):
 		c.nc.SetWhy("client closed inside a request head")
@@ -82,11 +82,11 @@ func (c *Conn) refuseHead(err error) {
 	var syntax *httpwire.SyntaxError
 	switch {
 	case errors.Is(err, httpwire.ErrTargetTooLong):
-		c.refuse(414, "request target longer than "+bound(limits.TargetBytes, " bytes"))
+		c.refuseLimit("target-bytes", 414, "request target longer than "+bound(limits.TargetBytes, " bytes"))
 	case errors.Is(err, httpwire.ErrHeadTooLarge):
-		c.refuse(431, "request head larger than "+bound(limits.HeadBytes, " bytes"))
+		c.refuseLimit("header-bytes", 431, "request head larger than "+bound(limits.HeadBytes, " bytes"))
 	case errors.Is(err, httpwire.ErrTooManyFields):
-		c.refuse(431, "request has more header fields than "+bound(limits.HeadFields, ""))
+		c.refuseLimit("header-fields", 431, "request has more header fields than "+bound(limits.HeadFields, ""))
 	case errors.As(err, &syntax) && syntax.Name == httpwire.UnsupportedVersion:
 		c.refuse(505, "request is not of HTTP/1", syntax.Irregularity)
 	case errors.As(err, &syntax):

@@ -27,7 +27,7 @@ func (c *Client) ReadHead(limit time.Duration) (*httpwire.Head, error) {
 	}
 	for {
 		if c.r < c.w {
-			n, err := c.head.ParseResponse((*c.buf)[c.r:c.w], respLimits)
+			n, err := c.head.ParseResponse((*c.buf)[c.r:c.w], c.limits)
 			if err != nil {
 				return nil, c.unreadable(err)
 			}

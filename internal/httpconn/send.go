@@ -3,10 +3,6 @@ package httpconn
 import (
 	"errors"
 	"os"
-	"strconv"
-	"time"
-
-	"fanlight/internal/flow"
 )
 
 // append puts bytes into the write buffer, flushing when it is full.
@@ -49,13 +45,8 @@ func (c *Conn) writeAll(p []byte) error {
 		c.unwritable.Store(true)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.nc.SetWhy("timeout: write to client")
-			c.log.Add(timeoutEvent(c.x.id, "write", c.srv.Limits.Write))
+			c.srv.timedOut(c.log, c.x.id, "write", c.srv.Limits.Write)
 		}
 	}
 	return err
-}
-
-func timeoutEvent(x flow.ExchangeID, phase string, limit time.Duration) flow.Event {
-	return flow.Event{At: time.Now(), Exchange: x, Kind: flow.Timeout, Text: phase,
-		Attrs: flow.Attrs(flow.KeyLimit, strconv.FormatInt(limit.Milliseconds(), 10))}
 }

@@ -24,6 +24,9 @@ type Server struct {
 	// Refuse tells that a request is answered by the server itself and gives
 	// the incident's id, which is sent and recorded.
 	Refuse func(log *flow.Log, x flow.ExchangeID, status int, cause string) (incident string)
+	// Fired hears which limit ended or refused something, by the name that its
+	// event has. May be nil; it is called with locks held and must not wait.
+	Fired func(limit string)
 	// Panicked hears of a panic in a handler, which costs its connection and
 	// nothing else. May be nil.
 	Panicked func(value any, stack []byte)
@@ -198,7 +201,7 @@ func (c *Conn) idleEnded(err error, phase string, limit time.Duration) {
 		c.nc.SetWhy(siteStopped)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.nc.SetWhy("timeout: " + phase)
-		c.log.Add(timeoutEvent(0, phase, limit))
+		c.srv.timedOut(c.log, 0, phase, limit)
 	default:
 		c.nc.SetWhy(readFault(err))
 	}

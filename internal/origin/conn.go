@@ -144,6 +144,7 @@ func (c *Conn) machine(transport httpconn.Transport, share bool) *Conn {
 	c.origin.open.Add(1)
 	c.leash.Transport = transport
 	c.Client = httpconn.NewClient(&c.leash, c.tap.Log(), c.origin.Buffers)
+	c.LimitHead(c.origin.HeadBytes)
 	c.leg.Outgoing, c.leg.conn = c, c
 	return c
 }

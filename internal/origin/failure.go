@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"fanlight/internal/cert"
 	"fanlight/internal/flow"
 	"fanlight/internal/httpconn"
+	"fanlight/internal/httpwire"
 	"fanlight/internal/tap"
 )
 
@@ -126,6 +128,9 @@ func (c *Conn) Fail(x flow.ExchangeID, phase string, err error) *Failure {
 		f.Limit = o.limit(phase)
 		f.Late = phase == PhaseFirstByte && c.AskedLate()
 		o.recordTimeout(c.Log(), x, phase, f.Limit)
+	case phase == PhaseFirstByte && errors.Is(err, httpwire.ErrHeadTooLarge):
+		f.Reason = "the head of its response is larger than " + strconv.Itoa(cmp.Or(o.HeadBytes, 256<<10)) + " bytes"
+		f.Fix = "if it must be, raise `limits: {response_header_bytes: ...}` of the route"
 	case errors.Is(err, httpconn.ErrBadResponse):
 	case c.cut.Load():
 		f.Reason = "the origin asked for a second renegotiation in one exchange"

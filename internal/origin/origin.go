@@ -58,6 +58,7 @@ type Options struct {
 	MaxIdle       int
 	MaxConns      int           // of HTTP/1.1, open; for another one an idle one is closed; 0: no limit
 	Resolve       time.Duration // the name is looked up again so often; 0: for each connection
+	HeadBytes     int           // of a response over HTTP/1.1; 0: 256 KiB, as always over HTTP/2
 
 	Recorder *flow.Recorder
 	Buffers  *httpconn.Buffers
