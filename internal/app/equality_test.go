@@ -91,6 +91,9 @@ func play(c *testnet.TLS12Conn, raw net.Conn, path string, n int64) (goOn bool) 
 		if _, err := c.Renegotiate(testnet.HandshakeOptions{RequestClientCert: true}); err != nil {
 			return false
 		}
+	case "/slow":
+		time.Sleep(200 * time.Millisecond)
+		return false
 	case "/cut":
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nServer: scenery\r\nContent-Length: 1000\r\n\r\nonly this")
 		return false
@@ -192,6 +195,8 @@ var scenes = map[string]func(*testing.T, *stage){
 		"GET /files/hello.txt HTTP/1.1\nHost: app.test\n\n",
 		"POST /post HTTP/1.1\nHost: app.test\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n",
 		"GET /last HTTP/1.1\nHost: app.test\nConnection: close\n\n"),
+	"HTTP/2":                 overHTTP2,
+	"HTTP/2 refused":         refusedHTTP2,
 	"renegotiation":          conversation(tls.VersionTLS13, "GET /late HTTP/1.1\nHost: app.test\n\n", "GET /more HTTP/1.1\nHost: app.test\n\n"),
 	"origin cuts the answer": conversation(tls.VersionTLS13, "GET /cut HTTP/1.1\nHost: app.test\n\n"),
 	"origin resets":          conversation(tls.VersionTLS12, "GET /reset HTTP/1.1\nHost: app.test\n\n"),
@@ -313,7 +318,7 @@ func agreeConn(t *testing.T, l, p *flow.Conn) {
 		equal(t, "post-handshake authentication", l.TLS.PHA, p.TLS.PHA)
 		equal(t, "handshake done", l.TLS.Done, p.TLS.Done)
 	}
-	for _, kind := range []flow.Kind{flow.HelloRequest, flow.Renegotiating, flow.Renegotiated, flow.TLSDone, flow.TLSFailed, flow.ClientHello, flow.AuthToken, flow.Tunnel} {
+	for _, kind := range []flow.Kind{flow.HelloRequest, flow.Renegotiating, flow.Renegotiated, flow.TLSDone, flow.TLSFailed, flow.ClientHello, flow.AuthToken, flow.Tunnel, flow.StreamReset, flow.GoAway} {
 		equal(t, "number of events "+kind.String(), count(l, kind), count(p, kind))
 	}
 	equal(t, "exchanges", len(l.Exchanges), len(p.Exchanges))
