@@ -22,9 +22,10 @@ type backend struct {
 	name   string
 	addr   string
 	asked  atomic.Int64
-	status atomic.Int32  // 0: 200
-	sick   atomic.Bool   // /health says 500
-	hold   chan struct{} // not nil: responses to /hold wait for it
+	status atomic.Int32           // 0: 200
+	sick   atomic.Bool            // /health says 500
+	fails  atomic.Pointer[string] // reset or silence, instead of an answer
+	hold   chan struct{}          // not nil: responses to /hold wait for it
 	holds  atomic.Int32
 
 	mu     sync.Mutex
@@ -66,6 +67,12 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.asked.Add(1)
+	if how := b.fails.Load(); how != nil {
+		if *how == "silence" {
+			<-r.Context().Done()
+		}
+		panic(http.ErrAbortHandler)
+	}
 	if r.URL.Path == "/hold" {
 		b.holds.Add(1)
 		select {
