@@ -60,6 +60,12 @@ func (a *App) describe(s *site.Site) console.Site {
 	return out
 }
 
+// localSource is a cert.Source of the local CA.
+type localSource interface {
+	Issuer() string
+	Names() (names []string, asked bool)
+}
+
 func (a *App) describeCertificate(s *site.Site) *console.Certificate {
 	a.mu.Lock()
 	made := a.built[s.Name]
@@ -68,6 +74,11 @@ func (a *App) describeCertificate(s *site.Site) *console.Certificate {
 		return nil
 	}
 	source := made.cert
+	if local, ok := source.(localSource); ok {
+		if names, asked := local.Names(); !asked {
+			return &console.Certificate{Issuer: local.Issuer(), Names: names} // it is made when the first client wants it
+		}
+	}
 	c, err := source.Certificate()
 	if err != nil {
 		return &console.Certificate{Fault: err.Error()}

@@ -22,21 +22,10 @@ const maxLeaves = 1024
 // for 90 days. The same one is given again until a third of its life remains.
 // Leaves and their keys exist in memory only.
 func (ca *CA) Issue(names []string, ips []net.IP) (*tls.Certificate, error) {
-	names, ips = subjects(names, ips)
-	if len(names)+len(ips) == 0 {
-		return nil, errors.New("issue certificate: there is neither a name nor an address")
+	names, ips, err := ca.mayIssue(names, ips)
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range names {
-		if err := ca.Allows(name); err != nil {
-			return nil, fmt.Errorf("issue certificate: %w", err)
-		}
-	}
-	for _, ip := range ips {
-		if err := ca.allowsIP(ip); err != nil {
-			return nil, fmt.Errorf("issue certificate: %w", err)
-		}
-	}
-
 	now := time.Now()
 	id := fmt.Sprint(names, ips)
 	ca.mu.Lock()
@@ -53,6 +42,26 @@ func (ca *CA) Issue(names []string, ips []net.IP) (*tls.Certificate, error) {
 	}
 	ca.leaves[id] = leaf
 	return leaf, nil
+}
+
+// mayIssue gives the names and addresses of a certificate in canonical form, if
+// the CA may sign one for them.
+func (ca *CA) mayIssue(names []string, ips []net.IP) ([]string, []net.IP, error) {
+	names, ips = subjects(names, ips)
+	if len(names)+len(ips) == 0 {
+		return nil, nil, errors.New("issue certificate: there is neither a name nor an address")
+	}
+	for _, name := range names {
+		if err := ca.Allows(name); err != nil {
+			return nil, nil, fmt.Errorf("issue certificate: %w", err)
+		}
+	}
+	for _, ip := range ips {
+		if err := ca.allowsIP(ip); err != nil {
+			return nil, nil, fmt.Errorf("issue certificate: %w", err)
+		}
+	}
+	return names, ips, nil
 }
 
 // subjects brings names and addresses into canonical form, each once, in order.

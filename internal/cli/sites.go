@@ -94,7 +94,11 @@ type siteItem struct {
 
 func listSites(ctx context.Context, s streams, client *app.Client, output outputFlags, name string) error {
 	var raw []json.RawMessage
-	if err := client.Get(ctx, "/api/sites", &raw); err != nil {
+	path := "/api/sites"
+	if name != "" {
+		path += "?name=" + url.QueryEscape(name)
+	}
+	if err := client.Get(ctx, path, &raw); err != nil {
 		return doorError(err)
 	}
 	var items []any

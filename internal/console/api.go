@@ -116,7 +116,18 @@ func (a *api) health(w http.ResponseWriter, _ *http.Request) {
 	answer(w, []health{out})
 }
 
-func (a *api) sites(w http.ResponseWriter, _ *http.Request) { answer(w, a.Control.Sites()) }
+// sites lists them all, or with name= that one alone.
+func (a *api) sites(w http.ResponseWriter, r *http.Request) {
+	if !r.URL.Query().Has("name") {
+		answer(w, a.Control.Sites())
+		return
+	}
+	if s, ok := a.Control.Site(r.URL.Query().Get("name")); ok {
+		answer(w, []Site{s})
+		return
+	}
+	answer[Site](w, nil)
+}
 
 // changeSite answers with the site as it is afterwards.
 func (a *api) changeSite(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"time"
+
+	"fanlight/internal/httpconn"
 )
 
 // handedOver is why the door closes connections after another process has taken
@@ -14,6 +16,21 @@ const handedOver = "the door was handed over to another process"
 // way, and is answered. Tunnels go on.
 func (g *Gateway) Leave() {
 	g.leaving.Store(true)
+	for _, s := range g.sessions.all() {
+		if s.rides.several.Load() {
+			s.stop.Store(true) // HTTP/2 can warn an idle client (RFC 9113, section 6.8)
+			s.interrupt()
+		}
+	}
+}
+
+// leave makes an exchange the last one of its connection.
+func (s *session) leave(x httpconn.Exchange) {
+	if s.rides.several.Load() {
+		s.stop.Store(true)
+		return
+	}
+	x.CloseAfter(handedOver)
 }
 
 // Linger waits until no connection is left, or ctx ends. progress is called

@@ -61,7 +61,7 @@ func (s *session) setSite(found *site.Site) {
 func (s *session) Handle(x httpconn.Exchange) {
 	r := s.rides.begin(s, x)
 	if s.g.leaving.Load() {
-		x.CloseAfter(handedOver)
+		s.leave(x)
 	}
 	r.serve()
 	s.rides.end(r)
