@@ -36,6 +36,12 @@ func TestSmugglingHTTP2(t *testing.T) {
 		s.run(payloads(t, "h2-*"), s.sendHTTP2)
 		s.check()
 	}
+	for _, start := range overHTTP2() {
+		o := start(t)
+		s := &smuggling{t: t, d: serve(t, smugglingH2Config, "$TO", o.url, "$MORE", `, http: "2"`), origin: o, table: table}
+		s.run(payloads(t, "h2-*"), s.sendHTTP2)
+		s.check()
+	}
 	t.Log("\n" + table.String())
 }
 

@@ -47,6 +47,9 @@ func goOrigin(t testing.TB) countingOrigin {
 		}),
 		ErrorLog: discardLog(),
 	}
+	srv.Protocols = &http.Protocols{}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		_ = srv.Serve(listenerFunc{l, func(c net.Conn) net.Conn {
@@ -109,17 +112,32 @@ func (c *tapped) bytes() []byte {
 }
 
 // nginxOrigin is nginx with a log of all it was asked.
-func nginxOrigin(t testing.TB) countingOrigin {
+func nginxOrigin(t testing.TB) countingOrigin { return nginxListening(t, "") }
+
+func nginxListening(t testing.TB, options string) countingOrigin {
 	t.Helper()
 	path := program(t, "nginx")
-	dir, addr := t.TempDir(), "127.0.0.1:"+freePort(t)
+	dir, addr, plain := t.TempDir(), "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
 	write(t, dir+"/nginx.conf", fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log %[1]s/error.log;
 events {}
 http { log_format line escape=none '$request'; access_log %[1]s/access.log line; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p;
 fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; underscores_in_headers on; merge_slashes off;
-server { listen %[2]s; return 200 "$request_uri"; } }`, dir, addr))
-	launch(t, addr, path, "-p", dir, "-c", dir+"/nginx.conf", "-e", dir+"/error.log")
-	return countingOrigin{name: "nginx", url: "http://" + addr, logged: func() []string { return loggedLines(t, addr, dir+"/access.log") }}
+server { listen %[2]s%[4]s; listen %[3]s; return 200 "$request_uri"; } }`, dir, addr, plain, options))
+	launch(t, plain, path, "-p", dir, "-c", dir+"/nginx.conf", "-e", dir+"/error.log")
+	return countingOrigin{name: "nginx", url: "http://" + addr, logged: func() []string { return loggedLines(t, plain, dir+"/access.log") }}
+}
+
+// overHTTP2 are the same origins asked over HTTP/2, which begins at once.
+func overHTTP2() []func(testing.TB) countingOrigin {
+	named := func(o countingOrigin) countingOrigin {
+		o.name, o.streams = o.name+" h2", nil
+		return o
+	}
+	return []func(testing.TB) countingOrigin{
+		func(t testing.TB) countingOrigin { return named(goOrigin(t)) },
+		func(t testing.TB) countingOrigin { return named(nginxListening(t, " http2")) },
+		func(t testing.TB) countingOrigin { return named(apacheOrigin(t)) },
+	}
 }
 
 // apacheOrigin is Apache with a log of all it was asked.
@@ -136,7 +154,8 @@ ErrorLog DIR/error.log
 Mutex posixsem
 LoadModule mpm_event_module MODULES/mod_mpm_event.so
 LoadModule authz_core_module MODULES/mod_authz_core.so
-LoadModule alias_module MODULES/mod_alias.so
+LoadModule http2_module MODULES/mod_http2.so
+Protocols h2c http/1.1
 User nobody
 Group nogroup
 StartServers 1

@@ -39,6 +39,12 @@ func TestSmuggling(t *testing.T) {
 		s.run(payloads(t, "h1-*"), s.sendHTTP1)
 		s.check()
 	}
+	for _, start := range overHTTP2() {
+		o := start(t)
+		s := &smuggling{t: t, d: serve(t, strings.Replace(smugglingConfig, "{path: /,", `{path: /, http: "2",`, 1), "$TO", o.url), origin: o, table: table}
+		s.run(payloads(t, "h1-*"), s.sendHTTP1)
+		s.check()
+	}
 	o := goOrigin(t)
 	o.name = "in pieces"
 	s := &smuggling{t: t, d: serve(t, smugglingConfig, "$TO", o.url), origin: o, table: table, piece: 7}
@@ -82,6 +88,11 @@ func endsOf(c net.Conn) addresses {
 const atOnce = 12
 
 func (s *smuggling) run(all []*payload, send func(*payload) (attempt, error)) {
+	if s.origin.name == "nginx h2" {
+		// Its socket speaks nothing else, it knows no WebSockets over HTTP/2, and
+		// ends the connection, which others share, for trailers.
+		all = slices.DeleteFunc(all, func(p *payload) bool { return p.has("upgrades") || p.has("trailers") })
+	}
 	work := make(chan *payload)
 	var workers sync.WaitGroup
 	for range atOnce {
@@ -140,7 +151,7 @@ func isReset(err error) bool {
 func (s *smuggling) honest(p *payload) {
 	want := "/honest/" + p.id
 	status, body, err := s.d.fetch(want)
-	if err != nil || status != 200 && s.origin.name != "apache" || status == 200 && body != want {
+	if err != nil || status != 200 && !strings.HasPrefix(s.origin.name, "apache") || status == 200 && body != want {
 		s.t.Errorf("%s: behind it an honest client got %d %q, %v", p, status, body, err)
 	}
 }
@@ -187,7 +198,7 @@ func (s *smuggling) faults(trace *flow.Trace, c *flow.Conn, a attempt) (out []st
 		}
 	}
 	expect := a.p.expect
-	if n := len(got); strings.Contains(c.Close.Why, "answered before the end") && n < len(expect) {
+	if n := len(got); n > 0 && n <= len(expect) && a.streams == nil && (strings.Contains(c.Close.Why, "answered before the end") || strings.HasPrefix(got[n-1], "early ")) {
 		expect = expect[:n] // the connection ends where the origin did not wait for a body
 	}
 	if !matches(got, expect) {
@@ -234,7 +245,7 @@ func became(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) string {
 		return fmt.Sprintf("torn %d %s", x.Status, strings.Join(causes(trace, c, x), ", "))
 	case x.Incident == "" && legs == 1 && whole == 1 && x.RequestDone.IsZero():
 		return "early " + x.Method + " " + x.Target
-	case x.Incident == "" && legs == 1 && whole == 1:
+	case x.Incident == "" && whole == 1 && (legs == 1 || retried(c, x)): // the log tells that the origin has seen it once
 		return "pass " + x.Method + " " + x.Target
 	case whole > 0 || legs > 1:
 		return fmt.Sprintf("%d exchanges with the origin, %d of them whole, status %d", legs, whole, x.Status)
@@ -244,6 +255,12 @@ func became(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) string {
 		verb = "cut"
 	}
 	return fmt.Sprintf("%s %d %s", verb, x.Status, strings.Join(causes(trace, c, x), ", "))
+}
+
+// retried tells that the door sent a request again, which an origin of HTTP/2
+// had not begun with.
+func retried(c *flow.Conn, x *flow.Exchange) bool {
+	return slices.ContainsFunc(c.Events, func(e flow.Event) bool { return e.Exchange == x.ID && e.Kind == flow.Retry })
 }
 
 func legsOf(trace *flow.Trace, x *flow.Exchange) (legs []*flow.Exchange) {
@@ -272,7 +289,7 @@ func causes(trace *flow.Trace, c *flow.Conn, x *flow.Exchange) (names []string) 
 	for _, leg := range legsOf(trace, x) {
 		look(trace.Conn(leg.Conn), leg)
 	}
-	if len(names) == 0 {
+	if x.Cause != "" || len(names) == 0 {
 		names = append(names, x.Cause+c.Close.Why)
 	}
 	return names
@@ -288,7 +305,9 @@ func matches(got, expect []string) bool {
 		verb, rest, _ := strings.Cut(e, " ")
 		switch {
 		case verb == "pass":
-			return g == e
+			return g == e || g == "early "+rest
+		case verb == "cut" && strings.HasPrefix(g, "refuse "+strings.TrimPrefix(e, "cut ")):
+			return true // what is wrong came before the origin was asked
 		case verb == "cut" && strings.HasPrefix(g, "early "):
 			return true // it did not wait for what is wrong
 		}
