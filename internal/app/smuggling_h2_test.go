@@ -36,7 +36,7 @@ func TestSmugglingHTTP2(t *testing.T) {
 		s.run(payloads(t, "h2-*"), s.sendHTTP2)
 		s.check()
 	}
-	for _, start := range overHTTP2() {
+	for _, start := range http2Origins() {
 		o := start(t)
 		s := &smuggling{t: t, d: serve(t, smugglingH2Config, "$TO", o.url, "$MORE", `, http: "2"`), origin: o, table: table}
 		s.run(payloads(t, "h2-*"), s.sendHTTP2)

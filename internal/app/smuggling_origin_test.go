@@ -127,8 +127,8 @@ server { listen %[2]s%[4]s; listen %[3]s; return 200 "$request_uri"; } }`, dir, 
 	return countingOrigin{name: "nginx", url: "http://" + addr, logged: func() []string { return loggedLines(t, plain, dir+"/access.log") }}
 }
 
-// overHTTP2 are the same origins asked over HTTP/2, which begins at once.
-func overHTTP2() []func(testing.TB) countingOrigin {
+// http2Origins are the same origins asked over HTTP/2, which begins at once.
+func http2Origins() []func(testing.TB) countingOrigin {
 	named := func(o countingOrigin) countingOrigin {
 		o.name, o.streams = o.name+" h2", nil
 		return o

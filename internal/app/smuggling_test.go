@@ -39,7 +39,7 @@ func TestSmuggling(t *testing.T) {
 		s.run(payloads(t, "h1-*"), s.sendHTTP1)
 		s.check()
 	}
-	for _, start := range overHTTP2() {
+	for _, start := range http2Origins() {
 		o := start(t)
 		s := &smuggling{t: t, d: serve(t, strings.Replace(smugglingConfig, "{path: /,", `{path: /, http: "2",`, 1), "$TO", o.url), origin: o, table: table}
 		s.run(payloads(t, "h1-*"), s.sendHTTP1)
