@@ -148,3 +148,61 @@ func TestBalancerWithoutHeader(t *testing.T) {
 		t.Errorf("findings %q", got)
 	}
 }
+
+// TestOriginsLearnTheClient has nginx, plain and with TLS, and HAProxy read the
+// headers of the door: each client's connections are its own.
+func TestOriginsLearnTheClient(t *testing.T) {
+	for name, origin := range map[string]func(l *live) string{
+		"nginx": func(l *live) string {
+			return "http://" + l.nginx(`return 200 "$proxy_protocol_addr $proxy_protocol_server_addr\n";`, "proxy_protocol")
+		},
+		"nginx with TLS": func(l *live) string {
+			return "https://" + l.nginx(`return 200 "$proxy_protocol_addr $proxy_protocol_server_addr\n";`, "ssl proxy_protocol")
+		},
+		"HAProxy": func(l *live) string {
+			return "http://" + l.haproxy("bind ADDR accept-proxy\n  http-request return status 200 content-type text/plain lf-string \"%[src] %[dst]\\n\"")
+		},
+	} {
+		for _, version := range []string{"v1", "v2"} {
+			t.Run(name+", "+version, func(t *testing.T) {
+				l := &live{door: &door{t: t}}
+				to, tls := origin(l), ""
+				if strings.HasPrefix(to, "https") {
+					tls = ", tls: {insecure: true}"
+				}
+				d := serve(t, `
+sites:
+  app:
+    bind: ["127.0.0.2:$PORT app.test"]
+    routes: [{path: /, to: "$ORIGIN", proxy_protocol: `+version+`$TLS}]
+`, "$ORIGIN", to, "$TLS", tls)
+				for range 2 {
+					for _, visitor := range []string{"127.0.0.8", "127.0.0.9"} {
+						url := d.url("app.test", "/")
+						want := strings.Repeat(visitor+" 127.0.0.2\n", 3)
+						if out, code := d.curl("app.test", "127.0.0.2", "--interface", visitor, url, url, url); code != 0 || out != want {
+							t.Errorf("curl ended with %d: %q, want %q", code, out, want)
+						}
+					}
+				}
+				opened, told := 0, 0
+				until(t, "the origin connections of clients that have gone to be closed", func() bool {
+					opened, told = 0, 0
+					for _, c := range d.Trace().Conns {
+						if c.Self != flow.Client {
+							continue
+						}
+						opened++
+						if c.Proxied.IsValid() && strings.Contains(c.Close.Why, "speaks for") {
+							told++
+						}
+					}
+					return told >= 4
+				})
+				if opened != 4 {
+					t.Errorf("%d origin connections for 4 clients of 3 requests each", opened)
+				}
+			})
+		}
+	}
+}

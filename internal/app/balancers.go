@@ -15,3 +15,15 @@ func balancers(c *config.Config) gateway.Balancers {
 	}
 	return out
 }
+
+// proxyHeader is the version of the header that origins of a route get, 0 for
+// none.
+func proxyHeader(version string) int {
+	switch version {
+	case "v1":
+		return 1
+	case "v2":
+		return 2
+	}
+	return 0
+}

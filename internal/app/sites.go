@@ -144,7 +144,7 @@ func (b *builder) buildOrigin(to config.Origin, c *config.Route) (*origin.Origin
 		},
 		MaxIdle: idleOf(&c.Pool), HeadBytes: int(c.Limits.ResponseHeaderBytes), MaxConns: c.Pool.Connections, Resolve: time.Duration(c.Resolve), Recorder: b.recorder, Buffers: b.buffers, KeyLog: b.keyLog,
 	}
-	o.HTTP = httpVersion(c)
+	o.HTTP, o.ProxyHeader = httpVersion(c), proxyHeader(c.ProxyHeader)
 	switch c.TLS.Renegotiation {
 	case "never":
 		o.Renegotiation = origin.Never

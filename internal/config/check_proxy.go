@@ -62,3 +62,11 @@ func (c *Config) warnBalancers(warn func(path, hint, format string, args ...any)
 		}
 	}
 }
+
+// proxyHeader: a connection that speaks for one client is not shared, which is
+// what HTTP/2 would be for.
+func (k *checker) proxyHeader(at string, r *Route) {
+	if r.ProxyHeader != "" && r.HTTP == "2" {
+		k.fault(at+".proxy_protocol", "take http: 2 out", "proxy_protocol needs connections that are not shared, but http: 2 shares them")
+	}
+}

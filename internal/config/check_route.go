@@ -11,7 +11,7 @@ import (
 
 func routeChecks() []func(*checker, string, *Route) {
 	return []func(*checker, string, *Route){
-		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).routeGuard, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders, (*checker).routeCompress, (*checker).balancing,
+		(*checker).routeConditions, (*checker).routePath, (*checker).routeHosts, (*checker).routeMethods, (*checker).routeFields, (*checker).oneTarget, (*checker).redirect, (*checker).redirectStatus, (*checker).respond, (*checker).rewrite, (*checker).routeGuard, (*checker).originOnly, (*checker).host, (*checker).originTLS, (*checker).routeHeaders, (*checker).routeCompress, (*checker).proxyHeader, (*checker).balancing,
 	}
 }
 
@@ -101,7 +101,7 @@ func (k *checker) originOnly(at string, r *Route) {
 	if k.has(at+".to") || !k.has(at+".files") && !k.has(at+".redirect") && !k.has(at+".respond") {
 		return
 	}
-	for _, key := range []string{"host", "http", "tls", "timeouts", "pool", "request_headers", "balance", "sticky", "health", "eject", "retry", "resolve"} {
+	for _, key := range []string{"host", "http", "proxy_protocol", "tls", "timeouts", "pool", "request_headers", "balance", "sticky", "health", "eject", "retry", "resolve"} {
 		if k.has(at + "." + key) {
 			k.fault(at+"."+key, `take it out, or give the route an origin with "to"`, "%s has no use in route %q, which has no origin", key, r.title())
 		}

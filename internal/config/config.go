@@ -167,6 +167,7 @@ type Route struct {
 	Respond         *Respond          `yaml:"respond,omitempty"`                                     // a fixed answer
 	Host            string            `yaml:"host,omitempty"`                                        // Host sent to the origin: keep, origin, or a name; default keep
 	HTTP            string            `yaml:"http,omitempty" jsonschema:"enum=auto,enum=1.1,enum=2"` // version spoken with the origin, auto: 2 where it offers that; default auto
+	ProxyHeader     string            `yaml:"proxy_protocol,omitempty" jsonschema:"enum=v1,enum=v2"` // version of the PROXY header that tells the origin the client's address, in HTTP/1.1 and with connections for each client; left out: none
 	TLS             OriginTLS         `yaml:"tls,omitempty"`                                         // how to speak TLS with the origin
 	Timeouts        Timeouts          `yaml:"timeouts,omitempty"`                                    // how long to wait for the origin
 	Pool            Pool              `yaml:"pool,omitempty"`                                        // connections to each origin, and who has to wait for one

@@ -167,7 +167,7 @@ func (k *carriage) connect() *origin.Failure {
 		return nil
 	}
 	req := k.x.Request()
-	k.need = origin.Need{Host: req.Host, Parent: k.x.Log().ID(), Alone: k.bound, Upgrade: upgradeOf(req) != "", Fresh: k.fresh, Whole: k.whole && !k.bound}
+	k.need = origin.Need{Host: req.Host, Parent: k.x.Log().ID(), Ends: k.s.ends(k.o), Alone: k.bound, Upgrade: upgradeOf(req) != "", Fresh: k.fresh, Whole: k.whole && !k.bound}
 	if k.leg = k.o.Ready(&k.need); k.leg != nil {
 		return nil
 	}

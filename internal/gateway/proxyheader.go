@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/origin"
 	"fanlight/internal/proxywire"
 	"fanlight/internal/tap"
 )
@@ -107,3 +108,28 @@ func (s *session) refuseProxyHeader(err error) {
 
 // byProxyHeader names who decided in the record.
 const byProxyHeader = "proxy-protocol"
+
+// ends are those that a PROXY header tells an origin, which is then told as well
+// when they are over.
+func (s *session) ends(o *origin.Origin) origin.Ends {
+	ends := origin.Ends{Client: s.remote, Server: s.local}
+	if o.ProxyHeader == 0 {
+		return ends
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.told, o) {
+		s.told = append(s.told, o)
+	}
+	return ends
+}
+
+// leaveOrigins closes what was opened to origins for this client alone.
+func (s *session) leaveOrigins() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.told {
+		o.Leave(origin.Ends{Client: s.remote, Server: s.local})
+	}
+	s.told = nil
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,9 @@ type session struct {
 	stop  atomic.Bool // no further request
 	ties  atomic.Pointer[[]*origin.Conn]
 	rides rides
+
+	mu   sync.Mutex
+	told []*origin.Origin // whom a PROXY header told of this client; guarded by mu
 }
 
 func (s *session) closing() bool { return s.stop.Load() }
@@ -157,4 +161,5 @@ func (s *session) end() {
 		c.Close("client connection ended")
 	}
 	s.pinned = nil
+	s.leaveOrigins()
 }

@@ -17,7 +17,7 @@ import (
 // the answer. ctx bounds all of it. The connection's record says that it was a
 // health check, and what came of it.
 func (o *Origin) Check(ctx context.Context, host, path string) (status int, err error) {
-	c, err := o.dial(ctx, host, 0, o.MayShare())
+	c, err := o.dial(ctx, host, 0, Ends{}, o.MayShare())
 	if err != nil {
 		return 0, err
 	}

@@ -22,6 +22,8 @@ type Conn struct {
 	shared    bool               // that is to be
 	origin    *Origin
 	name      string // server name
+	key       string // under which it is kept
+	ends      Ends
 	idleSince time.Time
 	compared  *known    // where its address was looked for last
 	polled    time.Time // when the pool looked last

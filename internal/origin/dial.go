@@ -16,20 +16,23 @@ import (
 	"fanlight/internal/tap"
 )
 
-// Dial opens a connection. host is the forwarded host, parent the client
-// connection it is for. An error is a *Failure.
+// Dial opens a connection of nobody's. host is the forwarded host, parent the
+// client connection it is for. An error is a *Failure.
 func (o *Origin) Dial(ctx context.Context, host string, parent flow.ConnID) (*Conn, error) {
-	return o.dial(ctx, host, parent, false)
+	return o.dial(ctx, host, parent, Ends{}, false)
 }
 
 // dial is Dial; with share the connection speaks HTTP/2 if the origin does.
-func (o *Origin) dial(ctx context.Context, host string, parent flow.ConnID, share bool) (*Conn, error) {
+func (o *Origin) dial(ctx context.Context, host string, parent flow.ConnID, ends Ends, share bool) (*Conn, error) {
 	o.makeRoom()
 	t, err := o.connect(ctx, parent)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{tap: t, origin: o, name: cloned(o.serverName(host)), offers: o.offers(share)}
+	if f := o.announce(t, ends); f != nil {
+		return nil, f
+	}
+	c := &Conn{tap: t, origin: o, name: cloned(o.serverName(host)), key: cloned(o.key(host, ends)), ends: ends, offers: o.offers(share)}
 	if !o.Secure {
 		return c.machine(t, share), nil
 	}

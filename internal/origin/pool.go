@@ -9,10 +9,14 @@ import (
 // is the forwarded host. whole tells that all of the request will be given to
 // Send, which then looks whether the origin has said something unasked; else
 // the look, a system call, is made now.
-func (o *Origin) Take(host string, whole bool) *Conn {
-	name := o.serverName(host)
+func (o *Origin) Take(host string, whole bool) *Conn { return o.takeFor(host, Ends{}, whole) }
+
+// takeFor is Take for a client, whom alone a connection with a PROXY header
+// serves.
+func (o *Origin) takeFor(host string, ends Ends, whole bool) *Conn {
+	key := o.key(host, ends)
 	for {
-		c := o.take(name)
+		c := o.take(key)
 		if c == nil {
 			return nil
 		}
@@ -24,16 +28,16 @@ func (o *Origin) Take(host string, whole bool) *Conn {
 	}
 }
 
-func (o *Origin) take(name string) *Conn {
+func (o *Origin) take(key string) *Conn {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	conns := o.idle[name]
+	conns := o.idle[key]
 	if len(conns) == 0 {
 		return nil
 	}
 	c := conns[len(conns)-1]
 	conns[len(conns)-1] = nil
-	o.keep(c.name, conns[:len(conns)-1]) // not name: assigning replaces the key, and name may be a view of a buffer
+	o.keep(c.key, conns[:len(conns)-1]) // not key: assigning replaces it, and it may be a view of a buffer
 	o.count--
 	return c
 }
@@ -81,7 +85,7 @@ func (o *Origin) Put(c *Conn) {
 	gone := c.vanished()
 	keep := !o.done && !c.pinned && o.count < o.MaxIdle && !gone
 	if keep {
-		o.idle[c.name] = append(o.idle[c.name], c) // the slice stays while its name does: no allocation
+		o.idle[c.key] = append(o.idle[c.key], c) // the slice stays while its key does: no allocation
 		o.count++
 	}
 	o.mu.Unlock()

@@ -21,6 +21,7 @@ const (
 type Need struct {
 	Host    string      // forwarded host
 	Parent  flow.ConnID // the client connection it is for
+	Ends    Ends        // of that connection, for a PROXY header
 	Alone   bool        // a connection of its own: a sign-in that belongs to one
 	Upgrade bool        // it asks for another protocol
 	Fresh   bool        // no HTTP/1.1 connection that has served before
@@ -37,7 +38,7 @@ func (o *Origin) Ready(n *Need) *Leg {
 	if n.Fresh {
 		return nil
 	}
-	if c := o.Take(n.Host, n.Whole); c != nil {
+	if c := o.takeFor(n.Host, n.Ends, n.Whole); c != nil {
 		return c.Leg()
 	}
 	return nil
@@ -67,7 +68,7 @@ func (o *Origin) Open(ctx context.Context, n *Need) (leg *Leg, opened bool, err 
 			return nil, false, &again
 		}
 	}
-	c, err := o.Dial(ctx, n.Host, n.Parent)
+	c, err := o.dial(ctx, n.Host, n.Parent, n.Ends, false)
 	if err != nil {
 		return nil, false, err
 	}
@@ -103,7 +104,7 @@ func (o *Origin) await(name string) (*Leg, *opening) {
 // openShared opens a connection that is shared if the origin speaks HTTP/2, and
 // belongs to the caller's exchange if not.
 func (o *Origin) openShared(ctx context.Context, n *Need, name string) (*Leg, error) {
-	c, err := o.dial(ctx, n.Host, n.Parent, true)
+	c, err := o.dial(ctx, n.Host, n.Parent, n.Ends, true)
 	var leg *Leg
 	o.mu.Lock()
 	if err == nil {
@@ -155,7 +156,7 @@ func (o *Origin) take2(c *Conn, name string) *Leg {
 // mayShare reports whether an exchange may go over a connection that others
 // use at the same time.
 func (o *Origin) mayShare(n *Need) bool {
-	return o.HTTP != HTTP1 && !n.Alone && (o.Secure || o.HTTP == HTTP2) && o.only1.Load() == nil
+	return o.HTTP != HTTP1 && o.ProxyHeader == 0 && !n.Alone && (o.Secure || o.HTTP == HTTP2) && o.only1.Load() == nil
 }
 
 // MayShare reports whether exchanges of several clients may share a connection.
