@@ -144,7 +144,9 @@ func (item *whyItem) text(w *strings.Builder) {
 		fmt.Fprintln(w)
 		f.Advice(w, product, item.withClient(f))
 	}
-	if in := item.Incident; told == 0 && in != nil {
+	if text := item.advice(); told == 0 && text != "" {
+		fmt.Fprintf(w, "\nwhat to do:\n  %s\n", text)
+	} else if in := item.Incident; told == 0 && in != nil {
 		fmt.Fprintf(w, "\nwhat to do:\n  No finding says more. Compare it with a request that works, by its connection's id:\n      fanlight compare c1 %s\n", in.ID)
 	} else if told == 0 && item.Notation != "" {
 		fmt.Fprintln(w, "\nNothing is wrong with it as far as the record shows.")

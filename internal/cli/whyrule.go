@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// ruled is an event in flow notation of a rule or limit that said no.
+var ruled = regexp.MustCompile(`decision "refuse: (?:[^"\\]|\\.)*" by=([a-z-]+)|timeout (exchange)\b`)
+
+// setting is what in the configuration says what a rule or limit allows, empty
+// for one that the configuration cannot change.
+func setting(rule string) string {
+	switch rule {
+	case "access":
+		return "`allow` and `deny` of the site or the route"
+	case "rate-limit":
+		return "`rate_limit` of the site or the route"
+	case "per-address":
+		return "`limits: {per_address: ...}` of the site"
+	case "body-bytes":
+		return "`limits: {body_bytes: ...}` of the site or the route"
+	case "exchange":
+		return "`timeouts: {exchange: ...}` of the route"
+	case "connections", "header-bytes", "target-bytes", "header-fields":
+		return "`limits: {" + strings.ReplaceAll(rule, "-", "_") + ": ...}` at the top level"
+	}
+	return ""
+}
+
+// advice says which setting to change where a rule of the configuration refused
+// the request; empty if none did.
+func (item *whyItem) advice() string {
+	for _, m := range ruled.FindAllStringSubmatch(item.Notation, -1) {
+		if where := setting(m[1] + m[2]); where != "" {
+			return fmt.Sprintf("A rule of the configuration ended it (%s), as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload", m[1]+m[2], where)
+		}
+	}
+	return ""
+}
