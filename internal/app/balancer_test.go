@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,21 @@ sites:
 			})
 		}
 	}
+}
+
+// TestWhyNamesTheClientBehind: the operator sees whom a load balancer spoke for.
+func TestWhyNamesTheClientBehind(t *testing.T) {
+	l := &live{door: serve(t, balancedConfig, "$ORIGIN", "http://127.0.0.1:9")}
+	_, plain := l.haproxyBefore("send-proxy")
+	out, code := l.curl("app.test", "127.0.0.1", "--interface", theVisitor, "-i", "--resolve", "app.test:"+plain+":127.0.0.1", "http://app.test:"+plain+"/")
+	match := incidentLine.FindStringSubmatch(out)
+	if code != 0 || match == nil {
+		t.Fatalf("curl ended with %d: %s", code, out)
+	}
+	l.ask = match[1]
+	command := buildCommand(t)
+	until(t, "why to name the client", func() bool {
+		text, _ := exec.Command(command, l.args()...).CombinedOutput()
+		return strings.Contains(string(text), "The client was "+theVisitor+":") && strings.Contains(string(text), "(by the PROXY header of 127.0.0.1:")
+	})
 }

@@ -28,12 +28,16 @@ sites:
 `, "$ORIGIN", origin)
 	must(t, os.WriteFile(d.file("www/long.txt"), []byte(text), 0o600))
 	for path, coded := range map[string]bool{"/files/long.txt": true, "/": true, "/plain/long.txt": false, "/files/hello.txt": false} {
-		for _, accept := range []string{"gzip", "br", "zstd", "gzip, deflate, br, zstd"} {
+		for i, accept := range []string{"gzip", "br", "zstd", "gzip", "br", "zstd", "gzip, deflate, br, zstd"} {
+			version := "--http1.1"
+			if i > 2 {
+				version = "--http2"
+			}
 			want := text
 			if strings.HasSuffix(path, "hello.txt") {
 				want = "hello\n"
 			}
-			out, code := d.curl("app.test", "127.0.0.2", "--compressed", "-H", "Accept-Encoding: "+accept, "-w", "|%header{content-encoding}", d.url("app.test", path))
+			out, code := d.curl("app.test", "127.0.0.2", "--compressed", "-H", "Accept-Encoding: "+accept, version, "-w", "|%header{content-encoding}", d.url("app.test", path))
 			body, coding, _ := strings.Cut(out, "|")
 			if code == curlBadEncoding && accept != "gzip" {
 				continue // this curl does not know it

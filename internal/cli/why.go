@@ -94,6 +94,7 @@ type whyItem struct {
 		ID      string `json:"id"`
 		Self    string `json:"self"`
 		Client  string `json:"client"`
+		Proxied string `json:"proxied_client"`
 		Started string `json:"started"`
 		Site    string `json:"site"`
 	} `json:"connection"`
@@ -177,11 +178,20 @@ func (item *whyItem) withClient(f explain.Finding) bool {
 	return true
 }
 
+// client is who connected, and whom it speaks for.
+func (item *whyItem) client() string {
+	c := item.Connection
+	if c.Proxied == "" {
+		return c.Client
+	}
+	return c.Proxied + " (by the PROXY header of " + c.Client + ")"
+}
+
 // subject says which request or connection is meant, and what the client got.
 func (item *whyItem) subject(w *strings.Builder) {
 	in := item.Incident
 	if in == nil {
-		fmt.Fprintf(w, "connection %s of %s, begun %s%s\n", item.Connection.ID, item.Connection.Client, item.Connection.Started, ofSite(item.Connection.Site))
+		fmt.Fprintf(w, "connection %s of %s, begun %s%s\n", item.Connection.ID, item.client(), item.Connection.Started, ofSite(item.Connection.Site))
 		return
 	}
 	fmt.Fprintf(w, "incident %s  %s%s\n", in.ID, in.Time, ofSite(in.Site))
@@ -196,6 +206,9 @@ func (item *whyItem) subject(w *strings.Builder) {
 	}
 	if in.Status != 0 {
 		fmt.Fprintf(w, "Fanlight answered %s with %d: %s\n", what, in.Status, in.Cause)
+	}
+	if item.Connection.Proxied != "" {
+		fmt.Fprintf(w, "The client was %s.\n", item.client())
 	}
 }
 

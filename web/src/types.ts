@@ -41,6 +41,7 @@ export interface Connection {
   source?: string
   client?: string
   server?: string
+  proxied_client?: string
   scheme?: string
   started?: string
   site?: string

@@ -51,7 +51,7 @@ function Row({ c, chosen }: { c: Summary; chosen: boolean }) {
       }}
     >
       <td class="time"><a href={'#/connections/' + c.id}>{clock(c.started) || c.id}</a></td>
-      <td><code>{c.self === 'client' ? 'Fanlight' : c.client ?? '?'}</code></td>
+      <td><code>{c.self === 'client' ? 'Fanlight' : c.proxied_client ?? c.client ?? '?'}</code></td>
       <td>{c.self === 'client' ? <>→ <code>{c.origin ?? c.server ?? '?'}</code></> : c.site ?? <code>{c.server ?? '?'}</code>}</td>
       <td>
         <span class={c.tls?.done === false ? 'bad' : ''}>{protection(c)}</span> <span class="quiet">{c.tls?.sni}</span>

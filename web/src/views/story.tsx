@@ -44,7 +44,7 @@ export function StoryView({ story }: { story: Story }) {
 function Facts({ c }: { c: Connection }) {
   const facts: [string, string | undefined][] = [
     ['started', clock(c.started)],
-    ['client', c.client],
+    ['client', c.proxied_client ? `${c.proxied_client}, as the PROXY header of ${c.client} says` : c.client],
     ['server', c.server],
     ['site', c.site],
     ['origin', c.origin],
@@ -64,7 +64,7 @@ function Exchanges({ chapter: { connection: c, exchanges, omitted } }: { chapter
   const role = c.self === 'client' ? 'to the origin' : c.self === 'server' ? 'from the client' : ''
   return (
     <section class="exchanges">
-      <h3><a href={'#/connections/' + c.id}>{c.id}</a> <span class="quiet">{role} {c.self === 'client' ? c.server : c.client}</span></h3>
+      <h3><a href={'#/connections/' + c.id}>{c.id}</a> <span class="quiet">{role} {c.self === 'client' ? c.server : c.proxied_client ?? c.client}</span></h3>
       {exchanges.length === 0 && <p class="quiet">It carried no request.</p>}
       {exchanges.map((x) => <ExchangeLine key={x.id} x={x} />)}
       {omitted ? <p class="quiet">{omitted} other exchanges are not shown.</p> : null}
