@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"fanlight/internal/httpconn"
 	"fanlight/internal/httpwire"
 	"fanlight/internal/origin"
 )
@@ -117,9 +118,12 @@ func parseLength(v []byte) (n int64, ok bool) {
 	return n, len(v) > 0
 }
 
-// body carries the response body. The caller lends the buffer.
+// body carries the response body. The caller lends the buffer; a body that fills
+// it gets a larger one.
 func (k *carriage) body(buf []byte) *origin.Failure {
-	leg, x := k.leg, k.x
+	leg, x, buffers := k.leg, k.x, k.s.g.Buffers
+	var large *[]byte
+	defer func() { buffers.PutLarge(large) }()
 	for {
 		n, err := leg.ReadBody(buf)
 		if n > 0 {
@@ -129,6 +133,10 @@ func (k *carriage) body(buf []byte) *origin.Failure {
 		}
 		switch {
 		case err == nil:
+			if large == nil && n == len(buf) {
+				large = buffers.Large()
+				buf = (*large)[:httpconn.LargePiece]
+			}
 			if leg.Buffered() > 0 {
 				continue
 			}

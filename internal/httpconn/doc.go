@@ -78,5 +78,16 @@ func NewBuffers() *Buffers {
 // Body borrows a buffer for carrying a body; give it back with PutBody.
 func (b *Buffers) Body() *[]byte { return b.body.get() }
 
+// Large borrows a buffer for carrying a body that is long: what it holds leaves
+// in one write, also as TLS records. Give it back with PutLarge.
+func (b *Buffers) Large() *[]byte { return b.out.get() }
+
+// LargePiece is how much of a large buffer to fill: the rest is for what TLS
+// adds.
+const LargePiece = outSize - 256
+
+// PutLarge gives a buffer back.
+func (b *Buffers) PutLarge(buf *[]byte) { b.out.put(buf) }
+
 // PutBody gives a buffer back.
 func (b *Buffers) PutBody(buf *[]byte) { b.body.put(buf) }

@@ -39,7 +39,7 @@ func (c *Conn) writeAll(p []byte) error {
 		return errUnwritable
 	}
 	_ = c.nc.SetWriteDeadline(after(c.srv.Limits.Write)) // fails only on a closed connection; the write says so
-	_, err := c.nc.Write(p)
+	_, err := c.put(p)
 	if err != nil {
 		c.broken.Store(true)
 		c.unwritable.Store(true)
@@ -49,4 +49,23 @@ func (c *Conn) writeAll(p []byte) error {
 		}
 	}
 	return err
+}
+
+// gatherer is a transport that hands several TLS records to the system at once;
+// see tap.Secure.WriteGathered.
+type gatherer interface {
+	WriteGathered(p, scratch []byte) (int, error)
+}
+
+// oneRecord is what a TLS record carries at most.
+const oneRecord = 16 << 10
+
+func (c *Conn) put(p []byte) (int, error) {
+	g, ok := c.nc.(gatherer)
+	if !ok || len(p) <= oneRecord {
+		return c.nc.Write(p)
+	}
+	scratch := c.srv.Buffers.out.get()
+	defer c.srv.Buffers.out.put(scratch)
+	return g.WriteGathered(p, *scratch)
 }

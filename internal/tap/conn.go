@@ -34,6 +34,7 @@ type Conn struct {
 
 	reading, writing deadline
 	question         question
+	gathered         gathering
 
 	mu         sync.Mutex
 	why        string
@@ -142,6 +143,16 @@ func (c *Conn) read(p []byte) (int, error) {
 func (c *Conn) Write(p []byte) (int, error) {
 	if w := c.watch; w != nil {
 		w.write(p) // before the write: what the peer answers must come later
+	}
+	if c.gathered.on.Load() {
+		return c.gather(p)
+	}
+	return c.writeNow(p)
+}
+
+func (c *Conn) writeNow(p []byte) (int, error) {
+	if err := c.gathered.broken(); err != nil {
+		return 0, err
 	}
 	n, err := c.Conn.Write(p)
 	for err != nil && c.writing.early(err, c.Conn.SetWriteDeadline) {
