@@ -49,6 +49,8 @@ type H2Client struct {
 	failed   error // the connection is over
 	useless  int   // frames without effect in a row
 	waiting  int   // streams that wait to send
+	timer    *time.Timer
+	watched  bool // timer runs
 	closing  sync.Once
 }
 

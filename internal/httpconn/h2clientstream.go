@@ -151,6 +151,7 @@ func (s *H2Stream) open(lines []byte) {
 	s.number = c.next
 	c.next += 2
 	c.streams[s.number] = s
+	c.watch()
 	s.room, s.window = httpwire.NewSendWindow(c.peer.window), httpwire.NewReceiveWindow(h2StreamWindow)
 	s.recordRequest(lines)
 	at := len(c.out.buf)

@@ -32,14 +32,35 @@ func (c *H2Client) heard(now time.Time) {
 	c.pending.heard = now
 }
 
-// Sweep ends waits whose time is over and looks after the connection. Called
-// about every 250 ms; it does not wait.
-func (c *H2Client) Sweep(now time.Time) {
+// lookEvery is how often a connection with open streams is looked at.
+const lookEvery = 250 * time.Millisecond
+
+// watch has the connection looked at while streams are open: one timer for all
+// that wait, whoever still knows the connection. mu is held.
+func (c *H2Client) watch() {
+	switch {
+	case c.watched:
+	case c.timer == nil:
+		c.watched, c.timer = true, time.AfterFunc(lookEvery, c.look)
+	default:
+		c.watched = true
+		c.timer.Reset(lookEvery)
+	}
+}
+
+func (c *H2Client) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failed != nil {
+	if c.watched = false; c.failed != nil || len(c.streams) == 0 {
 		return
 	}
+	c.sweep(time.Now())
+	c.watch()
+}
+
+// sweep ends waits whose time is over, and asks a silent connection for a sign
+// of life; it does not wait. mu is held.
+func (c *H2Client) sweep(now time.Time) {
 	for _, s := range c.streams {
 		s.late(now)
 	}

@@ -207,7 +207,6 @@ func (o *Origin) sweepShared(now time.Time) {
 	for name, conns := range o.shared {
 		kept := conns[:0]
 		for _, c := range conns {
-			c.h2.Sweep(now)
 			switch limit := o.Timeouts.Idle; {
 			case c.over():
 			case c.vanished():

@@ -1,0 +1,134 @@
+package httpconn
+
+import (
+	"errors"
+	"io"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fanlight/internal/flow"
+	"fanlight/internal/httpwire"
+	"fanlight/internal/tap"
+	"fanlight/internal/testnet"
+)
+
+// h2Mute connects to an origin that sends first and then nothing.
+func h2Mute(t *testing.T, first []byte) (*H2Client, *sink, func()) {
+	t.Helper()
+	s := &sink{}
+	near, far := testnet.Pipe()
+	conn := tap.Accepted(flow.NewRecorder(s), near, false)
+	go func() {
+		_, _ = far.Write(first)
+		_, _ = io.Copy(io.Discard, far) // until it is closed
+	}()
+	c := NewH2Client(conn, conn.Log(), NewBuffers(), time.Minute)
+	return c, s, func() {
+		c.Close("test over")
+		<-c.Ended()
+		far.Close()
+	}
+}
+
+func h2Request(c *H2Client, body string) (*H2Stream, error) {
+	s := c.Stream()
+	out := &Out{ID: 1, Method: "POST", Scheme: "http", Host: "a.test", Target: "/", Length: int64(len(body))}
+	return s, s.Send(s.Head(s.Start(nil, out)), []byte(body), true, time.Minute)
+}
+
+// TestH2ClientPing: an origin that acknowledges nothing is given up for all who
+// wait, however patient they are.
+func TestH2ClientPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, rec, end := h2Mute(t, httpwire.AppendSettings(nil))
+		defer end()
+		began := time.Now()
+		s, err := h2Request(c, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var silent *Silent
+		if _, err := s.ReadHead(time.Hour); !errors.As(err, &silent) {
+			t.Fatalf("got %v", err)
+		}
+		if waited := time.Since(began); waited < pingAfter+pingWait || waited > pingAfter+pingWait+time.Second {
+			t.Errorf("given up after %s", waited)
+		}
+		s.End()
+		found := map[flow.Kind]bool{}
+		for _, e := range rec.trace().Conns[0].Events {
+			found[e.Kind] = true
+		}
+		if !found[flow.Timeout] || !found[flow.Unconfirmed] {
+			t.Errorf("recorded:\n%s", rec.trace())
+		}
+	})
+}
+
+// TestH2ClientDeadlines: each wait ends in its time, and the connection goes on.
+func TestH2ClientDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, rec, end := h2Mute(t, httpwire.AppendSettings(nil, httpwire.H2Setting{ID: httpwire.SettingInitialWindow, Value: 4}))
+		defer end()
+		synctest.Wait() // the SETTINGS are there
+		began := time.Now()
+		s, err := h2Request(c, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ReadHead(3 * time.Second); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 4*time.Second {
+			t.Fatalf("got %v after %s", err, time.Since(began))
+		}
+		s.End()
+		began = time.Now()
+		s = c.Stream()
+		out := &Out{ID: 2, Method: "POST", Scheme: "http", Host: "a.test", Target: "/", Length: 10}
+		if err := s.Send(s.Head(s.Start(nil, out)), []byte("0123456789"), true, 3*time.Second); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 4*time.Second {
+			t.Fatalf("got %v after %s", err, time.Since(began))
+		}
+		s.End()
+		if c.Open() != 0 || !c.Usable() {
+			t.Errorf("%d open, usable %v", c.Open(), c.Usable())
+		}
+		stalled := ""
+		for _, e := range rec.trace().Conns[0].Events {
+			if e.Kind == flow.Stalled {
+				stalled = e.Text
+			}
+		}
+		if stalled != "stream" {
+			t.Errorf("the wait for a window is not recorded:\n%s", rec.trace())
+		}
+	})
+}
+
+// FuzzH2Client checks that no bytes of an origin make the machine panic, wait
+// for ever, or keep anything.
+func FuzzH2Client(f *testing.F) {
+	settings := httpwire.AppendSettings(nil)
+	f.Add(settings)
+	f.Add(append(httpwire.AppendBlock(settings, 1, httpwire.AppendStatus(nil, 200), false, 100), httpwire.AppendData(nil, 1, []byte("x"), true)...))
+	f.Add(httpwire.AppendGoAway(httpwire.AppendReset(settings, 1, 8), 1, 0, "bye"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			c, _, end := h2Mute(t, data)
+			s, err := h2Request(c, "hello")
+			for err == nil {
+				var h *httpwire.Head
+				if h, err = s.ReadHead(time.Second); err == nil && h.Status >= 200 {
+					break
+				}
+			}
+			for buf := make([]byte, 1000); err == nil; {
+				_, err = s.ReadBody(buf, time.Second)
+			}
+			s.End()
+			if c.Open() != 0 || len(s.body) != 0 {
+				t.Errorf("%d streams open, %d buffers kept", c.Open(), len(s.body))
+			}
+			end()
+		})
+	})
+}
