@@ -16,18 +16,16 @@ import (
 )
 
 // overH2 is Go's client of HTTP/2 on the stage.
-func (s *stage) overH2(t *testing.T) *http2.ClientConn {
+func (s *stage) overH2(t *testing.T) *http.ClientConn {
 	t.Helper()
-	raw, err := net.Dial("tcp", "127.0.0.2:"+s.d.port)
+	config := &tls.Config{ServerName: "app.test", RootCAs: s.d.roots(), KeyLogWriter: keyWriter{s.keys}}
+	cc, err := oneH2(config, "127.0.0.2:"+s.d.port).NewClientConn(t.Context(), "https", "app.test:443")
 	must(t, err)
-	t.Cleanup(func() { raw.Close() })
-	c := tls.Client(raw, &tls.Config{ServerName: "app.test", RootCAs: s.d.roots(), NextProtos: []string{"h2"}, KeyLogWriter: keyWriter{s.keys}})
-	cc, err := (&http2.Transport{}).NewClientConn(c)
-	must(t, err)
+	t.Cleanup(func() { cc.Close() })
 	return cc
 }
 
-func (s *stage) carry(t *testing.T, ctx context.Context, cc *http2.ClientConn, method, path, body string, trailers http.Header) error {
+func (s *stage) carry(t *testing.T, ctx context.Context, cc *http.ClientConn, method, path, body string, trailers http.Header) error {
 	t.Helper()
 	var content io.Reader
 	if body != "" {

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"fanlight/internal/flow"
 	"fanlight/internal/testnet"
 )
@@ -45,17 +43,24 @@ func h2Door(t testing.TB, h http.HandlerFunc) *door {
 }
 
 // overH2 is one connection of Go's client to a site of the door.
-func (d *door) overH2(name string) *http2.ClientConn {
+func (d *door) overH2(name string) *http.ClientConn {
 	d.t.Helper()
-	c, err := tls.Dial("tcp", "127.0.0.1:"+d.port, &tls.Config{RootCAs: d.roots(), ServerName: name, NextProtos: []string{"h2"}})
-	must(d.t, err)
-	cc, err := (&http2.Transport{}).NewClientConn(c)
+	cc, err := oneH2(&tls.Config{RootCAs: d.roots(), ServerName: name}, "127.0.0.1:"+d.port).NewClientConn(d.t.Context(), "https", name+":443")
 	must(d.t, err)
 	d.t.Cleanup(func() { cc.Close() })
 	return cc
 }
 
-func h2Get(ctx context.Context, cc *http2.ClientConn, url string) (status int, body string, err error) {
+// oneH2 makes connections of HTTP/2 to an address.
+func oneH2(config *tls.Config, addr string) *http.Transport {
+	t := &http.Transport{TLSClientConfig: config, Protocols: new(http.Protocols), DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}}
+	t.Protocols.SetHTTP2(true)
+	return t
+}
+
+func h2Get(ctx context.Context, cc *http.ClientConn, url string) (status int, body string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err
@@ -185,7 +190,7 @@ func TestH2SiteStops(t *testing.T) {
 	<-asked
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); d.order("app", "stop") }()
-	until(t, "the client to hear of it", func() bool { return !cc.CanTakeNewRequest() })
+	until(t, "the client to hear of it", func() bool { return cc.Available() == 0 })
 	close(release)
 	if got := <-answered; got != "last words<nil>" {
 		t.Errorf("got %q", got)

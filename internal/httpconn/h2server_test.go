@@ -2,6 +2,7 @@ package httpconn
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,20 +40,22 @@ func (d *door) serveHTTP2(nc net.Conn, h Handler) (done chan struct{}) {
 }
 
 // goClient is Go's client on one connection to the door.
-func (d *door) goClient(t testing.TB, h Handler) (*http2.ClientConn, chan struct{}) {
+func (d *door) goClient(t testing.TB, h Handler) (*http.ClientConn, chan struct{}) {
 	t.Helper()
 	near, far := testnet.Pipe()
 	done := d.serveHTTP2(far, h)
-	cc, err := (&http2.Transport{}).NewClientConn(near)
+	transport := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil }}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	cc, err := transport.NewClientConn(t.Context(), "http", "shop.test:80")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cc, done
 }
 
-func roundTrip(t testing.TB, cc *http2.ClientConn, method, path string, body io.Reader) (*http.Response, string) {
+func roundTrip(t testing.TB, cc *http.ClientConn, method, path string, body io.Reader) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, "https://shop.test"+path, body)
+	req, err := http.NewRequest(method, "http://shop.test"+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +181,7 @@ func TestH2TrailersBothWays(t *testing.T) {
 			_, _ = x.Write([]byte("body"))
 			_ = x.Finish(x.Trailers())
 		}))
-		req, _ := http.NewRequest("POST", "https://shop.test/", strings.NewReader("up"))
+		req, _ := http.NewRequest("POST", "http://shop.test/", strings.NewReader("up"))
 		req.ContentLength = -1
 		req.Trailer = http.Header{"X-Sum": {"77"}}
 		res, err := cc.RoundTrip(req)
@@ -199,8 +202,7 @@ type wire struct {
 	t testing.TB
 	net.Conn
 	*http2.Framer
-	out  h2Block
-	seen []string
+	out h2Block
 }
 
 type h2Block struct {
