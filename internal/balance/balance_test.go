@@ -306,7 +306,8 @@ func TestQueue(t *testing.T) {
 		m := member("a", 1, false)
 		m.Limits = Limits{Exchanges: 2, Queue: 3, Wait: 5 * time.Second}
 		New(Options{}, m)
-		if !m.Enter() || !m.Enter() || m.Enter() {
+		first, second, third := m.Enter(), m.Enter(), m.Enter()
+		if !first || !second || third {
 			t.Fatal("two at a time")
 		}
 		var mu sync.Mutex
