@@ -32,6 +32,7 @@ type soaking struct {
 	plain   string // and HTTP
 	origin  string // addresses of the origins
 	originS string
+	origin2 string
 	door    *process
 	tally   *soakTally
 }
@@ -101,6 +102,9 @@ func (s *soaking) start() (err error) {
 	if s.origin, s.originS, err = s.startFaultyOrigins(); err != nil {
 		return err
 	}
+	if s.origin2, err = s.serveFaultsH2(); err != nil {
+		return err
+	}
 	if s.secure, err = freeAddress(); err != nil {
 		return err
 	}
@@ -152,7 +156,7 @@ func (s *soaking) buildDoor() (program string, err error) {
 func (s *soaking) configuration() string {
 	const limits = "timeouts: {connect: 1s, tls: 1s, send: 1s, first_byte: 500ms, between: 500ms, idle: 1s, tunnel: 1s}, pool: {idle: 32}"
 	return strings.NewReplacer("DIR", s.dir, "CONTROL", s.control(), "SECURE", s.secure, "PLAIN", s.plain, "CERT", s.cert.file, "KEY", s.cert.key,
-		"ORIGINS", s.originS, "ORIGIN", s.origin, "LIMITS", limits, "NAME", benchName).Replace(`console: "off"
+		"ORIGINS", s.originS, "ORIGIN2", s.origin2, "ORIGIN", s.origin, "LIMITS", limits, "NAME", benchName).Replace(`console: "off"
 access_log: "off"
 control: unix:CONTROL
 data: DIR/soak-data
@@ -163,11 +167,13 @@ sites:
     bind: ["SECURE NAME"]
     certificate: {file: CERT, key: KEY}
     routes:
+      - {path: /h2/, to: "https://ORIGIN2", tls: {ca: CERT, name: NAME}, LIMITS}
       - {path: /s/, to: "https://ORIGINS", tls: {ca: CERT, name: NAME}, LIMITS}
       - {path: /, to: "http://ORIGIN", LIMITS}
   plain:
     bind: ["http://PLAIN NAME"]
     routes:
+      - {path: /h2/, to: "https://ORIGIN2", tls: {ca: CERT, name: NAME}, LIMITS}
       - {path: /s/, to: "https://ORIGINS", tls: {ca: CERT, name: NAME}, LIMITS}
       - {path: /, to: "http://ORIGIN", LIMITS}
 `)

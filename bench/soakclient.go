@@ -79,6 +79,10 @@ type soakClient struct {
 }
 
 func (s *soaking) visit(n int) {
+	if n%4 == 0 {
+		s.visitH2(n)
+		return
+	}
 	kind := soakVisits[rand.IntN(len(soakVisits))]
 	addr := s.plain
 	if n%2 == 0 {
@@ -126,7 +130,7 @@ func (c *soakClient) target(fault string) string {
 		fault = originFaults[min(rand.IntN(len(originFaults)), rand.IntN(len(originFaults)))]
 	}
 	c.asked++
-	way := []string{"/", "/s/"}[rand.IntN(2)]
+	way := []string{"/", "/s/", "/h2/"}[rand.IntN(3)]
 	return fmt.Sprintf("%s%s/%d-%d", way, fault, c.number, c.asked)
 }
 

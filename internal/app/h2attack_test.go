@@ -168,4 +168,3 @@ func wordsOf(trace *flow.Trace) string {
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), "\n")
 }
-
