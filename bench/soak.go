@@ -95,6 +95,9 @@ func (s *soaking) say(format string, args ...any) {
 }
 
 func (s *soaking) start() (err error) {
+	if err := os.Remove(s.records()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // of a soak before
+	}
 	if s.cert, err = s.makeCertificate(); err != nil {
 		return fmt.Errorf("make certificate: %w", err)
 	}

@@ -182,7 +182,9 @@ func (c *h2Conn) end() {
 	gone := c.loseAll()
 	c.dismiss()
 	c.mu.Unlock()
-	_ = c.nc.Close() // the connection is over either way
+	// What handlers still write ends now. The close is recorded behind what becomes
+	// of their exchanges: nothing is read of a connection that is over.
+	_ = c.nc.SetDeadline(time.Unix(1, 0)) // fails only when it is closed already
 	for _, s := range gone {
 		c.tellGone(s)
 	}
@@ -196,6 +198,7 @@ func (c *h2Conn) end() {
 	c.mu.Unlock()
 	c.recordDone(done, errH2Ended)
 	c.releaseIn()
+	_ = c.nc.Close() // the connection is over either way
 	c.log.Flush()
 }
 
