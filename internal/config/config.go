@@ -73,7 +73,7 @@ type Limits struct {
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
 	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
 	HandOver      Duration `yaml:"hand_over,omitempty"`                              // connections of the old process after an upgrade; default 24h
-	Compressions  int      `yaml:"compressions,omitempty" jsonschema:"minimum=1"`    // responses compressed at a time, about 1 MB of memory each; default 256; others pass as they are
+	Compressions  int      `yaml:"compressions,omitempty" jsonschema:"minimum=1"`    // responses compressed at a time, 1 to 2 MB of memory each, 5 with level best; default 256; others pass as they are
 	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
 	HTTP2         H2Limits `yaml:"http2,omitempty"`                                  // of one connection that speaks HTTP/2
 }
