@@ -13,3 +13,6 @@ func threadTime() time.Duration { return time.Duration(time.Now().UnixNano()) }
 
 // processTime tells of a program that is as busy as can be.
 func processTime() time.Duration { return threadTime() * time.Duration(runtime.GOMAXPROCS(0)) }
+
+// threadTurns is not told on this system.
+func threadTurns() turns { return turns{} }

@@ -29,7 +29,22 @@ const (
 type load struct {
 	adapts bool // the share is to follow it
 	at     time.Time
-	used   time.Duration
+	used   time.Duration // by all threads
+	own    turns         // of the writing thread
+}
+
+// turns are for how long a thread has run, and had to wait for a processor.
+type turns struct{ ran, waited time.Duration }
+
+// contended is the part of the time from before to now that a thread which wanted
+// to run had to wait: where others want the processors too, a program that is
+// not busy has no leisure.
+func (before turns) contended(now turns) float64 {
+	wanted := now.ran - before.ran + now.waited - before.waited
+	if wanted <= 0 {
+		return 0
+	}
+	return (now.waited - before.waited).Seconds() / wanted.Seconds()
 }
 
 const lookEvery = 100 * time.Millisecond
@@ -41,9 +56,9 @@ func (l *load) share(now time.Time, procs float64) (share float64, ok bool) {
 	if !l.adapts || elapsed < lookEvery {
 		return 0, false
 	}
-	used := processTime()
-	busy := min(1, (used-l.used).Seconds()/(elapsed.Seconds()*procs))
-	l.at, l.used = now, used
+	used, own := processTime(), threadTurns()
+	busy := min(1, max((used-l.used).Seconds()/(elapsed.Seconds()*procs), l.own.contended(own)))
+	l.at, l.used, l.own = now, used, own
 	return procs * (busy*busyShare + (1-busy)*leisureShare), true
 }
 
@@ -58,7 +73,7 @@ func newPace(ctx context.Context, share float64) *pace {
 	now, procs := time.Now(), float64(runtime.GOMAXPROCS(0))
 	p := &pace{ctx: ctx, procs: procs, share: share * procs, at: now, used: threadTime(), resting: share < 1}
 	if share == 0 {
-		p.share, p.load = busyShare*procs, load{true, now, processTime()}
+		p.share, p.load = busyShare*procs, load{true, now, processTime(), threadTurns()}
 	}
 	return p
 }
