@@ -300,3 +300,31 @@ func TestH2Alone(t *testing.T) {
 		t.Errorf("the record has %q", said)
 	}
 }
+
+// A request that is not over within grace is cut off with its connection.
+func TestH2GraceEnds(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	origin := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-release
+	}))
+	t.Cleanup(origin.CloseClientConnections)
+	d := serve(t, "limits: {grace: 300ms}\n"+h2Config, "$ORIGIN", strings.TrimPrefix(origin.URL, "http://"))
+	cc := d.overH2("app.test")
+	answered := make(chan error, 1)
+	go func() {
+		_, _, err := h2Get(t.Context(), cc, "https://app.test/")
+		answered <- err
+	}()
+	<-asked
+	d.order("app", "stop")
+	if err := <-answered; err == nil {
+		t.Error("answered")
+	}
+	for _, c := range d.quiet().Conns {
+		if c.Self == flow.Server && len(c.Exchanges) > 0 && (c.Close.Why != "site stopped" || c.Exchanges[0].Outcome != flow.NoResponse) {
+			t.Errorf("closed for %q, outcome %s", c.Close.Why, c.Exchanges[0].Outcome)
+		}
+	}
+}
