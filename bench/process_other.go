@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"syscall"
 )
 
 // apart has no way here to keep an interrupt at the terminal from a program.
@@ -22,3 +23,6 @@ func peakMB(*os.ProcessState) (float64, error) {
 }
 
 func openFiles(n int) (int, error) { return n, nil }
+
+// userSignal is SIGUSR2, of which this system knows nothing.
+const userSignal = syscall.Signal(12)

@@ -43,3 +43,5 @@ func openFiles(n int) (int, error) {
 	}
 	return int(limit.Cur), nil
 }
+
+const userSignal = syscall.SIGUSR2

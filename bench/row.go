@@ -119,6 +119,12 @@ var rows = []row{
 		doubt:   manyDoubt,
 	},
 	{
+		name:    "reload",
+		title:   "the configuration is changed and read anew 5 times a second (nginx by SIGHUP, HAProxy's master by SIGUSR2, Caddy over its API, Fanlight by SIGHUP, and by a new process that takes over), while clients that try nothing twice make connections of 50 requests and 20 WebSockets are open",
+		columns: reloadColumns,
+		setup:   reloads,
+	},
+	{
 		name:    "attack",
 		title:   "honest clients, 500 requests/s of 1 KB over HTTPS/1.1 on 20 kept connections, beside nobody and beside 500 connections of slowhttptest",
 		columns: attackColumns,
