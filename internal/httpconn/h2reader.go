@@ -182,8 +182,8 @@ func (c *h2Conn) waitsFor() (phase string, limit time.Duration, from time.Time) 
 // timedOut ends a connection on which nothing is asked, or not to the end.
 func (c *h2Conn) timedOut(phase string, limit time.Duration) {
 	c.srv.timedOut(c.log, 0, phase, limit)
+	c.nc.SetWhy("timeout: " + phase) // the first reason is kept
 	c.quit(httpwire.CodeNone, "timeout: "+phase)
-	c.nc.SetWhy("timeout: " + phase)
 }
 
 // frame handles one frame.

@@ -664,6 +664,9 @@ func TestH2Idle(t *testing.T) {
 		}
 		w.Close()
 		<-done
+		if why := d.sink.trace().Conns[0].Close.Why; why != "timeout: idle" {
+			t.Errorf("closed for %q", why)
+		}
 	})
 }
 
