@@ -164,7 +164,7 @@ access_log: "off"
 control: unix:CONTROL
 data: DIR/soak-data
 recording: {memory: 4MiB, disk: off}
-limits: {header_timeout: 500ms, body_timeout: 500ms, idle_timeout: 1s, tls_timeout: 1s, write_timeout: 1s, grace: 5s}
+limits: {header_timeout: 500ms, body_timeout: 500ms, idle_timeout: 1s, tls_timeout: 5s, write_timeout: 1s, grace: 5s}
 sites:
   secure:
     bind: ["SECURE NAME"]
