@@ -2,15 +2,20 @@ package app_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -222,4 +227,48 @@ func TestReloads(t *testing.T) {
 func (d *doorProcess) port() string {
 	_, port, _ := strings.Cut(d.addrs[aloneVictim], ":")
 	return port
+}
+
+// Clients of HTTP/2 are warned in time: no request of theirs fails either.
+func TestTakeOversOverHTTP2(t *testing.T) {
+	d := startProcess(t)
+	host := d.others[0]
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: d.roots, ServerName: host},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", d.addrs[host])
+		}}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: wait}
+	post := func() error { // which the client does not send twice by itself
+		res, err := client.Post("https://"+host+"/page", "text/plain", strings.NewReader("x"))
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			return err
+		}
+		if res.ProtoMajor != 2 || res.StatusCode != 200 {
+			return fmt.Errorf("%s %s", res.Proto, res.Status)
+		}
+		return nil
+	}
+	var ended atomic.Bool
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for !ended.Load() {
+				if err := post(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 3 {
+		d.takeOver(0)
+		time.Sleep(100 * time.Millisecond) // some more load
+	}
+	ended.Store(true)
+	clients.Wait()
 }
