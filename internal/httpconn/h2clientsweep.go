@@ -94,7 +94,7 @@ func (c *H2Client) flush() {
 	if len(c.out.buf) == 0 || c.out.writing {
 		return
 	}
-	c.out.flush(c.nc, &c.mu, c.wrote)
+	c.out.flush(c.nc, &c.mu, len(c.streams) > 1, c.wrote)
 }
 
 // wrote takes the outcome of a write. mu is held.

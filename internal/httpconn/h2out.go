@@ -1,6 +1,7 @@
 package httpconn
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -24,13 +25,33 @@ func (o *h2Out) full() bool { return len(o.buf) >= h2OutMost }
 
 // flush writes what waits, unless somebody else does. It is called with mu
 // held, and gives it up while it writes; wrote is called with it held after
-// each write.
-func (o *h2Out) flush(nc Transport, mu *sync.Mutex, wrote func(error)) {
+// each write. several tells that others may be about to add frames, which then
+// leave in the same write.
+func (o *h2Out) flush(nc Transport, mu *sync.Mutex, several bool, wrote func(error)) {
 	if o.writing || o.err != nil {
 		return
 	}
 	o.writing = true
-	for len(o.buf) > 0 && o.err == nil {
+	if several {
+		mu.Unlock()
+		runtime.Gosched()
+		mu.Lock()
+	}
+	o.write(nc, mu, wrote)
+}
+
+// write is flush for the one who set writing. After some turns another goroutine
+// goes on, so that nobody writes for others for ever.
+func (o *h2Out) write(nc Transport, mu *sync.Mutex, wrote func(error)) {
+	for turn := 0; len(o.buf) > 0 && o.err == nil; turn++ {
+		if turn == turns {
+			go func() {
+				mu.Lock()
+				defer mu.Unlock()
+				o.write(nc, mu, wrote)
+			}()
+			return
+		}
 		b := o.buf
 		o.buf, o.spare = o.spare[:0], nil
 		mu.Unlock()
@@ -43,7 +64,4 @@ func (o *h2Out) flush(nc Transport, mu *sync.Mutex, wrote func(error)) {
 		wrote(err)
 	}
 	o.writing = false
-	if len(o.buf) == 0 && cap(o.buf) > 2*h2OutMost {
-		o.buf = nil
-	}
 }
