@@ -78,7 +78,7 @@ func (a *App) awaitHeir(ctx context.Context, cmd *exec.Cmd, ended <-chan error) 
 
 func (a *App) whyEnded(err error) error {
 	a.handing.talk.Lock() // waits for the end of a talk
-	a.handing.talk.Unlock()
+	defer a.handing.talk.Unlock()
 	select {
 	case <-a.handing.done:
 		return nil // it has ended since
