@@ -95,6 +95,18 @@ func (s *Secure) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write is that of crypto/tls, but for a write that meets the beginning of a
+// renegotiation: crypto/tls refuses it with an error that means nothing where it
+// had looked a moment too early whether the handshake is complete. Nothing was
+// written then, and a further try waits for the handshake's end.
+func (s *Secure) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	for tries := 0; n == 0 && err != nil && tries < 3 && s.tap.watch != nil && err.Error() == "tls: internal error"; tries++ {
+		n, err = s.Conn.Write(p)
+	}
+	return n, err
+}
+
 // CutShort reports, after Read gave io.EOF, that the peer ended without
 // close_notify, which crypto/tls lets pass between two records.
 func (s *Secure) CutShort() bool { return s.cut }
