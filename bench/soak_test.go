@@ -36,6 +36,8 @@ func TestSoakJudge(t *testing.T) {
 {"type":"connection","id":"c1","self":"server","close":{"by":"client","how":"rst"}}`, ""},
 		"reset in HTTP/2": {`{"type":"exchange","id":"x1","conn":"c1","outcome":"truncated"}
 {"type":"connection","id":"c1","self":"server","events":[{"kind":"stream-reset","from":"client","text":"CANCEL","exchange":"x1"}]}`, ""},
+		"reset in HTTP/2, and what was on its way": {`{"type":"exchange","id":"x1","conn":"c1","outcome":"truncated"}
+{"type":"connection","id":"c1","self":"client","events":[{"kind":"stream-reset","from":"server","text":"INTERNAL_ERROR","exchange":"x1"},{"kind":"stream-reset","from":"server","text":"STREAM_CLOSED","exchange":"x1"}]}`, ""},
 		"no cause": {`{"type":"exchange","id":"x1","conn":"c1","outcome":"truncated"}
 {"type":"connection","id":"c1","self":"server","close":{"by":"server","how":"fin"}}`, "x1 on c1"},
 		"two causes": {`{"type":"exchange","id":"x1","conn":"c1","outcome":"complete","incident":"A","cause":"connect to o"}

@@ -104,12 +104,13 @@ func (j *causeJudge) judge(x, conn *recordLine) {
 
 // causesOf gives what the record names for a failure: the words of the incident
 // if the door answered; else the reset of the stream; else why or by whom the
-// connection was closed.
+// connection was closed. The first reset ends a stream; another one is about what
+// was on its way then (RFC 9113, section 5.1).
 func causesOf(x, conn *recordLine) (causes []string) {
 	if x.Cause != "" {
 		causes = append(causes, x.Cause)
 	}
-	timeouts := 0
+	timeouts, reset := 0, false
 	for _, e := range conn.Events {
 		if e.Exchange != x.ID {
 			continue
@@ -122,9 +123,10 @@ func causesOf(x, conn *recordLine) (causes []string) {
 		case "timeout":
 			timeouts++
 		case "stream-reset":
-			if x.Cause == "" {
+			if x.Cause == "" && !reset {
 				causes = append(causes, "stream reset by "+e.From+": "+e.Text)
 			}
+			reset = true
 		}
 	}
 	if timeouts > 1 {
