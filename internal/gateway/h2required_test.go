@@ -265,3 +265,40 @@ func TestH2MaxStreams(t *testing.T) {
 		t.Errorf("exchanges by connection: %v", seen)
 	}
 }
+
+// TestTrailersThatEndAConnection: nginx 1.22 takes the trailers of a request for
+// a breach of HTTP/2 and ends the connection that others share, once.
+func TestTrailersThatEndAConnection(t *testing.T) {
+	s := startScripted(t, func(c *scriptedConn, stream uint32, h *httpwire.H2Head) {
+		if string(h.Bytes(h.Method)) == "GET" {
+			c.whole(stream, "got")
+			return
+		}
+		ended := false
+		c.trailed = func() {
+			ended = true
+			c.frames(httpwire.AppendGoAway(nil, stream, httpwire.CodeProtocol, ""))
+			c.Close()
+		}
+		c.emptied = func() {
+			if !ended {
+				c.whole(stream, "posted")
+			}
+		}
+	})
+	d := before(t, s, nil)
+	c := d.dial("app.test")
+	c.get("/")
+	const post = "POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n"
+	for _, want := range []int{502, 200, 200} {
+		c.send(post)
+		res, body, err := c.receive("POST")
+		if err != nil || res.StatusCode != want {
+			t.Fatalf("want %d, got %v, %q, %v", want, res, body, err)
+		}
+	}
+	if two, _ := s.counts(); two != 2 {
+		t.Errorf("%d connections", two)
+	}
+	d.settled(func(trace *flow.Trace) bool { return decided(trace, "no trailers of requests from now on") })
+}

@@ -37,6 +37,8 @@ type scriptedConn struct {
 	sending sync.Mutex // guards encoder
 	encoder httpwire.HPACKEncoder
 	tunnels uint32 // stream whose DATA is sent back; 0: none
+	emptied func() // what comes of the end of a request by DATA; nil: nothing
+	trailed func() // what comes of the end of a request by trailers; nil: nothing
 }
 
 func (c *scriptedConn) frames(b []byte) { _, _ = c.Write(b) } // a peer that is gone is seen by reading
@@ -141,9 +143,15 @@ func (c *scriptedConn) each(answer scriptedAnswer) {
 				c.frames(httpwire.AppendSettingsAck(nil))
 			case f.Type == httpwire.FrameData && f.Stream == c.tunnels && c.tunnels != 0:
 				c.frames(httpwire.AppendData(nil, f.Stream, f.Payload, f.EndStream()))
+			case f.Type == httpwire.FrameData && f.EndStream() && c.emptied != nil:
+				c.emptied()
 			case f.Type == httpwire.FrameHeaders:
 				var h httpwire.H2Head
-				if h.ReadRequest(&c.decoder, f.Payload, httpwire.Limits{}) == nil {
+				switch err := h.ReadRequest(&c.decoder, f.Payload, httpwire.Limits{}); {
+				case err != nil:
+				case h.Method == (httpwire.Span{}) && c.trailed != nil:
+					c.trailed()
+				default:
 					answer(c, f.Stream, &h)
 				}
 			}

@@ -46,6 +46,7 @@ type H2Client struct {
 	last     uint32    // stream that the origin may still answer
 	leaving  bool      // GOAWAY came, or we take no more streams
 	goAway   *StreamEnd
+	trailed  bool  // a request ended with trailers
 	failed   error // the connection is over
 	useless  int   // frames without effect in a row
 	waiting  int   // streams that wait to send
@@ -234,6 +235,15 @@ func (e *StreamEnd) Error() string {
 		what += " (" + e.Words + ")"
 	}
 	return what
+}
+
+// DislikesTrailers reports that the origin called it a breach of HTTP/2 by us,
+// and ended the connection, on which a request had ended with trailers. nginx
+// 1.22 takes those (RFC 9113, section 8.1) for a second head.
+func (s *H2Stream) DislikesTrailers() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.c.trailed && s.c.goAway != nil && s.c.goAway.Code == httpwire.CodeProtocol
 }
 
 // WantsHTTP1 reports whether the origin wants the request over HTTP/1.1.

@@ -254,6 +254,7 @@ func (s *H2Stream) SendEnd(trailers []byte, limit time.Duration) error {
 	at := len(c.out.buf)
 	b := c.encoder.Begin(append(c.out.buf, make([]byte, httpwire.FrameHeadLength)...))
 	c.out.buf = httpwire.EndBlock(httpwire.AppendHPACKLines(b, trailers), at, s.number, true, c.peer.frame)
+	c.trailed = true
 	s.requestEnds()
 	c.flush()
 	return s.failed

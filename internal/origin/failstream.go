@@ -36,6 +36,9 @@ func (l *Leg) failStream(phase string, err error) *Failure {
 		if end.WantsHTTP1() {
 			l.wants1(f, "it answered HTTP_1_1_REQUIRED")
 		}
+		if end.Connection && l.stream.DislikesTrailers() {
+			l.withoutTrailers()
+		}
 	case IsTimeout(err):
 		l.late(f, phase, o.limit(phase))
 	case errors.As(err, &breach) && breach.Name == httpwire.H2PrefaceMissing:
@@ -66,6 +69,18 @@ func (l *Leg) late(f *Failure, phase string, limit time.Duration) {
 func (l *Leg) wants1(f *Failure, why string) {
 	f.WantsHTTP1 = true
 	l.OnlyHTTP1(why)
+}
+
+// withoutTrailers has the origin get no trailers of requests from now on, and
+// records it: they would end the exchanges of other clients again (RFC 9110,
+// section 6.5.1, allows to discard them).
+func (l *Leg) withoutTrailers() {
+	o := l.conn.origin
+	if o.noTrailers.Swap(true) {
+		return
+	}
+	l.Log().Add(flow.Event{At: time.Now(), Exchange: l.id, Kind: flow.Decision, Attrs: flow.Attrs(flow.KeyBy, "origin"),
+		Text: "no trailers of requests from now on to " + o.Name + ": it ended a connection of HTTP/2 on which some came"})
 }
 
 // OnlyHTTP1 has the origin spoken to in HTTP/1.1 from now on, and records it.

@@ -98,6 +98,9 @@ const earlyWait = 2 * time.Second
 
 // SendEnd is that of Outgoing. The wait for the response begins with it.
 func (l *Leg) SendEnd(trailers []byte) error {
+	if l.stream != nil && l.conn.origin.noTrailers.Load() {
+		trailers = nil
+	}
 	err := l.Outgoing.SendEnd(trailers, l.conn.origin.Timeouts.Send)
 	if err == nil {
 		l.whole.Store(true)

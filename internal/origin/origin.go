@@ -86,6 +86,8 @@ type Origin struct {
 	only1   atomic.Pointer[string]
 	plural  atomic.Bool // see Multiplexes
 
+	noTrailers atomic.Bool // of requests over HTTP/2
+
 	open atomic.Int32 // HTTP/1.1 connections
 
 	known    atomic.Pointer[known] // nil: not looked up, or not kept
