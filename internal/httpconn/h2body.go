@@ -92,7 +92,10 @@ func (s *h2Stream) take(f *httpwire.Frame) *httpwire.H2Error {
 // silent. mu is held.
 func (s *h2Stream) lookBody(now time.Time) {
 	l := &s.c.srv.Limits
-	silent := now.Sub(s.readSince)
+	silent := time.Duration(0)
+	if !s.readSince.IsZero() {
+		silent = now.Sub(s.readSince)
+	}
 	behind := silent + s.waited
 	if l.BodyRate > 0 {
 		behind -= time.Duration(float64(s.got) / float64(l.BodyRate) * float64(time.Second))

@@ -21,6 +21,7 @@ type h2Reader struct {
 	fragments int
 	since     time.Time // when the first bytes of a frame or block that is not complete came
 	lastIdle  time.Time // since when there is no stream
+	looked    time.Time // at the limits of streams, the last time
 	deadline  time.Time
 	trailers  httpwire.H2Head // also for blocks of which nothing is wanted
 }
@@ -56,10 +57,14 @@ func (c *h2Conn) fill() bool {
 		c.since = time.Now()
 	}
 	for {
-		c.setDeadline(time.Now())
+		now := time.Now()
+		if now.Sub(c.looked) >= c.tick { // no read may have waited that long, of a client that sends in drops
+			c.look(now)
+		}
+		c.setDeadline(now)
 		switch {
 		case c.closing() && c.drain == h2Open:
-			c.look(time.Now())
+			c.look(now)
 			continue
 		case c.over():
 			return c.leaveNow()
@@ -72,7 +77,7 @@ func (c *h2Conn) fill() bool {
 		if !c.readEnded(err) {
 			return false
 		}
-		now := time.Now()
+		now = time.Now()
 		c.look(now)
 		if phase, limit, from := c.waitsFor(); limit > 0 && now.Sub(from) >= limit {
 			c.timedOut(phase, limit)

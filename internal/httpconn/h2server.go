@@ -265,6 +265,7 @@ func (c *h2Conn) interruptReader() {
 
 // look does what is due: limits of streams, a graceful end.
 func (c *h2Conn) look(now time.Time) {
+	c.looked = now
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := len(c.open) - 1; i >= 0; i-- {

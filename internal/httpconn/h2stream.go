@@ -356,7 +356,7 @@ func (s *h2Stream) look(now time.Time) {
 	case !s.restSince.IsZero():
 		s.unwanted(now)
 	case s.tunneled:
-	case !s.readSince.IsZero() && !s.responded && l.BodyTimeout > 0:
+	case !s.ended && !s.responded && l.BodyTimeout > 0:
 		s.lookBody(now)
 	case late(now, s.sendSince, l.Write):
 		s.c.srv.timedOut(s.c.log, s.xid, "write", l.Write)
