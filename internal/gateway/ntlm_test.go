@@ -74,10 +74,7 @@ func TestSignInIsPinned(t *testing.T) {
 			}
 			bob.Close()
 			alice.Close()
-			trace := d.settled(over)
-			if len(originConns(trace)) != 2 {
-				t.Errorf("%d origin connections, want 2", len(originConns(trace)))
-			}
+			trace := d.settled(func(trace *flow.Trace) bool { return over(trace) && len(originConns(trace)) == 2 })
 			for _, o := range originConns(trace) {
 				if o.Close.By != flow.Client || o.Close.Why != "client connection ended" || !has(o, flow.Pinned, scheme) {
 					t.Errorf("got\n%s", o)

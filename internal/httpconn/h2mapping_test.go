@@ -69,6 +69,11 @@ func overHTTP2(t *testing.T, out Out, lines []byte) mapped {
 	c := &H2Client{streams: map[uint32]*H2Stream{}, next: 1, last: lastNumber, peer: h2Peer{streams: 1, window: 1, frame: httpwire.DefaultMaxFrame}}
 	s := c.Stream()
 	s.Head(append(s.Start(nil, &out), lines...))
+	defer func() { // there is no transport for who looks later at what waits
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed = errEnded
+	}()
 	var r httpwire.FrameReader
 	var block []byte
 	heads := 0

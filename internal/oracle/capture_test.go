@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second // with a program that should be quick
+	patience = 60 * time.Second // with a program that should be quick
 	host     = "app.test"       // the name of every server
 	sentinel = "the end of the capture"
 )
