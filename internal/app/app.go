@@ -54,6 +54,7 @@ type App struct {
 	log  *slog.Logger
 
 	reloading sync.Mutex // held while sites are replaced
+	watched   []stamp    // the files of the configuration when they were read first
 
 	mu      sync.Mutex // guards cfg, state, records and kept
 	cfg     *config.Config
@@ -114,6 +115,9 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a := &App{opts: opts, log: opts.Log, cfg: cfg, table: site.NewTable(), built: map[string]*built{}, leaving: map[string]*built{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Watch {
+		a.watched = configStamps(cfg.Path)
 	}
 	if err := os.MkdirAll(cfg.DataDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)

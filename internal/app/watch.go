@@ -17,7 +17,7 @@ const watchEvery = 500 * time.Millisecond
 // until ctx ends.
 func (a *App) watch(ctx context.Context) {
 	path := a.config().Path
-	loaded := configStamps(path)
+	loaded := a.watched // not how they are by now: they may have changed while the sites started
 	before := loaded
 	for pause(ctx, watchEvery) {
 		now := configStamps(path)
