@@ -3,7 +3,6 @@ package httpconn
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -116,14 +115,11 @@ func (s *h2Stream) closeOurs() {
 }
 
 func (s *h2Stream) Write(p []byte) (int, error) {
-	switch {
-	case !s.responded || s.finished:
-		return 0, errNotOpen
-	case s.noBody || len(p) == 0:
+	if err := s.admit(p); err != nil {
+		return 0, err
+	}
+	if s.noBody || len(p) == 0 {
 		return len(p), nil
-	case s.length >= 0 && int64(len(p)) > s.length-s.sent:
-		s.tooLong = true
-		return 0, errTooLong
 	}
 	return s.write(p)
 }
@@ -229,18 +225,12 @@ func (s *h2Stream) Flush() error {
 }
 
 func (s *h2Stream) Finish(trailers []byte) error {
-	switch {
-	case s.finished:
+	if s.finished {
 		return nil
-	case !s.responded:
-		s.Truncate("no response")
-		return errNotOpen
-	case s.tooLong:
-		s.Truncate(fmt.Sprintf("response body is longer than the %d bytes declared", s.length))
-		return errTooLong
-	case !s.noBody && s.length >= 0 && s.sent != s.length:
-		s.Truncate(fmt.Sprintf("response body ended after %d of %d bytes", s.sent, s.length))
-		return io.ErrUnexpectedEOF
+	}
+	if why, err := s.short(); err != nil {
+		s.Truncate(why)
+		return err
 	}
 	c := s.c
 	c.mu.Lock()

@@ -3,7 +3,6 @@ package httpconn
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -28,13 +27,9 @@ type h2Stream struct {
 	limit  string // that the request exceeded, empty if none
 	key    string // Sec-WebSocket-Key that an origin is asked with
 
-	finished bool
-	noBody   bool  // the response has none
-	length   int64 // declared; -1: none
-	sent     int64
-	tooLong  bool   // more was written than declared
-	lines    []byte // of what is sent, in lower case
-	block    []byte // encoded
+	reply        // responded is written under the connection's mu
+	lines []byte // of what is sent, in lower case
+	block []byte // encoded
 
 	// Under the connection's mu.
 
@@ -44,11 +39,10 @@ type h2Stream struct {
 	recv      httpwire.ReceiveWindow
 	urgency   uint8 // RFC 9218: 0 is the most urgent
 	queued    bool  // waits for room to send
-	responded bool
-	ended     bool // the client's direction has
-	closed    bool // ours has
-	lost      bool // reset, or the connection has ended
-	stopped   bool // the body is no longer wanted
+	ended     bool  // the client's direction has
+	closed    bool  // ours has
+	lost      bool  // reset, or the connection has ended
+	stopped   bool  // the body is no longer wanted
 	tunneled  bool
 	expecting bool // 100-continue was asked for and not sent
 	bodyErr   error
@@ -157,15 +151,11 @@ func (s *h2Stream) fault(f *httpwire.Frame, whole bool) (name, field string) {
 // prepare decides how the request is answered. err is the limit that its head
 // exceeded, nil mostly.
 func (s *h2Stream) prepare(err error) {
-	h, l := &s.head, &s.c.srv.Limits
+	limit, status, cause := s.c.srv.Limits.exceededBy(err)
 	switch {
-	case errors.Is(err, httpwire.ErrTargetTooLong):
-		s.answerLimit("target-bytes", 414, "request target longer than "+bound(l.TargetBytes, " bytes"))
-	case errors.Is(err, httpwire.ErrHeadTooLarge):
-		s.answerLimit("header-bytes", 431, "request head larger than "+bound(l.HeadBytes, " bytes"))
-	case errors.Is(err, httpwire.ErrTooManyFields):
-		s.answerLimit("header-fields", 431, "request has more header fields than "+bound(l.HeadFields, ""))
-	case h.Extended():
+	case limit != "":
+		s.answerLimit(limit, status, cause)
+	case s.head.Extended():
 		s.prepareTunnel()
 	case s.req.Method == "CONNECT":
 	default:

@@ -78,15 +78,11 @@ func (c *Conn) makeRoom() {
 }
 
 func (c *Conn) refuseHead(err error) {
-	limits := &c.srv.Limits
 	var syntax *httpwire.SyntaxError
+	limit, status, cause := c.srv.Limits.exceededBy(err)
 	switch {
-	case errors.Is(err, httpwire.ErrTargetTooLong):
-		c.refuseLimit("target-bytes", 414, "request target longer than "+bound(limits.TargetBytes, " bytes"))
-	case errors.Is(err, httpwire.ErrHeadTooLarge):
-		c.refuseLimit("header-bytes", 431, "request head larger than "+bound(limits.HeadBytes, " bytes"))
-	case errors.Is(err, httpwire.ErrTooManyFields):
-		c.refuseLimit("header-fields", 431, "request has more header fields than "+bound(limits.HeadFields, ""))
+	case limit != "":
+		c.refuseLimit(limit, status, cause)
 	case errors.As(err, &syntax) && syntax.Name == httpwire.UnsupportedVersion:
 		c.refuse(505, "request is not of HTTP/1", syntax.Irregularity)
 	case errors.As(err, &syntax):
@@ -94,6 +90,20 @@ func (c *Conn) refuseHead(err error) {
 	default:
 		c.refuse(400, "request cannot be read: "+err.Error())
 	}
+}
+
+// exceededBy names the limit that an error of reading a head is about, the
+// status and the cause; limit is empty if it is about none.
+func (l *Limits) exceededBy(err error) (limit string, status int, cause string) {
+	switch {
+	case errors.Is(err, httpwire.ErrTargetTooLong):
+		return "target-bytes", 414, "request target longer than " + bound(l.TargetBytes, " bytes")
+	case errors.Is(err, httpwire.ErrHeadTooLarge):
+		return "header-bytes", 431, "request head larger than " + bound(l.HeadBytes, " bytes")
+	case errors.Is(err, httpwire.ErrTooManyFields):
+		return "header-fields", 431, "request has more header fields than " + bound(l.HeadFields, "")
+	}
+	return "", 0, ""
 }
 
 // bound names a limit; one that is not set is httpwire's.

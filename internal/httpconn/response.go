@@ -2,8 +2,6 @@ package httpconn
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -117,14 +115,11 @@ func (x *exchange) appendFraming(b []byte, status int) []byte {
 }
 
 func (x *exchange) Write(p []byte) (int, error) {
-	switch {
-	case !x.responded || x.finished:
-		return 0, errNotOpen
-	case x.noBody || len(p) == 0:
+	if err := x.admit(p); err != nil {
+		return 0, err
+	}
+	if x.noBody || len(p) == 0 {
 		return len(p), nil
-	case x.length >= 0 && int64(len(p)) > x.length-x.sent:
-		x.tooLong = true
-		return 0, errTooLong
 	}
 	c := x.c
 	x.sent += int64(len(p))
@@ -152,18 +147,12 @@ func written(p []byte, err error) (int, error) {
 func (x *exchange) Flush() error { return x.c.flush() }
 
 func (x *exchange) Finish(trailers []byte) error {
-	switch {
-	case x.finished:
+	if x.finished {
 		return nil
-	case !x.responded:
-		x.Truncate("no response")
-		return errNotOpen
-	case x.tooLong:
-		x.Truncate(fmt.Sprintf("response body is longer than the %d bytes declared", x.length))
-		return errTooLong
-	case !x.noBody && x.length >= 0 && x.sent != x.length:
-		x.Truncate(fmt.Sprintf("response body ended after %d of %d bytes", x.sent, x.length))
-		return io.ErrUnexpectedEOF
+	}
+	if why, err := x.short(); err != nil {
+		x.Truncate(why)
+		return err
 	}
 	err := x.finish(trailers)
 	if err != nil {

@@ -27,14 +27,9 @@ type exchange struct {
 	stopped   atomic.Bool // StopBody was called
 	reading   atomic.Bool // ReadBody was called
 
-	responded bool
-	finished  bool
-	noBody    bool // the response has no body by HEAD, 204 or 304
-	chunked   bool
-	length    int64 // declared
-	sent      int64
-	tooLong   bool // the handler wrote more than it declared
-	tunnel    *tunnel
+	reply
+	chunked bool
+	tunnel  *tunnel
 }
 
 func (x *exchange) Request() *Request   { return &x.req }
@@ -59,8 +54,7 @@ func (x *exchange) reset(c *Conn) {
 	x.expecting.Store(false)
 	x.stopped.Store(false)
 	x.reading.Store(false)
-	x.responded, x.finished, x.tunnel = false, false, nil
-	x.noBody, x.chunked, x.length, x.sent, x.tooLong = false, false, 0, 0, false
+	x.reply, x.chunked, x.tunnel = reply{}, false, nil
 }
 
 // tolerated are irregularities of a request that cannot be read in two ways.
