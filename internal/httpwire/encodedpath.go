@@ -1,7 +1,5 @@
 package httpwire
 
-import "bytes"
-
 // EncodedPath gives the path that CleanPath gives, still percent-encoded: runs
 // of slashes are merged and dot segments resolved, but of the escapes only
 // those of unreserved characters (RFC 3986 section 2.3) are decoded, which mean
@@ -19,7 +17,7 @@ func EncodedPath(target []byte) (path []byte, ok bool) {
 	case string(raw) == "*", isClean(raw):
 		return raw, true
 	}
-	return resolveEncoded(decodeUnreserved(raw)), true
+	return resolveDots(decodeUnreserved(raw)), true
 }
 
 // decodeUnreserved writes what is left of the escapes in capitals, and a
@@ -44,27 +42,6 @@ func decodeUnreserved(raw []byte) []byte {
 
 func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c) || c == '-' || c == '.' || c == '_' || c == '~'
-}
-
-// resolveEncoded is resolveDots for a path that CleanPath has not refused.
-func resolveEncoded(path []byte) []byte {
-	out := make([]byte, 0, len(path))
-	dir := false
-	for segment := range bytes.SplitSeq(path[1:], []byte("/")) {
-		dir = true
-		switch string(segment) {
-		case "", ".":
-		case "..":
-			out = out[:max(0, bytes.LastIndexByte(out, '/'))]
-		default:
-			dir = false
-			out = append(append(out, '/'), segment...)
-		}
-	}
-	if dir {
-		out = append(out, '/')
-	}
-	return out
 }
 
 // EncodedOffset gives where the byte at an offset of the path of CleanPath

@@ -25,10 +25,10 @@ func CleanPath(target []byte) (path string, ok bool) {
 		return string(raw), true
 	}
 	decoded, ok := decodePath(raw)
-	if !ok {
+	if !ok || hidesDots(decoded) {
 		return "", false
 	}
-	return resolveDots(decoded)
+	return string(resolveDots(decoded)), true
 }
 
 // isClean reports whether a path has nothing to decode, merge or resolve.
@@ -70,7 +70,7 @@ func decodePath(raw []byte) (decoded []byte, ok bool) {
 }
 
 // resolveDots follows RFC 3986 5.2.4 on a path that starts with a slash.
-func resolveDots(path []byte) (resolved string, ok bool) {
+func resolveDots(path []byte) []byte {
 	out := make([]byte, 0, len(path))
 	dir := false
 	for segment := range bytes.SplitSeq(path[1:], []byte("/")) {
@@ -80,9 +80,6 @@ func resolveDots(path []byte) (resolved string, ok bool) {
 		case "..":
 			out = out[:max(0, bytes.LastIndexByte(out, '/'))]
 		default:
-			if hidesDots(segment) {
-				return "", false
-			}
 			dir = false
 			out = append(append(out, '/'), segment...)
 		}
@@ -90,19 +87,21 @@ func resolveDots(path []byte) (resolved string, ok bool) {
 	if dir {
 		out = append(out, '/')
 	}
-	return string(out), true
+	return out
 }
 
-// hidesDots reports whether a segment would hold a dot segment if %2F and %5C
-// separated.
-func hidesDots(segment []byte) bool {
-	if bytes.IndexByte(segment, '%') < 0 {
-		return false
-	}
-	parts := bytes.ReplaceAll(segment, []byte("%5C"), []byte("%2F"))
-	for part := range bytes.SplitSeq(parts, []byte("%2F")) {
-		if string(part) == "." || string(part) == ".." {
-			return true
+// hidesDots reports whether a segment of a decoded path would hold a dot segment
+// if %2F and %5C separated.
+func hidesDots(path []byte) bool {
+	for segment := range bytes.SplitSeq(path, []byte("/")) {
+		if bytes.IndexByte(segment, '%') < 0 {
+			continue
+		}
+		parts := bytes.ReplaceAll(segment, []byte("%5C"), []byte("%2F"))
+		for part := range bytes.SplitSeq(parts, []byte("%2F")) {
+			if string(part) == "." || string(part) == ".." {
+				return true
+			}
 		}
 	}
 	return false
