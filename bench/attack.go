@@ -46,20 +46,16 @@ func attacked(b *bench) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo("http")
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	origin, err := startOrigin(b, "http", cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
+		return nil, err
 	}
 	var subjects []subject
 	for _, p := range peers {
 		if p.name != "nginx" && p.name != "haproxy" && p.name != "fanlight" {
 			continue
 		}
-		_, version, url, err := serve(b, p, route{scheme: "http", origin: origin, cert: cert})
+		_, version, url, err := serve(b, p, r)
 		for _, a := range slowAttacks {
 			s := subject{name: p.name + ", " + a.name, own: p.own, version: version, missing: err}
 			s.measure = func(ctx context.Context) ([]float64, error) { return a.measure(ctx, program, url, b.duration) }

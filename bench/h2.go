@@ -13,15 +13,12 @@ import (
 
 // proxiedH2 is proxied with HTTP/2 for clients; origins get HTTP/1.1 of all.
 func proxiedH2(b *bench) ([]subject, error) {
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo("http")
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
+		return nil, err
 	}
-	origin, err := startOrigin(b, "http", cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
-	}
-	return b.subjects(peers, route{scheme: "http", origin: origin, cert: cert, http2: true, kept: connections*streams + 100},
+	r.http2, r.kept = true, connections*streams+100
+	return b.subjects(peers, r,
 		func(b *bench, p peer, r route) subject { return loadedSubject(b, p, r, runH2load) })
 }
 

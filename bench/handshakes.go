@@ -36,13 +36,9 @@ const shakeClients = 8
 
 // handshakes has every peer shake hands.
 func handshakes(b *bench, resume bool) ([]subject, error) {
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo("http")
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	origin, err := startOrigin(b, "http", cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
+		return nil, err
 	}
 	one := func(b *bench, p peer, r route) subject {
 		return servedSubject(b, p, r, func(proc *process, url string) (func(context.Context) ([]float64, error), error) {
@@ -54,7 +50,7 @@ func handshakes(b *bench, resume bool) ([]subject, error) {
 			return func(ctx context.Context) ([]float64, error) { return s.measure(ctx, proc) }, nil
 		})
 	}
-	return b.subjects(peers, route{scheme: "http", origin: origin, cert: cert}, one)
+	return b.subjects(peers, r, one)
 }
 
 func (s shaking) measure(ctx context.Context, p *process) ([]float64, error) {

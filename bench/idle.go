@@ -38,13 +38,9 @@ func idleMemory(b *bench) ([]subject, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the limit of open files: %w", err)
 	}
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo("http")
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	origin, err := startOrigin(b, "http", cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
+		return nil, err
 	}
 	one := func(b *bench, p peer, r route) subject {
 		s := subject{name: p.name, own: p.own}
@@ -58,7 +54,8 @@ func idleMemory(b *bench) ([]subject, error) {
 		}
 		return s
 	}
-	return b.subjects(peers, route{scheme: "http", origin: origin, cert: cert, conns: min(idleConns, (files-spare)/2)}, one)
+	r.conns = min(idleConns, (files-spare)/2)
+	return b.subjects(peers, r, one)
 }
 
 func measureIdle(ctx context.Context, b *bench, p peer, r route) ([]float64, error) {

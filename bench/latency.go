@@ -20,13 +20,9 @@ const latencyMost = 8000
 
 // latency gives every peer the same load, which the first one sets.
 func latency(b *bench) ([]subject, error) {
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo("http")
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	origin, err := startOrigin(b, "http", cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
+		return nil, err
 	}
 	rate := 0
 	one := func(b *bench, p peer, r route) subject {
@@ -45,7 +41,7 @@ func latency(b *bench) ([]subject, error) {
 			return func(ctx context.Context) ([]float64, error) { return measureLatency(ctx, proc, v) }, nil
 		})
 	}
-	return b.subjects(peers, route{scheme: "http", origin: origin, cert: cert}, one)
+	return b.subjects(peers, r, one)
 }
 
 // steady is load on one site and nothing else.

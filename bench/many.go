@@ -49,13 +49,9 @@ type hostedSite struct{ Site, Host, Addr string }
 // manySites starts a door with 200 sites on 20 addresses, and one with an
 // address of its own.
 func manySites(b *bench) ([]subject, error) {
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo("http")
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	origin, err := startOrigin(b, "http", cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
+		return nil, err
 	}
 	program, version, err := buildFanlight(b)
 	if err != nil {
@@ -65,7 +61,7 @@ func manySites(b *bench) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf, err := b.write("many.yaml", "%s", manyConfiguration(b, append(sites, alone), origin))
+	conf, err := b.write("many.yaml", "%s", manyConfiguration(b, append(sites, alone), r.origin))
 	if err != nil {
 		return nil, err
 	}

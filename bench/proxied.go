@@ -52,17 +52,26 @@ func (r route) keeps() int { return cmp.Or(r.kept, 256) }
 // most is the number of connections that a peer is told it may have.
 func (r route) most() int { return max(4096, r.conns+200) }
 
+// routeTo makes a certificate and starts an origin, which is what most rows
+// have a peer stand in front of.
+func (b *bench) routeTo(scheme string) (r route, err error) {
+	if r.cert, err = b.makeCertificate(); err != nil {
+		return r, fmt.Errorf("make certificate: %w", err)
+	}
+	if r.origin, err = startOrigin(b, scheme, r.cert); err != nil {
+		return r, fmt.Errorf("start origin: %w", err)
+	}
+	r.scheme = scheme
+	return r, nil
+}
+
 // proxied starts the origin and every peer in front of it.
 func proxied(b *bench, scheme string) ([]subject, error) {
-	cert, err := b.makeCertificate()
+	r, err := b.routeTo(scheme)
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
+		return nil, err
 	}
-	origin, err := startOrigin(b, scheme, cert)
-	if err != nil {
-		return nil, fmt.Errorf("start origin: %w", err)
-	}
-	return b.subjects(peers, route{scheme: scheme, origin: origin, cert: cert}, proxySubject)
+	return b.subjects(peers, r, proxySubject)
 }
 
 // subjects makes one of every peer, which all get the same route.
