@@ -169,6 +169,7 @@ func TestFailedTakeOvers(t *testing.T) {
 	for _, test := range []struct{ name, change, with, says string }{
 		{"broken file", "sites:\n", "sites: [\n", "before it asked to take over"},
 		{"a site that would fail", "routes:\n", "rutes:\n", "would fail"},
+		{"an address that cannot be had", `alone.test"]`, `alone.test", "192.0.2.1:443 alone.test"]`, "would fail"},
 	} {
 		write(t, d.config(), strings.Replace(text, test.change, test.with, 1))
 		err := d.ctl.Change(t.Context(), http.MethodPost, "/api/upgrade", nil, nil)
@@ -177,6 +178,9 @@ func TestFailedTakeOvers(t *testing.T) {
 		}
 		if now := d.serving(); now != pid {
 			t.Fatalf("%s: process %d serves, want %d", test.name, now, pid)
+		}
+		if err := d.try(aloneVictim); err != nil {
+			t.Errorf("%s: a client of a site with an address of its own: %v", test.name, err)
 		}
 	}
 	write(t, d.config(), text)

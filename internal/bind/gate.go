@@ -47,6 +47,7 @@ func (ls *Listeners) Pause() {
 func (ls *Listeners) Resume() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	ls.held = false
 	ls.setDeadlines(time.Time{})
 	ls.gate.mu.Lock()
 	defer ls.gate.mu.Unlock()
@@ -73,9 +74,7 @@ func (ls *Listeners) Abandon() {
 	defer ls.mu.Unlock()
 	ls.closed = true
 	for _, l := range ls.open {
-		close(l.closing)
-		l.socket.Close()
-		<-l.done
+		l.leave()
 	}
 	clear(ls.open)
 	for _, in := range ls.opts.Inherited {

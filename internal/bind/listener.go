@@ -136,3 +136,11 @@ func (l *listener) close() {
 	l.socket.Close()
 	<-l.done
 }
+
+// leave ends this process's part in a socket that another one has too, and
+// goes on to listen on.
+func (l *listener) leave() {
+	close(l.closing)
+	l.socket.Close()
+	<-l.done
+}

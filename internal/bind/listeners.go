@@ -39,6 +39,7 @@ type Listeners struct {
 	allowed []netip.Addr
 	open    map[netip.AddrPort]*listener
 	closed  bool
+	held    bool // as Options.Held, until Resume
 
 	live atomic.Int64 // connections that were accepted and have not ended
 }
@@ -71,7 +72,7 @@ func New(opts Options) *Listeners {
 	if opts.Trouble == nil {
 		opts.Trouble = func(netip.AddrPort, error) {}
 	}
-	return &Listeners{opts: opts, gate: newGate(opts.Held), open: map[netip.AddrPort]*listener{}}
+	return &Listeners{opts: opts, gate: newGate(opts.Held), open: map[netip.AddrPort]*listener{}, held: opts.Held}
 }
 
 // SetAllowed makes list the addresses that may be bound; nil allows every
@@ -245,12 +246,29 @@ func (r *Ref) Addr() netip.AddrPort { return r.listener.addr }
 // Release gives the reference up; again does nothing. When it was the last,
 // the listener is closed, and from the return on the kernel refuses new
 // connections. Those it had completed before were accepted and given to serve.
+// Of listeners that are held only this process's descriptor is closed.
 func (r *Ref) Release() {
 	ls := r.owner
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if r.listener.remove(r) && ls.open[r.listener.addr] == r.listener {
-		r.listener.close()
-		delete(ls.open, r.listener.addr)
+	if !r.listener.remove(r) || ls.open[r.listener.addr] != r.listener {
+		return
+	}
+	delete(ls.open, r.listener.addr)
+	if ls.held {
+		ls.putBack(r.listener)
+		return
+	}
+	r.listener.close()
+}
+
+// putBack lets go of a listener whose socket another process serves: to have
+// it refuse would be felt there.
+func (ls *Listeners) putBack(l *listener) {
+	l.leave()
+	for _, in := range ls.opts.Inherited {
+		if in.Addr == l.addr {
+			in.used = false
+		}
 	}
 }
