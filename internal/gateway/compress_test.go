@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -267,5 +269,33 @@ func TestCompressLimit(t *testing.T) {
 	res, body := d.dialPlain().askCoded("GET", "1.1", "Accept-Encoding: gzip\r\n")
 	if len(body) != 1000 || res.Header.Get("Content-Encoding") != "" || res.Header.Get("Vary") != "Accept-Encoding" {
 		t.Errorf("%d bytes, %v", len(body), res.Header)
+	}
+}
+
+// A client of HTTP/2 that gives up a request is heard behind the compressor too:
+// its origin is not waited for.
+func TestCompressedRequestGivenUp(t *testing.T) {
+	asked, left := make(chan struct{}), make(chan struct{})
+	d := compressing(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+		close(left)
+	})
+	transport := &http.Transport{TLSClientConfig: d.tlsConfig("app.test"), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	req, err := http.NewRequestWithContext(ctx, "GET", "https://"+d.addrs["tls"].String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "app.test"
+	if _, err := transport.RoundTrip(req); err == nil {
+		t.Fatal("a response came")
+	}
+	select {
+	case <-left:
+	case <-time.After(3 * time.Second): // the origin may take five for its first byte
+		t.Fatal("the origin is still waited for")
 	}
 }

@@ -16,7 +16,8 @@ import (
 // sweeper and who ends connections read and write.
 type ride struct {
 	s          *session
-	x          httpconn.Exchange
+	x          httpconn.Exchange // what answers: own, or the compressor before it
+	own        httpconn.Exchange // as its connection knows it
 	carriage   carriage
 	facts      facts
 	compressor *compressor // nil: no route of this connection compressed so far
@@ -52,7 +53,7 @@ func phaseName(phase int32) string {
 }
 
 func (r *ride) begin(s *session, x httpconn.Exchange) {
-	r.s, r.x = s, x
+	r.s, r.x, r.own = s, x, x
 	r.facts, r.target = facts{s: s, req: x.Request()}, ""
 	r.bodyLimit = 0
 	r.tunnel.Store(false)
@@ -137,7 +138,7 @@ func (a *rides) end(r *ride) {
 	a.open[len(a.open)-1] = nil
 	a.open = a.open[:len(a.open)-1]
 	if len(a.free) < freeRides {
-		r.carriage, r.x = carriage{}, nil
+		r.carriage, r.x, r.own = carriage{}, nil, nil
 		a.free = append(a.free, r)
 	}
 }
@@ -175,7 +176,7 @@ func (a *rides) leave(x httpconn.Exchange) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range a.open {
-		if r.x == x {
+		if r.own == x {
 			r.leave()
 		}
 	}
