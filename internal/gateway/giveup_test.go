@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -31,4 +32,28 @@ func TestGivenUpAsItEnds(t *testing.T) {
 	}
 	c.Close()
 	d.settled(over)
+}
+
+// Whose client left, or whose time was over, between two waits does not begin
+// the next one for nothing: the sweeper ends that too.
+func TestGivenUpBetweenWaits(t *testing.T) {
+	for name, end := range map[string]func(*ride){
+		"left":    func(r *ride) { r.leave() },
+		"expired": func(r *ride) { r.limit.Store(1); r.sweep(r.s, time.Now()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &session{}
+			s.rides.several.Store(true)
+			r := &ride{s: s}
+			r.since.Store(time.Now().Add(-time.Second).UnixNano())
+			end(r)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			r.dialing.Store(&cancel)
+			r.sweep(s, time.Now())
+			if ctx.Err() == nil {
+				t.Error("the wait that came after goes on")
+			}
+		})
+	}
 }

@@ -16,7 +16,7 @@ import (
 // where.
 func (k *carriage) again(f *origin.Failure) bool {
 	switch {
-	case k.r.gone.Load() || f.Given || k.x.Responded():
+	case k.r.over() || f.Given || k.x.Responded():
 		return false
 	case k.renews(f):
 		k.fresh = true
@@ -143,7 +143,7 @@ func (k *carriage) mostTries() int {
 }
 
 // pause waits before an origin is asked that was asked already: what was wrong
-// a moment ago is mostly wrong still. False: the client has gone meanwhile.
+// a moment ago is mostly wrong still. False: the exchange is over meanwhile.
 func (k *carriage) pause() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), min(firstPause<<min(k.tries-1, 8), longestPause))
 	defer cancel()
@@ -151,8 +151,12 @@ func (k *carriage) pause() bool {
 	k.r.dialing.Store(&cancel)
 	<-ctx.Done()
 	k.r.dialing.Store(nil)
-	return !k.r.gone.Load()
+	return !k.r.over()
 }
+
+// over reports that nothing is to be tried for the exchange any more: its client
+// has gone, or it took longer than its route allows.
+func (r *ride) over() bool { return r.gone.Load() || r.expired.Load() }
 
 const (
 	firstPause   = 25 * time.Millisecond

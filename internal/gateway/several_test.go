@@ -134,3 +134,21 @@ func TestInterimResponsesDoNotExtendTheWait(t *testing.T) {
 		return
 	}
 }
+
+// TestExchangeLimitEndsPauses has the limit of the exchange fire between two
+// tries: there is no further one.
+func TestExchangeLimitEndsPauses(t *testing.T) {
+	d := newDoor(t)
+	peer := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
+	dead := &balance.Member{Origin: d.to(peer, func(o *origin.Options) { o.Port = closedPort(t) })}
+	tries := balance.New(balance.Options{Retry: balance.Retry{On: balance.OnConnect, Attempts: 8}}, dead) // 3.5 s of pauses
+	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: tries, Exchange: 500 * time.Millisecond}}}, "app.test")
+	res, _ := d.dial("app.test").get("/")
+	if res.StatusCode != 504 {
+		t.Fatalf("status %d: %s", res.StatusCode, d.incident(res).Cause)
+	}
+	contains(t, "cause", d.incident(res).Cause, "timeout: exchange")
+	if n := dead.Status().Retries; n > 6 {
+		t.Errorf("%d further tries in half a second", n)
+	}
+}

@@ -53,12 +53,13 @@ func (r *ride) sweep(s *session, now time.Time) {
 	if since == 0 || age < sweepEvery || r.tunnel.Load() {
 		return
 	}
-	if r.awaitsOrigin() && !s.rides.several.Load() && s.tap.Poll() {
+	if r.gone.Load() || r.awaitsOrigin() && !s.rides.several.Load() && s.tap.Poll() {
 		r.leave()
 		return
 	}
-	if limit := time.Duration(r.limit.Load()); limit > 0 && age > limit && r.expired.CompareAndSwap(false, true) {
-		r.giveUpOrigin(tookTooLong)
+	if limit := time.Duration(r.limit.Load()); limit > 0 && age > limit {
+		r.expired.Store(true)
+		r.giveUpOrigin(tookTooLong) // each time: it may have been between two waits
 		return
 	}
 	if age > hangAfter && r.told.CompareAndSwap(false, true) {
