@@ -33,7 +33,6 @@ type H2Client struct {
 
 	mu       sync.Mutex
 	out      h2Out
-	encoder  httpwire.HPACKEncoder
 	streams  map[uint32]*H2Stream
 	reserved int    // streams given out that have no number yet
 	next     uint32 // number of the next stream
@@ -79,13 +78,15 @@ func NewH2Client(nc Transport, log *flow.Log, buffers *Buffers, limit time.Durat
 		peer: h2Peer{streams: firstStreams, window: httpwire.DefaultWindow, frame: httpwire.DefaultMaxFrame},
 		room: httpwire.NewSendWindow(httpwire.DefaultWindow), window: httpwire.NewReceiveWindow(h2ConnWindow), idle: time.Now()}
 	c.block.decoder = httpwire.NewHPACKDecoder(h2TableSize)
-	c.out.limit = limit
-	b := append(c.out.buf, httpwire.H2ClientPreface...)
-	b = httpwire.AppendSettings(b,
+	c.out = h2Out{nc: nc, log: log, pool: &buffers.out, limit: limit, wrote: c.wrote}
+	c.out.settled.L = &c.mu
+	out := c.out.pending()
+	*out = append(*out, httpwire.H2ClientPreface...)
+	*out = httpwire.AppendSettings(*out,
 		httpwire.H2Setting{ID: httpwire.SettingPush, Value: 0},
 		httpwire.H2Setting{ID: httpwire.SettingInitialWindow, Value: h2StreamWindow},
 		httpwire.H2Setting{ID: httpwire.SettingMaxHeaderList, Value: uint32(respLimits.HeadBytes)})
-	c.out.buf = httpwire.AppendWindow(b, 0, h2ConnWindow-httpwire.DefaultWindow)
+	*out = httpwire.AppendWindow(*out, 0, h2ConnWindow-httpwire.DefaultWindow)
 	c.pending.settings = time.Now()
 	c.heard(time.Now())
 	go c.read()
@@ -163,7 +164,8 @@ func (c *H2Client) Close(why string) {
 		c.nc.SetWhy(why)
 		c.mu.Lock()
 		if c.failed == nil {
-			c.out.buf = httpwire.AppendGoAway(c.out.buf, 0, httpwire.CodeNone, "")
+			out := c.out.pending()
+			*out = httpwire.AppendGoAway(*out, 0, httpwire.CodeNone, "")
 			c.record(flow.Event{Kind: flow.GoAway, From: flow.Client, Text: httpwire.H2ErrorName(httpwire.CodeNone), Attrs: flow.Attrs(flow.KeyStream, "0")})
 			c.flush()
 			c.fail(errClosed)
@@ -193,7 +195,8 @@ func (c *H2Client) broken(code uint32, name string, offset int64) {
 		return
 	}
 	c.record(flow.Event{Kind: flow.Irregular, From: flow.Server, Text: name, Attrs: flow.Attrs(flow.KeyOffset, fmt.Sprint(offset))})
-	c.out.buf = httpwire.AppendGoAway(c.out.buf, 0, code, name)
+	out := c.out.pending()
+	*out = httpwire.AppendGoAway(*out, 0, code, name)
 	c.record(flow.Event{Kind: flow.GoAway, From: flow.Client, Text: httpwire.H2ErrorName(code), Attrs: flow.Attrs(flow.KeyStream, "0", flow.KeyReason, name)})
 	c.flush()
 	c.fail(&H2Breach{name})

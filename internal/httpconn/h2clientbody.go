@@ -69,7 +69,8 @@ func (s *H2Stream) take(data []byte, padding int) {
 // giveBack lets the origin send more. mu is held; the caller flushes.
 func (s *H2Stream) giveBack(n int) {
 	if more := s.window.Release(n); more > 0 && !s.resDone && !s.wasReset {
-		s.c.out.buf = httpwire.AppendWindow(s.c.out.buf, s.number, more)
+		out := s.c.out.pending()
+		*out = httpwire.AppendWindow(*out, s.number, more)
 	}
 }
 

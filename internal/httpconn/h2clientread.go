@@ -131,7 +131,8 @@ func (c *H2Client) data(f *httpwire.Frame, offset int64) {
 		return
 	}
 	if more := c.window.Release(f.Length); more > 0 {
-		c.out.buf = httpwire.AppendWindow(c.out.buf, 0, more)
+		out := c.out.pending()
+		*out = httpwire.AppendWindow(*out, 0, more)
 	}
 	s := c.known(f.Stream, offset)
 	if s == nil {
@@ -187,7 +188,8 @@ func (c *H2Client) settings(f *httpwire.Frame, offset int64) {
 			c.peer.extended = set.Value == 1
 		}
 	}
-	c.out.buf = httpwire.AppendSettingsAck(c.out.buf)
+	out := c.out.pending()
+	*out = httpwire.AppendSettingsAck(*out)
 }
 
 // widen changes the windows of open streams (RFC 9113, section 6.9.2).
@@ -206,7 +208,8 @@ func (c *H2Client) ping(f *httpwire.Frame) {
 		c.pending.ping = time.Time{}
 		return
 	}
-	c.out.buf = httpwire.AppendPing(c.out.buf, [8]byte(f.Payload), true)
+	out := c.out.pending()
+	*out = httpwire.AppendPing(*out, [8]byte(f.Payload), true)
 }
 
 // goneAway takes GOAWAY: streams above the last one were not acted on and may

@@ -154,9 +154,7 @@ func (s *H2Stream) open(lines []byte) {
 	c.watch()
 	s.room, s.window = httpwire.NewSendWindow(c.peer.window), httpwire.NewReceiveWindow(h2StreamWindow)
 	s.recordRequest(lines)
-	at := len(c.out.buf)
-	b := append(c.out.buf, make([]byte, httpwire.FrameHeadLength)...)
-	b = c.encoder.Begin(b)
+	b, start := c.out.beginBlock()
 	b = httpwire.AppendHPACK(b, ":method", s.method())
 	if out.Upgrade != "" {
 		b = httpwire.AppendHPACK(b, ":protocol", strings.ToLower(out.Upgrade))
@@ -171,7 +169,7 @@ func (s *H2Stream) open(lines []byte) {
 		b = httpwire.AppendHPACK(b, "te", "trailers") // which is no line of HTTP/1.1 to pass on
 	}
 	end := out.Length == 0 && out.Upgrade == ""
-	c.out.buf = httpwire.EndBlock(b, at, s.number, end, c.peer.frame)
+	c.out.endBlock(b, start, s.number, end, c.peer.frame)
 	if end {
 		s.requestEnds()
 	}
@@ -251,9 +249,8 @@ func (s *H2Stream) SendEnd(trailers []byte, limit time.Duration) error {
 	if err := s.sendable(); err != nil {
 		return err
 	}
-	at := len(c.out.buf)
-	b := c.encoder.Begin(append(c.out.buf, make([]byte, httpwire.FrameHeadLength)...))
-	c.out.buf = httpwire.EndBlock(httpwire.AppendHPACKLines(b, trailers), at, s.number, true, c.peer.frame)
+	b, start := c.out.beginBlock()
+	c.out.endBlock(httpwire.AppendHPACKLines(b, trailers), start, s.number, true, c.peer.frame)
 	c.trailed = true
 	s.requestEnds()
 	c.flush()
@@ -293,7 +290,7 @@ func (s *H2Stream) sendOn(data []byte, end bool) error {
 		if err := s.sendable(); err != nil {
 			return err
 		}
-		n := min(len(data), s.room.Room(), c.room.Room(), c.peer.frame)
+		n := min(len(data), s.room.Room(), c.room.Room(), h2Data) // which every origin takes
 		if len(data) > 0 && (n == 0 || c.out.full()) {
 			if err := s.awaitRoom(n == 0); err != nil {
 				return err
@@ -301,7 +298,8 @@ func (s *H2Stream) sendOn(data []byte, end bool) error {
 			continue
 		}
 		last := end && n == len(data)
-		c.out.buf = httpwire.AppendData(c.out.buf, s.number, data[:n], last)
+		out := c.out.pending()
+		*out = httpwire.AppendData(*out, s.number, data[:n], last)
 		s.room.Take(n)
 		c.room.Take(n)
 		c.useless = 0
@@ -384,7 +382,8 @@ func (s *H2Stream) endBy(code uint32) {
 		return
 	}
 	s.wasReset = true
-	s.c.out.buf = httpwire.AppendReset(s.c.out.buf, s.number, code)
+	out := s.c.out.pending()
+	*out = httpwire.AppendReset(*out, s.number, code)
 	s.c.record(flow.Event{Kind: flow.StreamReset, Exchange: s.exchange, From: flow.Client, Text: httpwire.H2ErrorName(code),
 		Attrs: flow.Attrs(flow.KeyStream, strconv.FormatUint(uint64(s.number), 10))})
 }

@@ -75,7 +75,8 @@ func (c *H2Client) sweep(now time.Time) {
 		_ = c.nc.SetDeadline(time.Unix(1, 0)) // wakes the reader, which closes; fails only when it is closed already
 	case p.ping.IsZero() && len(c.streams) > 0 && now.Sub(p.heard) > pingAfter:
 		p.ping = now
-		c.out.buf = httpwire.AppendPing(c.out.buf, [8]byte{'f', 'a', 'n', 'l', 'i', 'g', 'h', 't'}, false)
+		out := c.out.pending()
+		*out = httpwire.AppendPing(*out, [8]byte{'f', 'a', 'n', 'l', 'i', 'g', 'h', 't'}, false)
 		if !c.out.writing {
 			go c.flushOut()
 		}
@@ -90,17 +91,11 @@ func (c *H2Client) flushOut() {
 }
 
 // flush writes what waits. mu is held, and given up meanwhile.
-func (c *H2Client) flush() {
-	if len(c.out.buf) == 0 || c.out.writing {
-		return
-	}
-	c.out.flush(c.nc, &c.mu, len(c.streams) > 1, c.wrote)
-}
+func (c *H2Client) flush() { c.out.flush(len(c.streams) > 1) }
 
 // wrote takes the outcome of a write. mu is held.
 func (c *H2Client) wrote(err error) {
 	if err != nil {
-		c.out.err = err
 		if c.failed == nil {
 			if IsTimeout(err) {
 				err = &StuckWrite{err}

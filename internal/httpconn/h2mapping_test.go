@@ -67,6 +67,7 @@ func overHTTP1(t *testing.T, out Out, lines []byte) mapped {
 // overHTTP2 gives what an origin of HTTP/2 reads.
 func overHTTP2(t *testing.T, out Out, lines []byte) mapped {
 	c := &H2Client{streams: map[uint32]*H2Stream{}, next: 1, last: lastNumber, peer: h2Peer{streams: 1, window: 1, frame: httpwire.DefaultMaxFrame}}
+	c.out.pool = &NewBuffers().out
 	s := c.Stream()
 	s.Head(append(s.Start(nil, &out), lines...))
 	defer func() { // there is no transport for who looks later at what waits
@@ -77,7 +78,7 @@ func overHTTP2(t *testing.T, out Out, lines []byte) mapped {
 	var r httpwire.FrameReader
 	var block []byte
 	heads := 0
-	b := append(httpwire.AppendSettings(nil), c.out.buf...) // what comes first on a connection
+	b := append(httpwire.AppendSettings(nil), *c.out.pending()...) // what comes first on a connection
 	for len(b) > 0 {
 		f, n, err := r.Read(b)
 		if err != nil || n == 0 {

@@ -97,7 +97,7 @@ func (c *h2Conn) over() bool {
 func (c *h2Conn) leaveNow() bool {
 	c.nc.SetWhy(siteStopped)
 	c.mu.Lock()
-	c.sendAll()
+	c.out.finish()
 	c.mu.Unlock()
 	c.linger()
 	return false
@@ -237,7 +237,7 @@ func spoken(debug []byte) string {
 func (c *h2Conn) ping(f *httpwire.Frame) {
 	data := [8]byte(f.Payload)
 	if !f.Ack() {
-		out := c.pending()
+		out := c.out.pending()
 		*out = httpwire.AppendPing(*out, data, true)
 		return
 	}
@@ -263,7 +263,7 @@ func (c *h2Conn) settings(f *httpwire.Frame) *httpwire.H2Error {
 			}
 		}
 	}
-	out := c.pending()
+	out := c.out.pending()
 	*out = httpwire.AppendSettingsAck(*out)
 	c.wakeSender()
 	return nil
@@ -362,14 +362,14 @@ func (c *h2Conn) release(s *h2Stream, n int) {
 		return
 	}
 	if more := c.recv.Release(n); more > 0 {
-		out := c.pending()
+		out := c.out.pending()
 		*out = httpwire.AppendWindow(*out, 0, more)
 	}
 	if s == nil || s.ended || s.lost {
 		return
 	}
 	if more := s.recv.Release(n); more > 0 {
-		out := c.pending()
+		out := c.out.pending()
 		*out = httpwire.AppendWindow(*out, s.id, more)
 	}
 }
@@ -549,7 +549,7 @@ func (c *h2Conn) irregular(x flow.ExchangeID, name, field string) {
 
 // appendReset ends a stream from our side.
 func (c *h2Conn) appendReset(x flow.ExchangeID, id, code uint32, why string) {
-	out := c.pending()
+	out := c.out.pending()
 	*out = httpwire.AppendReset(*out, id, code)
 	c.recordReset(x, id, flow.Server, code, why)
 }

@@ -22,7 +22,7 @@ func (s *h2Stream) Interim(status int, fields []byte) error {
 	}
 	s.interim(status, fields)
 	c.flush()
-	return c.dead
+	return c.out.dead
 }
 
 func (s *h2Stream) interim(status int, fields []byte) {
@@ -54,11 +54,8 @@ func lowered(dst, lines []byte) []byte {
 
 // appendBlock appends HEADERS; mu is held.
 func (c *h2Conn) appendBlock(id uint32, block []byte, end bool) {
-	out := c.pending()
-	start := len(*out)
-	var room [httpwire.FrameHeadLength]byte
-	*out = append(c.hpack.Begin(append(*out, room[:]...)), block...)
-	*out = httpwire.EndBlock(*out, start, id, end, httpwire.DefaultMaxFrame)
+	b, start := c.out.beginBlock()
+	c.out.endBlock(append(b, block...), start, id, end, httpwire.DefaultMaxFrame)
 }
 
 func (s *h2Stream) Respond(status int, _ string, fields []byte, length int64) error {
@@ -95,8 +92,8 @@ func (s *h2Stream) Respond(status int, _ string, fields []byte, length int64) er
 // broken is the error of one who wants to send; mu is held.
 func (s *h2Stream) broken() error {
 	switch {
-	case s.c.dead != nil:
-		return fmt.Errorf("write to client: %w", s.c.dead)
+	case s.c.out.dead != nil:
+		return fmt.Errorf("write to client: %w", s.c.out.dead)
 	case s.lost:
 		return errH2Lost
 	}
@@ -107,7 +104,7 @@ func (s *h2Stream) broken() error {
 func (s *h2Stream) closeOurs() {
 	s.closed = true
 	if !s.tunneled {
-		s.c.done = append(s.c.done, h2Done{s.xid, s.sent})
+		s.c.out.done = append(s.c.out.done, h2Done{s.xid, s.sent})
 	}
 	if s.ended {
 		s.c.forget(s, false)
@@ -139,14 +136,14 @@ func (s *h2Stream) write(p []byte) (n int, err error) {
 		s.send.Take(piece)
 		s.sent += int64(piece)
 		end := s.sent == s.length && !s.tunneled
-		out := c.pending()
+		out := c.out.pending()
 		*out = httpwire.AppendData(*out, s.id, p[n:n+piece], end)
 		n += piece
 		c.flood.carried(framesPerData)
 		if end {
 			s.closeOurs()
 		}
-		if c.room() < h2Piece {
+		if c.out.room() < h2Piece {
 			c.flush()
 		}
 		c.wakeSender()
@@ -167,10 +164,10 @@ func (s *h2Stream) awaitRoom(want int) (int, error) {
 			return 0, errTunnelDeadline
 		}
 		n := min(want, s.send.Room(), c.send.Room(), h2Data)
-		if room := c.room(); n > 0 && room >= min(n, h2Piece) {
+		if room := c.out.room(); n > 0 && room >= min(n, h2Piece) {
 			return min(n, room), nil
 		}
-		if !c.writing && c.out != nil {
+		if !c.out.writing && c.out.frames != nil {
 			c.flush() // makes room, or lets the client know what it has to give room for
 			continue
 		}
@@ -221,7 +218,7 @@ func (s *h2Stream) Flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flush()
-	return c.dead
+	return c.out.dead
 }
 
 func (s *h2Stream) Finish(trailers []byte) error {
@@ -254,7 +251,7 @@ func (s *h2Stream) appendEnd(trailers []byte) {
 		s.block = httpwire.AppendHPACKLines(s.block[:0], s.lines)
 		c.appendBlock(s.id, s.block, true)
 	} else {
-		out := c.pending()
+		out := c.out.pending()
 		*out = httpwire.AppendData(*out, s.id, nil, true)
 	}
 	s.closeOurs()

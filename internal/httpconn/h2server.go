@@ -19,9 +19,7 @@ type Watcher interface {
 }
 
 // h2Conn is one client connection of HTTP/2 (RFC 9113). One goroutine reads;
-// each request has one of its own, which calls the Handler. What is to be sent
-// is added to out under mu by whoever has something; who then finds no writer at
-// work becomes it and sends what others added as well.
+// each request has one of its own, which calls the Handler.
 type h2Conn struct {
 	srv     *Server
 	nc      Transport
@@ -43,7 +41,6 @@ type h2Conn struct {
 	highest uint32           // stream that the client opened
 	running int              // handlers
 	parked  []chan *h2Stream // goroutines that wait for a stream
-	idle    sync.Cond
 	flood   h2Flood
 	drain   h2Drain
 	drained time.Time // when the first GOAWAY was sent
@@ -52,7 +49,8 @@ type h2Conn struct {
 	send       httpwire.SendWindow
 	recv       httpwire.ReceiveWindow
 	peerWindow uint32 // first window of a stream
-	h2Writer
+	out        h2Out
+	waiting    []*h2Stream // with bodies for which there is no room now, in the order they came
 }
 
 // h2Closed is a stream that ended not long ago.
@@ -75,7 +73,8 @@ func (s *Server) serveH2(nc Transport, log *flow.Log, scheme string, h Handler, 
 	c := &h2Conn{srv: s, nc: nc, log: log, scheme: scheme, handler: h, closing: closing, limits: s.Limits.H2.orDefaults(),
 		head: httpwire.Limits{HeadBytes: s.Limits.HeadBytes, TargetBytes: s.Limits.TargetBytes, Fields: s.Limits.HeadFields}}
 	c.watcher, _ = h.(Watcher)
-	c.idle.L, c.roomy.L = &c.mu, &c.mu
+	c.out = h2Out{nc: nc, log: log, pool: &s.Buffers.out, limit: s.Limits.Write, wrote: c.wrote}
+	c.out.settled.L = &c.mu
 	c.tick = h2Tick(&s.Limits)
 	c.fields = httpwire.NewHPACKDecoder(h2Table)
 	c.send, c.peerWindow = httpwire.NewSendWindow(httpwire.DefaultWindow), httpwire.DefaultWindow
@@ -112,7 +111,7 @@ func (c *h2Conn) serve() {
 // greet appends our SETTINGS, which need not wait for the client's preface
 // (RFC 9113, section 3.4).
 func (c *h2Conn) greet() {
-	out := c.pending()
+	out := c.out.pending()
 	*out = httpwire.AppendSettings(*out,
 		httpwire.H2Setting{ID: httpwire.SettingMaxStreams, Value: uint32(c.limits.Streams)},
 		httpwire.H2Setting{ID: httpwire.SettingInitialWindow, Value: uint32(c.limits.Body)},
@@ -167,17 +166,33 @@ func (c *h2Conn) settleOutput() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flush()
-	for c.writing && len(*c.pending()) > outMost && c.dead == nil {
-		c.roomy.Wait()
+	c.out.await(outMost)
+	return c.out.dead == nil
+}
+
+// flush sends what is pending; mu is held, and given up meanwhile.
+func (c *h2Conn) flush() { c.out.flush(c.running > 1) }
+
+// wrote takes the outcome of a write; mu is held.
+func (c *h2Conn) wrote(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.nc.SetWhy("timeout: write to client")
+		c.srv.timedOut(c.log, 0, "write", c.srv.Limits.Write)
 	}
-	return c.dead == nil
+	if err != nil {
+		c.interruptReader()
+		for _, s := range c.open {
+			s.wake()
+		}
+	}
+	c.wakeSender()
 }
 
 // end ends what is still under way and closes.
 func (c *h2Conn) end() {
 	c.mu.Lock()
-	if c.dead == nil {
-		c.dead = errH2Ended
+	if c.out.dead == nil {
+		c.out.dead = errH2Ended
 	}
 	gone := c.loseAll()
 	c.dismiss()
@@ -189,14 +204,14 @@ func (c *h2Conn) end() {
 		c.tellGone(s)
 	}
 	c.mu.Lock()
-	for c.running > 0 || c.writing {
-		c.idle.Wait()
+	for c.running > 0 || c.out.writing {
+		c.out.settled.Wait()
 	}
-	done := c.done
-	c.done = nil
-	c.releaseOut()
+	done := c.out.done
+	c.out.done = nil
+	c.out.release()
 	c.mu.Unlock()
-	c.recordDone(done, errH2Ended)
+	c.out.recordDone(done, errH2Ended)
 	c.releaseIn()
 	_ = c.nc.Close() // the connection is over either way
 	c.log.Flush()
@@ -212,7 +227,7 @@ func (c *h2Conn) loseAll() (gone []*h2Stream) {
 		gone = append(gone, s)
 	}
 	c.open = c.open[:0]
-	c.roomy.Broadcast()
+	c.out.settled.Broadcast()
 	return gone
 }
 
@@ -292,7 +307,7 @@ var h2DrainPing = [8]byte{'l', 'e', 'a', 'v', 'i', 'n', 'g', '?'}
 func (c *h2Conn) warn(now time.Time) {
 	c.drain, c.drained = h2Warned, now
 	c.goAway(now, httpwire.MaxWindow, httpwire.CodeNone, siteStopped)
-	out := c.pending()
+	out := c.out.pending()
 	*out = httpwire.AppendPing(*out, h2DrainPing, false)
 }
 
@@ -303,7 +318,7 @@ func (c *h2Conn) leave() {
 }
 
 func (c *h2Conn) goAway(now time.Time, last, code uint32, why string) {
-	out := c.pending()
+	out := c.out.pending()
 	*out = httpwire.AppendGoAway(*out, last, code, why)
 	c.log.Add(flow.Event{At: now, Kind: flow.GoAway, From: flow.Server, Text: httpwire.H2ErrorName(code),
 		Attrs: flow.Attrs(flow.KeyStream, number(last), flow.KeyReason, why)})
@@ -322,21 +337,13 @@ func (c *h2Conn) quit(code uint32, why string) {
 	c.goAway(time.Now(), c.highest, code, why)
 	c.log.Flush()
 	gone := c.loseAll()
-	c.sendAll()
-	c.dead = errH2Ended
+	c.out.finish()
+	c.out.dead = errH2Ended
 	c.mu.Unlock()
 	for _, s := range gone {
 		c.tellGone(s)
 	}
 	c.linger()
-}
-
-// sendAll returns when nothing is pending any more; mu is held.
-func (c *h2Conn) sendAll() {
-	c.flush()
-	for c.writing && c.dead == nil {
-		c.roomy.Wait()
-	}
 }
 
 func (c *h2Conn) linger() {

@@ -285,7 +285,7 @@ func (s *h2Stream) unwanted(now time.Time) {
 func (c *h2Conn) served() {
 	c.flood.carried(framesPerResponse)
 	if c.running--; c.running == 0 {
-		c.idle.Broadcast()
+		c.out.settled.Broadcast()
 	}
 }
 

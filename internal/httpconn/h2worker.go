@@ -30,7 +30,7 @@ func (c *h2Conn) work(s *h2Stream) {
 	for s != nil {
 		s.run()
 		c.mu.Lock()
-		if c.dead != nil || len(c.parked) == h2Parked {
+		if c.out.dead != nil || len(c.parked) == h2Parked {
 			c.mu.Unlock()
 			return
 		}
