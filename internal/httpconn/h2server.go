@@ -254,14 +254,19 @@ func (c *h2Conn) forget(s *h2Stream, ours bool) {
 			last := len(c.open) - 1
 			c.open[i], c.open[last] = c.open[last], nil
 			c.open = c.open[:last]
-			c.closed[c.nClosed%len(c.closed)] = h2Closed{s.id, ours}
-			c.nClosed++
+			c.remember(s.id, ours)
 			break
 		}
 	}
 	if len(c.open) == 0 && c.drain != h2Open {
 		c.interruptReader()
 	}
+}
+
+// remember takes note that a stream has ended.
+func (c *h2Conn) remember(id uint32, ours bool) {
+	c.closed[c.nClosed%len(c.closed)] = h2Closed{id, ours}
+	c.nClosed++
 }
 
 // wasClosed tells of a stream that is not open what is known of it.
@@ -324,51 +329,12 @@ func (c *h2Conn) goAway(now time.Time, last, code uint32, why string) {
 		Attrs: flow.Attrs(flow.KeyStream, number(last), flow.KeyReason, why)})
 }
 
-// refuseConn ends the connection for a breach of the protocol.
-func (c *h2Conn) refuseConn(err *httpwire.H2Error) {
-	c.irregular(0, err.Name, "")
-	c.quit(err.Code, err.Name)
-}
-
-// quit ends the connection with an error and gives the client time to read of it.
-func (c *h2Conn) quit(code uint32, why string) {
-	c.nc.SetWhy("http2: " + why)
-	c.mu.Lock()
-	c.goAway(time.Now(), c.highest, code, why)
-	c.log.Flush()
-	gone := c.loseAll()
-	c.out.finish()
-	c.out.dead = errH2Ended
-	c.mu.Unlock()
-	for _, s := range gone {
-		c.tellGone(s)
-	}
-	c.linger()
-}
-
 func (c *h2Conn) linger() {
 	c.log.Flush()
 	if c.nc.CloseWrite() != nil {
 		return
 	}
 	readAway(c.nc, c.srv.Buffers)
-}
-
-// calm ends a connection whose client floods it.
-func (c *h2Conn) calm() bool {
-	c.mu.Lock()
-	why := c.flood.exceeded(&c.limits)
-	c.mu.Unlock()
-	if why == "" {
-		return true
-	}
-	c.refuseFlood(why)
-	return false
-}
-
-func (c *h2Conn) refuseFlood(why string) {
-	c.log.Add(flow.Event{At: time.Now(), Kind: flow.Decision, Text: "refuse: " + why, Attrs: flow.Attrs(flow.KeyBy, "http2")})
-	c.quit(httpwire.CodeEnhanceYourCalm, why)
 }
 
 // readEnded takes the end of reading; true: it was only a deadline.

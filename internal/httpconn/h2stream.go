@@ -330,8 +330,7 @@ func (s *h2Stream) refused(decision string, code uint32) {
 	now := time.Now()
 	c.log.Add(flow.Event{At: now, Exchange: s.xid, Kind: flow.Decision, Text: decision, Attrs: flow.Attrs(flow.KeyBy, "http2")})
 	c.appendReset(s.xid, s.id, code, "")
-	c.closed[c.nClosed%len(c.closed)] = h2Closed{s.id, true}
-	c.nClosed++
+	c.remember(s.id, true)
 	c.log.Add(flow.Event{At: now, Exchange: s.xid, Kind: flow.ExchangeDone, Text: flow.NoResponse})
 	c.log.Flush()
 	c.srv.Buffers.putStream(s)
