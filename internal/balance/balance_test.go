@@ -237,6 +237,48 @@ func TestEjection(t *testing.T) {
 }
 
 // TestPanic has all that are not ejected go: better one that failed than none.
+// An origin that was back for long is left out as shortly as the first time, by
+// whatever way it came back.
+func TestEjectionIsForgotten(t *testing.T) {
+	o := Options{Eject: Eject{Failures: 1, For: 10 * time.Second}}
+	for name, back := range map[string]func(*Member) *Member{
+		"after its time": func(m *Member) *Member { return m },
+		"by its check": func(m *Member) *Member {
+			m.group.mu.Lock()
+			defer m.group.mu.Unlock()
+			m.heard(errors.New("refused"), time.Now())
+			m.inRow = m.group.Health.Rise
+			m.heard(nil, time.Now())
+			return m
+		},
+		"over a reload": func(m *Member) *Member {
+			time.Sleep(10 * time.Second)
+			m.group.Sweep(time.Now())
+			next := member("a", 1, false)
+			New(o, next, member("b", 1, false))
+			next.Inherit(m)
+			return next
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := member("a", 1, false)
+				New(o, m, member("b", 1, false))
+				m.Failed("reset")
+				m = back(m)
+				for range 2 {
+					time.Sleep(time.Hour)
+					m.group.Sweep(time.Now())
+				}
+				m.Failed("reset")
+				if out := time.Until(m.Status().Until); out != 10*time.Second {
+					t.Errorf("left out for %s two hours later, want 10s", out)
+				}
+			})
+		})
+	}
+}
+
 func TestPanic(t *testing.T) {
 	g := New(Options{Eject: Eject{Failures: 1, For: time.Minute}}, member("a", 1, false), member("b", 1, false))
 	g.Members[0].Failed("connection refused")
@@ -349,6 +391,19 @@ func TestQueue(t *testing.T) {
 
 // TestQueueUnderLoad has many come and go: never more than the limit are in, and
 // all get in.
+// An origin that turns out to take many exchanges on a connection has no limit
+// any more for one that was about to wait.
+func TestLimitGoes(t *testing.T) {
+	m := member("a", 1, false)
+	New(Options{}, m)
+	if err := m.Wait(t.Context()); err != nil {
+		t.Errorf("refused by no limit: %v", err)
+	}
+	if n := m.Status().Active; n != 1 {
+		t.Errorf("%d are under way, want 1", n)
+	}
+}
+
 func TestQueueUnderLoad(t *testing.T) {
 	m := member("a", 1, false)
 	m.Limits = Limits{Exchanges: 3, Queue: 100, Wait: time.Minute}

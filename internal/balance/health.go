@@ -92,7 +92,7 @@ func (m *Member) heard(err error, now time.Time) []Change {
 		m.reason = fmt.Sprintf("health check: %s", err)
 	} else {
 		m.until, m.since = time.Time{}, time.Time{}
-		if g.Eject.SlowReturn > 0 {
+		if g.Eject.SlowReturn > 0 || m.lastOut > 0 {
 			m.since = now
 		}
 	}

@@ -138,12 +138,12 @@ func (m *Member) SetDuty(d Duty) {
 func (m *Member) Inherit(old *Member) {
 	old.group.mu.Lock()
 	duty, down, checked, reason := old.Duty, old.down, old.checked, old.reason
-	until, lastOut := old.until, old.lastOut
+	until, lastOut, since := old.until, old.lastOut, old.since
 	old.group.mu.Unlock()
 	g := m.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m.Duty, m.reason, m.until, m.lastOut = duty, reason, until, lastOut
+	m.Duty, m.reason, m.until, m.lastOut, m.since = duty, reason, until, lastOut, since
 	if g.Health.Check != nil {
 		m.down, m.checked = down, checked
 	}
