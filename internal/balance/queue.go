@@ -38,10 +38,11 @@ type gate struct {
 
 type waiter struct{ admitted chan struct{} }
 
+// enter counts an exchange if there is room for it; a limit of 0 is none.
 func (g *gate) enter(limit int32) bool {
 	for {
 		n := g.active.Load()
-		if n >= limit {
+		if limit > 0 && n >= limit {
 			return false
 		}
 		if g.active.CompareAndSwap(n, n+1) {
@@ -89,10 +90,7 @@ func (m *Member) Leave() {
 
 // admit lets in who waits, as far as there is room. The caller holds mu.
 func (g *gate) admit(limit int32) {
-	for len(g.waiters) > 0 && (limit == 0 || g.enter(limit)) {
-		if limit == 0 {
-			g.active.Add(1)
-		}
+	for len(g.waiters) > 0 && g.enter(limit) {
 		close(g.waiters[0].admitted)
 		g.drop(0)
 	}
