@@ -120,6 +120,25 @@ func TestAddressesInTurn(t *testing.T) {
 // TestNameMoves has a name lead elsewhere: idle connections to the old address
 // are closed at once, those in use after their exchange, and new ones go to the
 // new address.
+// A name with very many addresses leaves each the time that a connection over
+// an ocean takes.
+func TestConnectShare(t *testing.T) {
+	for _, test := range []struct {
+		left      time.Duration
+		addresses int
+		want      time.Duration
+	}{
+		{5 * time.Second, 2, 2500 * time.Millisecond},
+		{5 * time.Second, 500, time.Second},
+		{300 * time.Millisecond, 2, 150 * time.Millisecond},
+		{300 * time.Millisecond, 500, 150 * time.Millisecond},
+	} {
+		if got := connectShare(test.left, test.addresses); got != test.want {
+			t.Errorf("%d addresses in %s: %s for the next, want %s", test.addresses, test.left, got, test.want)
+		}
+	}
+}
+
 func TestNameMoves(t *testing.T) {
 	n := &names{}
 	n.lead(t, "127.0.0.1")

@@ -17,6 +17,10 @@ import (
 // the answer. ctx bounds all of it. The connection's record says that it was a
 // health check, and what came of it.
 func (o *Origin) Check(ctx context.Context, host, path string) (status int, err error) {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return 0, errUnbounded
+	}
 	c, err := o.dial(ctx, host, 0, Ends{}, o.MayShare())
 	if err != nil {
 		return 0, err
@@ -25,10 +29,6 @@ func (o *Origin) Check(ctx context.Context, host, path string) (status int, err 
 	if leg == nil {
 		c.Close(errNoStream.Error())
 		return 0, errNoStream
-	}
-	end, bounded := ctx.Deadline()
-	if !bounded {
-		return 0, errUnbounded
 	}
 	stop := context.AfterFunc(ctx, func() { leg.Interrupt("the check has taken too long") })
 	defer stop()

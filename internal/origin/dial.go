@@ -74,10 +74,20 @@ func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, er
 func (o *Origin) connectTo(ctx context.Context, call tap.Call, left int) (*tap.Conn, error) {
 	if end, bounded := ctx.Deadline(); bounded && left > 1 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(left))
+		ctx, cancel = context.WithTimeout(ctx, connectShare(time.Until(end), left))
 		defer cancel()
 	}
 	return tap.Dial(ctx, o.Recorder, call)
+}
+
+// leastConnect is what an address is given while there is twice as much: equal
+// shares of very many addresses would be shorter than the way to any of them.
+const leastConnect = time.Second
+
+// connectShare is what the next of two or more addresses may take of the time
+// that is left.
+func connectShare(left time.Duration, addresses int) time.Duration {
+	return max(left/time.Duration(addresses), min(leastConnect, left/2))
 }
 
 func (o *Origin) unconnected(ctx context.Context, phase string, err error) *Failure {
