@@ -83,6 +83,7 @@ type App struct {
 	unlock    func()   // gives up the data folder
 	lock      *os.File // of the data folder; nil: none
 	handing   handing
+	main      bool         // this process serves, and not one before or after it
 	inherited *inheritance // nil: no door was there before
 	mask      flow.Mask    // of all that others may see
 	writers   background   // of records; they end after everything that could give them more
@@ -220,6 +221,8 @@ func (a *App) Start() error {
 	if a.inherited != nil {
 		return a.takeOver()
 	}
+	a.reloading.Lock() // who asks for a reload or to take over waits until there is something to
+	defer a.reloading.Unlock()
 	if err := a.openWindows(); err != nil {
 		return a.startError(true, err)
 	}
@@ -234,6 +237,7 @@ func (a *App) Start() error {
 	for _, in := range a.listeners.RefuseUnused() {
 		a.log.Warn("socket of systemd is used by no site", "name", in.Name, "addr", in.Addr)
 	}
+	a.main = true
 	notifySystemd("READY=1")
 	return a.startError(false, failed...)
 }
@@ -296,7 +300,10 @@ func (a *App) start(s *site.Site) error {
 func (a *App) Shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, a.grace())
 	defer cancel()
-	notifySystemd("STOPPING=1")
+	a.handing.end()
+	if a.main {
+		notifySystemd("STOPPING=1")
+	}
 	a.listeners.Close()
 	a.drain(ctx)
 	a.gateway.Close()

@@ -117,8 +117,8 @@ func (c control) find(name string) (*site.Site, error) {
 }
 
 func (c control) StartSite(_ context.Context, name string) error {
-	if c.a.handing.going.Load() {
-		return errHanding
+	if err := c.a.takesOrders(); err != nil {
+		return err
 	}
 	s, err := c.find(name)
 	if err != nil {
@@ -159,8 +159,8 @@ func (c control) DrainSite(_ context.Context, name string) error {
 // end goes on when the one who asked has gone: what a site's clients are
 // promised must not depend on a browser tab.
 func (c control) end(name string, end func(context.Context, *site.Site) error) error {
-	if c.a.handing.going.Load() {
-		return errHanding
+	if err := c.a.takesOrders(); err != nil {
+		return err
 	}
 	s, err := c.find(name)
 	if err != nil {
@@ -179,8 +179,8 @@ func (c control) SaveSite(name string) error {
 		return err
 	}
 	a := c.a
-	if a.handing.going.Load() {
-		return errHanding
+	if err := a.takesOrders(); err != nil {
+		return err
 	}
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
@@ -263,8 +263,8 @@ func parseAddress(address string) (netip.Addr, error) {
 }
 
 func (a *App) changeAddresses(add, remove []netip.Addr) error {
-	if a.handing.going.Load() {
-		return errHanding
+	if err := a.takesOrders(); err != nil {
+		return err
 	}
 	a.reloading.Lock()
 	defer a.reloading.Unlock()

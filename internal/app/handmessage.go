@@ -3,7 +3,9 @@ package app
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -20,6 +22,10 @@ import (
 // handLimit is how long either side waits for the other; many sites take a
 // while to be made.
 const handLimit = 2 * time.Minute
+
+// serveLimit is how long the one that takes over may take from go to serving:
+// nobody accepts meanwhile, and what is left to do is to open files.
+const serveLimit = 15 * time.Second
 
 type handHello struct {
 	PID     int    `json:"pid"`
@@ -78,8 +84,8 @@ func (t *handTalk) say(v any) error {
 	return err
 }
 
-func (t *handTalk) hear(v any) error {
-	_ = t.conn.SetReadDeadline(time.Now().Add(handLimit))
+func (t *handTalk) hear(v any, within time.Duration) error {
+	_ = t.conn.SetReadDeadline(time.Now().Add(within)) // a closed one is told of by the read
 	line, err := t.r.ReadBytes('\n')
 	if err != nil {
 		return err
@@ -95,9 +101,13 @@ func (t *handTalk) refuse(why string) {
 }
 
 // await waits for a step of the other side.
-func (t *handTalk) await(step string) error {
+func (t *handTalk) await(step string, within time.Duration) error {
 	var got handStep
-	switch err := t.hear(&got); {
+	switch err := t.hear(&got, within); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("the other process has not said %q within %s", step, within)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("the other process ended before it said %q", step)
 	case err != nil:
 		return fmt.Errorf("wait for the other process: %w", err)
 	case got.Failed != "":

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"sync"
@@ -20,14 +21,49 @@ import (
 
 // handing is what a door knows of being taken over.
 type handing struct {
-	going atomic.Bool   // a talk is going on, or has been
-	talk  sync.Mutex    // held during a talk
-	done  chan struct{} // closed when another process serves
+	going atomic.Bool                  // a talk is going on, or has led to another process
+	ended atomic.Bool                  // the door shuts down: there are no more talks
+	talk  sync.Mutex                   // held during a talk
+	conn  atomic.Pointer[net.UnixConn] // of the last talk; nil: there was none
+	done  chan struct{}                // closed when another process serves
 	heir  atomic.Pointer[handHello]
 	why   atomic.Pointer[string] // the last one came to nothing
 }
 
-var errHanding = errors.New("the door is being handed over to another process, which is to be asked instead")
+var (
+	errHanding = errors.New("the door is being handed over to another process, which is to be asked instead")
+	errEnding  = errors.New("the door is shutting down")
+)
+
+// takesOrders gives the reason why nothing can be changed any more; nil if it
+// can.
+func (a *App) takesOrders() error {
+	switch {
+	case a.handing.going.Load():
+		return errHanding
+	case a.handing.ended.Load():
+		return errEnding
+	}
+	return nil
+}
+
+// cut ends the talk that is under way, if any: it fails.
+func (h *handing) cut() {
+	if c := h.conn.Load(); c != nil {
+		_ = c.Close() // it may have ended by itself
+	}
+}
+
+// end cuts the talk that is under way, waits for what comes of it, and has no
+// other begin. A talk that came to nothing leaves the listeners to this
+// process again.
+func (h *handing) end() {
+	h.ended.Store(true)
+	h.cut()
+	h.talk.Lock()
+	defer h.talk.Unlock()
+	h.conn.Store(nil)
+}
 
 // HandedOver is closed when another process has taken over. Linger and Shutdown
 // are called then.
@@ -43,7 +79,7 @@ func (a *App) HandOver(conn net.Conn) {
 	}
 	talk := &handTalk{c, bufio.NewReader(c)}
 	var heir handHello
-	switch err := talk.hear(&heir); {
+	switch err := talk.hear(&heir, handLimit); {
 	case err != nil:
 		return
 	case !sameUser(c):
@@ -53,30 +89,42 @@ func (a *App) HandOver(conn net.Conn) {
 		talk.refuse("another process takes it over")
 		return
 	}
+	a.handing.conn.Store(c)
 	a.handing.talk.Lock()
 	defer a.handing.talk.Unlock()
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	a.log.Info("another process asks to take over", "pid", heir.PID, "version", heir.Version)
 	if err := a.handOver(talk); err != nil {
-		why := err.Error()
-		a.handing.why.Store(&why)
-		a.handing.going.Store(false)
-		a.log.Error("not handed over, this process goes on", "pid", heir.PID, "err", err)
+		a.notHandedOver(heir, err)
 		return
 	}
 	a.handing.heir.Store(&heir)
 	a.afterHandOver(heir)
 }
 
+func (a *App) notHandedOver(heir handHello, err error) {
+	if a.handing.ended.Load() {
+		err = errEnding // and not that its end of the talk is closed
+	}
+	why := err.Error()
+	a.handing.why.Store(&why)
+	a.handing.going.Store(false)
+	a.log.Error("not handed over, the other process ends", "pid", heir.PID, "err", err)
+}
+
 // handOver goes through the talk. Accepting is stopped in the last moment only;
 // after an error it goes on.
 func (a *App) handOver(talk *handTalk) error {
-	a.reloading.Lock()
-	defer a.reloading.Unlock()
+	if a.handing.ended.Load() {
+		talk.refuse(errEnding.Error())
+		return errEnding
+	}
 	if err := a.giveLegacy(talk); err != nil {
 		talk.refuse(err.Error())
 		return err
 	}
-	if err := talk.await("ready"); err != nil {
+	if err := talk.await("ready", handLimit); err != nil {
 		return err
 	}
 	resume := a.pauseWindows()
@@ -84,7 +132,7 @@ func (a *App) handOver(talk *handTalk) error {
 	a.closeDisk() // the other one writes there from now on
 	err := talk.say(handStep{Step: "go"})
 	if err == nil {
-		err = talk.await("serving")
+		err = talk.await("serving", serveLimit)
 	}
 	if err != nil {
 		a.listeners.Resume()
@@ -152,13 +200,16 @@ func (a *App) legacy() (*legacy, error) {
 	l.Conns, l.Exchanges = conns+spareIDs, exchanges+spareIDs
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l.Data, l.Console, l.States = a.cfg.DataDir(), a.cfg.Console, a.state.Sites
+	l.Data, l.Console, l.States = a.cfg.DataDir(), a.cfg.Console, maps.Clone(a.state.Sites)
 	for name, b := range a.built {
 		if b.tickets != nil {
 			l.Tickets[name] = b.tickets.State()
 		}
-		if b.site.State() == site.Serving {
+		switch b.site.State() {
+		case site.Serving:
 			l.Serving = append(l.Serving, name)
+		case site.Draining: // to be stopped, which ends here
+			remember(l.States, b.config, "stopped")
 		}
 	}
 	if a.state.stale {
@@ -176,6 +227,7 @@ func (a *App) afterHandOver(heir handHello) {
 	a.gateway.Leave()
 	a.abandonWindows()
 	a.unlock()
+	a.main = false
 	exchanges, tunnels, idle := a.gateway.Waiting()
 	a.log.Info("handed over", "to", heir.PID, "version", heir.Version, "exchanges", exchanges, "tunnels", tunnels, "idle", idle)
 	notifySystemd(fmt.Sprintf("MAINPID=%d", heir.PID))

@@ -58,6 +58,9 @@ func (p placed) describe() console.Origin {
 // site empty, in every site that has it. It is kept until it is enabled again.
 func (c control) SetOrigin(site, name, duty string) ([]console.Origin, error) {
 	a := c.a
+	if err := a.takesOrders(); err != nil {
+		return nil, err
+	}
 	if site != "" {
 		if _, err := c.find(site); err != nil {
 			return nil, err

@@ -25,8 +25,6 @@ import (
 // returns, new connections and new exchanges are served as the result says;
 // what no longer belongs to a site may take until limits.grace to end.
 func (a *App) Reload(dry bool) (console.Reload, error) {
-	a.reloading.Lock()
-	defer a.reloading.Unlock()
 	out, err := a.reload(dry)
 	switch {
 	case dry:
@@ -40,11 +38,16 @@ func (a *App) Reload(dry bool) (console.Reload, error) {
 
 func (a *App) reload(dry bool) (console.Reload, error) {
 	began := time.Now()
-	if a.handing.going.Load() {
-		return console.Reload{}, errHanding
-	}
 	if a.opts.Ephemeral {
 		return console.Reload{}, errors.New("reload: this door was started without a configuration file")
+	}
+	if err := a.takesOrders(); err != nil { // a take-over holds the lock, for minutes if need be
+		return console.Reload{}, err
+	}
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	if err := a.takesOrders(); err != nil {
+		return console.Reload{}, err
 	}
 	path := a.config().Path
 	next, err := config.Load(path)

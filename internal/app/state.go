@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -33,19 +34,30 @@ func (a *App) readState() (*stateFile, error) {
 	}
 	s.path = filepath.Join(a.cfg.DataDir(), "state.json")
 	raw, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, fmt.Errorf("read state: %w", err)
+	default:
+		if err := json.Unmarshal(raw, s); err != nil {
+			return nil, fmt.Errorf("read state %s: %w (remove the file to forget run-time changes)", s.path, err)
+		}
 	}
-	if err := json.Unmarshal(raw, s); err != nil {
-		return nil, fmt.Errorf("read state %s: %w (remove the file to forget run-time changes)", s.path, err)
-	}
+	a.inheritState(s)
 	if s.Sites == nil {
 		s.Sites = map[string]string{}
 	}
 	return s, nil
+}
+
+// inheritState has a door that takes over go on with what the one before was
+// told last, which may not be in the file yet.
+func (a *App) inheritState(s *stateFile) {
+	if a.inherited == nil || a.inherited.Data != a.cfg.DataDir() || a.inherited.States == nil {
+		return
+	}
+	s.stale = !maps.Equal(s.Sites, a.inherited.States)
+	s.Sites = a.inherited.States
 }
 
 // writeEvery is how often the file is replaced at most. Waiting for the disk in
@@ -118,14 +130,15 @@ func (a *App) keepState(name, state string) error {
 	if c == nil {
 		return nil // a reload took it away meanwhile
 	}
-	configured := "running"
-	if c.State == "stopped" {
-		configured = "stopped"
-	}
-	if state == configured {
-		delete(a.state.Sites, name)
-	} else {
-		a.state.Sites[name] = state
-	}
+	remember(a.state.Sites, c, state)
 	return a.state.save()
+}
+
+// remember keeps the state of a site if the configuration says another one.
+func remember(states map[string]string, c *config.Site, state string) {
+	if (c.State == "stopped") == (state == "stopped") {
+		delete(states, c.Name)
+	} else {
+		states[c.Name] = state
+	}
 }

@@ -58,7 +58,7 @@ func (in *inheritance) ask(version string) error {
 	}
 	files, err := receiveFiles(t.conn)
 	if err == nil {
-		err = t.hear(&in.legacy)
+		err = t.hear(&in.legacy, handLimit)
 	}
 	switch {
 	case err != nil:
@@ -157,7 +157,7 @@ func (a *App) takeOverFrom(in *inheritance) error {
 	if err := in.talk.say(handStep{Step: "ready"}); err != nil {
 		return fmt.Errorf("tell the running door: %w", err)
 	}
-	if err := in.talk.await("go"); err != nil {
+	if err := in.talk.await("go", handLimit); err != nil {
 		return err
 	}
 	a.recorder.Continue(in.Conns, in.Exchanges)
@@ -168,6 +168,7 @@ func (a *App) takeOverFrom(in *inheritance) error {
 	if err := in.talk.say(handStep{Step: "serving"}); err != nil {
 		return fmt.Errorf("tell the running door: %w", err)
 	}
+	a.main = true
 	a.serveWindows()
 	a.listeners.Resume()
 	a.listeners.RefuseUnused()

@@ -48,11 +48,12 @@ func (a *App) upgrade(ctx context.Context) (console.Upgraded, error) {
 }
 
 func (a *App) upgradeCommand() (*exec.Cmd, error) {
+	if err := a.takesOrders(); err != nil {
+		return nil, err
+	}
 	switch {
 	case a.opts.Upgrade == nil || a.opts.Ephemeral:
 		return nil, errors.New("this door cannot start itself anew")
-	case a.handing.going.Load():
-		return nil, errHanding
 	case os.Getpid() == 1:
 		return nil, errors.New("this door is process 1: the container ends with it; start another container in its place")
 	}
@@ -64,16 +65,35 @@ func (a *App) upgradeCommand() (*exec.Cmd, error) {
 func (a *App) awaitHeir(ctx context.Context, cmd *exec.Cmd, ended <-chan error) error {
 	timer := time.NewTimer(upgradeLimit)
 	defer timer.Stop()
+	why := "did not come to serve within " + upgradeLimit.String()
 	select {
 	case <-a.handing.done:
 		return nil
 	case err := <-ended:
 		return a.whyEnded(err)
 	case <-timer.C:
-	case <-ctx.Done(): // who asked has gone
+	case <-ctx.Done():
+		why = "had not come to serve when who asked for it went away"
+	}
+	if a.endHeir(cmd) {
+		return fmt.Errorf("process %d %s, and was ended", cmd.Process.Pid, why)
+	}
+	return nil
+}
+
+// endHeir ends a process that is to take over, but not one that has: nobody
+// would serve then.
+func (a *App) endHeir(cmd *exec.Cmd) bool {
+	a.handing.cut()
+	a.handing.talk.Lock() // so that no talk of that process begins
+	defer a.handing.talk.Unlock()
+	select {
+	case <-a.handing.done:
+		return false
+	default:
 	}
 	_ = cmd.Process.Kill() // it may have ended just now
-	return fmt.Errorf("process %d did not come to serve within %s and was ended", cmd.Process.Pid, upgradeLimit)
+	return true
 }
 
 func (a *App) whyEnded(err error) error {
