@@ -85,6 +85,11 @@ func (c *captureOn) Type() string { return "severity" }
 
 func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Options) error {
 	signal.Ignore(syscall.SIGPIPE) // a reader of the access log that ends must not end the door
+	var given *orders
+	if !opts.Ephemeral {
+		given = takeOrders()
+		defer given.end()
+	}
 	warn(s.err, cfg)
 	for i := range cfg.Faults {
 		fmt.Fprintf(s.err, "site %s failed: %s\n", cfg.Faults[i].Site, cfg.Faults[i].Report())
@@ -106,7 +111,12 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 		reportFailed(s, cfg, failed.Err)
 	}
 	printStart(s, door)
-	if awaitEnd(ctx, door, !opts.Ephemeral) {
+	if !opts.Ephemeral {
+		go given.follow(ctx, door)
+	}
+	select {
+	case <-ctx.Done():
+	case <-door.HandedOver():
 		fmt.Fprintln(s.err, "another process serves now; this one ends with its last connection")
 		door.Linger(ctx)
 	}
@@ -115,31 +125,6 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 	defer stop()
 	door.Shutdown(again)
 	return nil
-}
-
-// awaitEnd waits until the door is told to end, and has it read its
-// configuration again when SIGHUP says so, and start its program anew when
-// SIGUSR2 does, if it has a file. It reports whether another process took over.
-func awaitEnd(ctx context.Context, door *app.App, reloads bool) (handedOver bool) {
-	hangups, upgrades := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	if reloads {
-		signal.Notify(hangups, syscall.SIGHUP)
-		defer signal.Stop(hangups)
-		notifyUpgrade(upgrades)
-		defer signal.Stop(upgrades)
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-door.HandedOver():
-			return true
-		case <-upgrades:
-			go door.Upgrade(ctx) // it tells the log
-		case <-hangups:
-			_, _ = door.Reload(false) // it tells the log
-		}
-	}
 }
 
 func startCode(f app.StartFault) int {
