@@ -14,8 +14,12 @@ import (
 func reasonOf(status int) string { return httpwire.StatusText(status) }
 
 // trusts reports whether a peer's forwarding fields are believed.
-func (g *Gateway) trusts(peer netip.Addr) bool {
-	return slices.ContainsFunc(g.Trusted, func(p netip.Prefix) bool { return p.Contains(peer) })
+func (g *Gateway) trusts(peer netip.Addr) bool { return within(g.Trusted, peer) }
+
+// within reports whether one of some blocks holds an address, whatever its zone.
+func within(blocks []netip.Prefix, addr netip.Addr) bool {
+	addr = addr.WithZone("")
+	return slices.ContainsFunc(blocks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // appendRequestFields writes the field lines of a request to an origin: those

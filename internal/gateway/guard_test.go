@@ -38,7 +38,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestClientAddress(t *testing.T) {
-	g := &Gateway{Options: Options{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}}}
+	g := &Gateway{Options: Options{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}}}
 	for _, test := range []struct {
 		peer  string
 		lines []string
@@ -56,6 +56,7 @@ func TestClientAddress(t *testing.T) {
 		{"127.0.0.1:1", []string{"X-Forwarded-For: 10.1.1.1, 10.1.1.2"}, "10.1.1.1"},
 		{"127.0.0.1:1", []string{"X-Forwarded-For:"}, "127.0.0.1"},
 		{"192.0.2.1:1", []string{"X-Forwarded-For: 192.0.2.9"}, "192.0.2.1"},
+		{"[fe80::1%eth0]:1", []string{"X-Forwarded-For: 192.0.2.9"}, "192.0.2.9"},
 		{"[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
 	} {
 		s := &session{g: g, remote: netip.MustParseAddrPort(test.peer)}
@@ -102,6 +103,21 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("%d of 10,000 passed, want 100", passed)
 		}
 	})
+}
+
+// A burst that takes longer to be paid off than a duration can say is a burst.
+func TestRateLimitOfYears(t *testing.T) {
+	l := &RateLimit{Requests: 1, Per: 24 * 365 * time.Hour, Burst: 1000}
+	key := l.key(netip.MustParseAddr("192.0.2.1"), nil)
+	passed := 0
+	for range 200 {
+		if l.spend(key, time.Now()) == 0 {
+			passed++
+		}
+	}
+	if passed != 100 {
+		t.Errorf("%d of 200 passed at once, want the 100 of a hundred years", passed)
+	}
 }
 
 func TestRateLimitKeys(t *testing.T) {

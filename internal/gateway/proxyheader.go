@@ -23,7 +23,7 @@ func (g *Gateway) SetBalancers(b Balancers) { g.balancers.Store(&b) }
 
 func (g *Gateway) isBalancer(local netip.AddrPort, peer netip.Addr) bool {
 	all := g.balancers.Load()
-	return all != nil && slices.ContainsFunc((*all)[local], func(p netip.Prefix) bool { return p.Contains(peer) })
+	return all != nil && within((*all)[local], peer)
 }
 
 // phaseProxyHeader is the name of a wait for a PROXY header that took too long.
