@@ -227,9 +227,11 @@ func TestParsedForms(t *testing.T) {
 	if err != nil || o != (Origin{Scheme: "http", Host: "localhost", Port: 80}) {
 		t.Errorf("got %s, %v", o, err)
 	}
-	p, err := parsePrefix("10.0.0.7")
-	if err != nil || p != netip.MustParsePrefix("10.0.0.7/32") {
-		t.Errorf("got %s, %v", p, err)
+	for text, want := range map[string]string{"10.0.0.7": "10.0.0.7/32", "::ffff:10.0.0.7": "10.0.0.7/32", "::ffff:10.0.0.0/104": "10.0.0.0/8",
+		"::ffff:0.0.0.0/96": "0.0.0.0/0", "::/0": "::/0", "fd00::/8": "fd00::/8"} {
+		if p, err := parsePrefix(text); err != nil || p.String() != want {
+			t.Errorf("%s: got %s, %v, want %s", text, p, err, want)
+		}
 	}
 }
 

@@ -132,6 +132,8 @@ func exact(a netip.Addr) error {
 	return nil
 }
 
+// parsePrefix gives IPv4 as such where it is written as IPv6 (RFC 4291 section
+// 2.5.5.2): clients are compared so.
 func parsePrefix(s string) (Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
 		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
@@ -142,6 +144,9 @@ func parsePrefix(s string) (Prefix, error) {
 		return p, badValue("write 10.0.0.7, 10.0.0.0/8 or \"fd00::/8\"", "%q is neither an IP address nor a CIDR block", s)
 	case p != p.Masked():
 		return p, badValue(fmt.Sprintf("did you mean %q?", p.Masked()), "%q has bits set beyond its length", s)
+	}
+	if mapped := 128 - 32; p.Addr().Is4In6() && p.Bits() >= mapped {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped), nil
 	}
 	return p, nil
 }
