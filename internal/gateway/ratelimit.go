@@ -31,6 +31,9 @@ type RateLimit struct {
 // out the oldest: their clients begin anew.
 const maxKeys = 1 << 16
 
+// longestBurst is what a burst may take to be paid off; nobody waits for longer.
+const longestBurst = 100 * 365 * 24 * time.Hour
+
 func (l *RateLimit) String() string {
 	noun := "requests"
 	if l.Requests == 1 {
@@ -109,7 +112,7 @@ func (l *RateLimit) spend(key uint64, at time.Time) (wait time.Duration) {
 	if burst == 0 {
 		burst = l.Requests
 	}
-	most := each * time.Duration(burst)
+	most := each * min(time.Duration(burst), longestBurst/each)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := at.Sub(l.epoch)
