@@ -58,7 +58,8 @@ func (w *Rewrite) cut(path []byte, clean string) []byte {
 }
 
 // replace is ReplaceAllString on the clean path with the groups taken from the
-// encoded one. ok is false for a match that ends inside of an encoded slash.
+// encoded one. ok is false for a match that ends inside of an encoded slash, and
+// where more comes out than anybody reads.
 func (w *Rewrite) replace(path []byte, clean string) (out []byte, ok bool) {
 	done := 0
 	for _, groups := range w.Pattern.FindAllStringSubmatchIndex(clean, -1) {
@@ -72,10 +73,16 @@ func (w *Rewrite) replace(path []byte, clean string) (out []byte, ok bool) {
 		}
 		out = append(out, path[done:groups[0]]...)
 		out = w.Pattern.Expand(out, []byte(w.Replace), path, groups)
-		done = groups[1]
+		if done = groups[1]; len(out) > mostPath {
+			return nil, false
+		}
 	}
 	return append(out, path[done:]...), true
 }
+
+// mostPath bounds what replacing makes of a path: a request can have as many
+// matches as it has bytes.
+const mostPath = 64 << 10
 
 func (w *Rewrite) appendQuery(path []byte, f *facts) []byte {
 	if w.Query == nil {

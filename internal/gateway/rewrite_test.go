@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"fanlight/internal/httpwire"
@@ -37,6 +38,7 @@ func TestRewrite(t *testing.T) {
 		{"replace all", &Rewrite{Pattern: regexp.MustCompile("a+"), Replace: "b"}, "/aaxa/a", "/bxb/b"},
 		{"no slash at first", &Rewrite{Pattern: regexp.MustCompile("^/x"), Replace: ""}, "/xy", "/y"},
 		{"two slashes at first", &Rewrite{Pattern: regexp.MustCompile("^/x"), Replace: "/"}, "/x/y.example/z", "/y.example/z"},
+		{"longer than anybody reads", &Rewrite{Pattern: regexp.MustCompile("a"), Replace: strings.Repeat("b", 1000)}, "/" + strings.Repeat("a", 100), ""},
 		{"drop the query", &Rewrite{Strip: "/api", Query: query("")}, "/api/x?a=1", "/x"},
 		{"set the query", &Rewrite{Query: query("from={path}&{query}")}, "/a%20b?c=d&e", "/a%20b?from=%2Fa%2520b&c=d&e"},
 
