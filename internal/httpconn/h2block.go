@@ -2,6 +2,7 @@ package httpconn
 
 import (
 	"strconv"
+	"time"
 
 	"fanlight/internal/httpwire"
 )
@@ -61,7 +62,8 @@ func (c *h2Conn) headersAfterEnd(f *httpwire.Frame, block []byte) *httpwire.H2Er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch known, ours := c.wasClosed(f.Stream); {
-	case ours:
+	case ours: // it was under way when we reset the stream
+		c.flood.nothing(time.Now())
 		return nil
 	case known:
 		return &httpwire.H2Error{Code: httpwire.CodeStreamClosed, Name: h2AfterEnd}

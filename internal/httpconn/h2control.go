@@ -17,8 +17,7 @@ func (c *h2Conn) frame(f *httpwire.Frame) *httpwire.H2Error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.flood.begin(time.Now())
-	c.flood.frames++
+	c.flood.nothing(time.Now())
 	switch f.Type {
 	case httpwire.FrameReset:
 		return c.reset(f)
@@ -119,7 +118,7 @@ func (c *h2Conn) reset(f *httpwire.Frame) *httpwire.H2Error {
 	if s == nil {
 		return c.unlessIdle(f.Stream)
 	}
-	c.flood.resets++
+	c.flood.reset(time.Now())
 	c.recordReset(s.xid, f.Stream, flow.Client, f.Code, "")
 	s.lost = true
 	s.wake()

@@ -23,8 +23,7 @@ func (c *h2Conn) data(f *httpwire.Frame) *httpwire.H2Error {
 		return &httpwire.H2Error{Code: httpwire.CodeFlowControl, Stream: f.Stream, Name: h2WindowExceeded}
 	}
 	if len(f.Payload) == 0 && !f.EndStream() {
-		c.flood.begin(time.Now())
-		c.flood.frames++
+		c.flood.nothing(time.Now())
 	} else {
 		c.flood.carried(1)
 	}
@@ -44,8 +43,11 @@ func (c *h2Conn) dataAfterEnd(f *httpwire.Frame, s *h2Stream) *httpwire.H2Error 
 	if err := c.unlessIdle(f.Stream); err != nil && s == nil {
 		return err
 	}
-	if _, ours := c.wasClosed(f.Stream); ours && s == nil {
-		return nil // it was under way when we reset the stream
+	if _, ours := c.wasClosed(f.Stream); ours && s == nil { // it was under way when we reset the stream
+		if len(f.Payload) == 0 {
+			c.flood.nothing(time.Now())
+		}
+		return nil
 	}
 	return &httpwire.H2Error{Code: httpwire.CodeStreamClosed, Stream: f.Stream, Name: h2AfterEnd}
 }

@@ -17,8 +17,8 @@ type H2Limits struct {
 	// Resets is how many streams may end by a reset within ten seconds; 200.
 	Resets int
 	// Frames is how many frames that carry nothing may come within ten seconds:
-	// SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA; 2000. What is carried
-	// allows more.
+	// SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, heads of streams that
+	// we have reset; 2000. What is carried allows more.
 	Frames int
 }
 
@@ -42,6 +42,9 @@ const (
 	// connection, and pings by which gRPC measures.
 	framesPerData     = 4
 	framesPerResponse = 16
+	// h2Crumb is how much of a body has to go at a time for that: a client that
+	// opens its window by less makes us work for nothing.
+	h2Crumb = 64
 )
 
 // h2Flood counts what a client can do at no cost to itself.
@@ -56,6 +59,18 @@ func (f *h2Flood) begin(now time.Time) {
 	if now.Sub(f.since) > h2Window {
 		*f = h2Flood{since: now}
 	}
+}
+
+// nothing counts a frame that carries nothing.
+func (f *h2Flood) nothing(now time.Time) {
+	f.begin(now)
+	f.frames++
+}
+
+// reset counts a stream that ended by a reset.
+func (f *h2Flood) reset(now time.Time) {
+	f.begin(now)
+	f.resets++
 }
 
 // carried takes note of something useful.

@@ -11,16 +11,14 @@ import (
 // turnAway refuses a stream that nothing was done for: the client may send it
 // again (RFC 9113, section 8.7).
 func (c *h2Conn) turnAway(s *h2Stream, why string) *httpwire.H2Error {
-	c.flood.begin(time.Now())
-	c.flood.resets++
+	c.flood.reset(time.Now())
 	s.refused("refuse: "+why, httpwire.CodeRefusedStream)
 	return nil
 }
 
 // malformed refuses a request that breaks section 8 of RFC 9113.
 func (c *h2Conn) malformed(s *h2Stream, name, field string) *httpwire.H2Error {
-	c.flood.begin(time.Now())
-	c.flood.resets++
+	c.flood.reset(time.Now())
 	c.irregular(s.xid, name, field)
 	s.refused("refuse: request is malformed: "+name, httpwire.CodeProtocol)
 	return nil
@@ -30,8 +28,7 @@ func (c *h2Conn) malformed(s *h2Stream, name, field string) *httpwire.H2Error {
 func (c *h2Conn) refuseStream(err *httpwire.H2Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.flood.begin(time.Now())
-	c.flood.resets++
+	c.flood.reset(time.Now())
 	s := c.find(err.Stream)
 	if s == nil {
 		c.irregular(0, err.Name, "")

@@ -139,7 +139,9 @@ func (s *h2Stream) write(p []byte) (n int, err error) {
 		out := c.out.pending()
 		*out = httpwire.AppendData(*out, s.id, p[n:n+piece], end)
 		n += piece
-		c.flood.carried(framesPerData)
+		if n == len(p) || piece >= h2Crumb {
+			c.flood.carried(framesPerData)
+		}
 		if end {
 			s.closeOurs()
 		}
@@ -161,6 +163,7 @@ func (s *h2Stream) awaitRoom(want int) (int, error) {
 			return 0, err
 		}
 		if expired(s.deadline) {
+			c.wakeSender()
 			return 0, errTunnelDeadline
 		}
 		n := min(want, s.send.Room(), c.send.Room(), h2Data)

@@ -366,6 +366,26 @@ func TestH2Floods(t *testing.T) {
 				_ = w.WriteData(1, false, nil)
 			}
 		}, "more than 2000 frames that carry nothing within 10s"},
+		{"empty data on a stream that was reset", func(w *wire) {
+			w.ask(1, false)
+			_ = w.WriteRawFrame(http2.FrameWindowUpdate, 0, 1, make([]byte, 4))
+			for range 2001 {
+				_ = w.WriteData(1, false, nil)
+			}
+		}, "more than 2000 frames that carry nothing within 10s"},
+		{"heads on a stream that was reset", func(w *wire) {
+			w.ask(1, false)
+			_ = w.WriteRawFrame(http2.FrameWindowUpdate, 0, 1, make([]byte, 4))
+			for range 2001 {
+				w.ask(1, true)
+			}
+		}, "more than 2000 frames that carry nothing within 10s"},
+		{"resets that we are made to send", func(w *wire) {
+			for i := range uint32(300) {
+				w.ask(2*i+1, false)
+				_ = w.WriteRawFrame(http2.FrameWindowUpdate, 0, 2*i+1, make([]byte, 4))
+			}
+		}, "more than 200 streams reset within 10s"},
 		{"continuations", func(w *wire) {
 			_ = w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
 			for range 100 {
@@ -395,6 +415,40 @@ func TestH2Floods(t *testing.T) {
 					t.Errorf("the record has %q", got)
 				}
 				_ = done // handlers of this test wait for its end
+			})
+		})
+	}
+}
+
+// A client that opens its window byte by byte makes us write as often.
+func TestH2WindowInDrops(t *testing.T) {
+	for name, open := range map[string]func(w *wire, sum uint32){
+		"by WINDOW_UPDATE": func(w *wire, _ uint32) { _ = w.WriteWindowUpdate(1, 1) },
+		"by SETTINGS": func(w *wire, sum uint32) {
+			_ = w.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: sum})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDoor()
+				w, done := d.wire(t, handlerFunc(func(x Exchange) {
+					_ = x.Respond(200, "", nil, 1<<20)
+					_, err := x.Write(make([]byte, 1<<20))
+					x.Truncate(fmt.Sprint(err))
+				}))
+				_ = w.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+				w.ask(1, true)
+				w.expect("headers 1 200")
+				got := ""
+				for sum := uint32(1); sum < 3000 && (got == "" || strings.HasPrefix(got, "data")); sum++ {
+					open(w, sum)
+					got = w.next()
+				}
+				if want := "goaway 1 ENHANCE_YOUR_CALM more than 2000 frames that carry nothing within 10s"; got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				w.Close()
+				<-done
 			})
 		})
 	}
