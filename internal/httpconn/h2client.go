@@ -106,7 +106,11 @@ func (c *H2Client) Stream() *H2Stream {
 	return &H2Stream{c: c, placed: true, reused: c.served > 1, in: make(chan struct{}, 1), outs: make(chan struct{}, 1)}
 }
 
-func (c *H2Client) usable() bool { return c.failed == nil && !c.leaving && c.next < lastNumber }
+// usable reports whether the connection will take streams; their numbers are not
+// used twice (RFC 9113, section 5.1.1). mu is held.
+func (c *H2Client) usable() bool {
+	return c.failed == nil && !c.leaving && c.next+2*uint32(c.reserved) <= lastNumber
+}
 
 // Usable reports whether the connection will take streams, if not now.
 func (c *H2Client) Usable() bool {

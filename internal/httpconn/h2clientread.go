@@ -10,6 +10,12 @@ import (
 	"fanlight/internal/httpwire"
 )
 
+// mostUnsent is how much may wait to be written before nothing more is read: an
+// origin that asks and does not read would fill our memory with answers. It is
+// far above what bodies fill, so that an origin that reads and writes by turns
+// is not waited for.
+const mostUnsent = 256 << 10
+
 // read carries what the origin sends to the streams until the connection ends.
 func (c *H2Client) read() {
 	defer close(c.ended)
@@ -33,6 +39,7 @@ func (c *H2Client) read() {
 			start += used
 			offset += int64(used)
 			c.flush()
+			c.out.await(mostUnsent)
 		}
 		if err != nil && c.failed == nil {
 			c.fail(c.over(ended(err, end > start)))

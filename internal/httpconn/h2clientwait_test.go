@@ -3,7 +3,9 @@ package httpconn
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +104,69 @@ func TestH2ClientDeadlines(t *testing.T) {
 			t.Errorf("the wait for a window is not recorded:\n%s", rec.trace())
 		}
 	})
+}
+
+// TestH2ClientUnread: an origin that asks on and on, and reads nothing, does not
+// make us keep all answers.
+func TestH2ClientUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe() // whose writes wait for a reader
+		conn := tap.Accepted(flow.NewRecorder(&sink{}), near, false)
+		c := NewH2Client(conn, conn.Log(), NewBuffers(), time.Minute)
+		asking := make(chan struct{})
+		go func() {
+			defer close(asking)
+			_, _ = far.Read(make([]byte, 200)) // the preface
+			_, _ = far.Write(httpwire.AppendSettings(nil))
+			_, _ = far.Read(make([]byte, 9)) // the acknowledgement
+			_, _ = far.Read(make([]byte, 9)) // the beginning of a request, and no more of it
+			_, _ = far.Write(httpwire.AppendBlock(nil, 1, httpwire.AppendStatus(nil, 200), false, httpwire.DefaultMaxFrame))
+			for range 1000 {
+				var b []byte
+				for range 1000 {
+					b = httpwire.AppendPing(b, [8]byte{}, false)
+				}
+				if _, err := far.Write(httpwire.AppendData(b, 1, []byte("x"), false)); err != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		var all sync.WaitGroup
+		all.Go(func() {
+			s, err := h2Request(c, "hello")
+			if err == nil {
+				_, err = s.ReadHead(0)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			s.End()
+		})
+		synctest.Wait()
+		c.mu.Lock()
+		if n := len(*c.out.pending()); n > 2*mostUnsent {
+			t.Errorf("%d bytes wait to be sent", n)
+		}
+		c.mu.Unlock()
+		far.Close()
+		all.Wait()
+		c.Close("test over")
+		<-c.Ended()
+		<-asking
+	})
+}
+
+// TestH2ClientNumbers: a connection gives no stream for which there is no number.
+func TestH2ClientNumbers(t *testing.T) {
+	c := &H2Client{streams: map[uint32]*H2Stream{}, next: lastNumber - 4, peer: h2Peer{streams: 100}}
+	given := 0
+	for c.Stream() != nil {
+		given++
+	}
+	if given != 3 || c.Usable() {
+		t.Errorf("%d streams for three numbers", given)
+	}
 }
 
 // FuzzH2Client checks that no bytes of an origin make the machine panic, wait

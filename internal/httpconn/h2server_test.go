@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -680,6 +682,58 @@ func TestH2ClientGivesUp(t *testing.T) {
 		<-done
 		if got := d.kinds(flow.StreamReset, flow.ExchangeDone); fmt.Sprint(got) != "[stream-reset CANCEL exchange-done no-response exchange-done no-response]" {
 			t.Errorf("the record has %q", got)
+		}
+	})
+}
+
+// unread is a connection whose client takes two writes and no more.
+type unread struct {
+	overH2
+	written  atomic.Int32
+	deadline chan time.Time
+}
+
+func (u *unread) SetDeadline(at time.Time) error {
+	u.deadline <- at
+	return u.overH2.SetDeadline(at)
+}
+
+func (u *unread) Write(p []byte) (int, error) {
+	if u.written.Add(1) <= 2 { // our SETTINGS, and that we know theirs
+		return u.overH2.Write(p)
+	}
+	<-u.deadline
+	return 0, os.ErrDeadlineExceeded
+}
+
+// A client that leaves while it is written to has not been waited for too long.
+func TestH2ClientGoneInWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		near, far := testnet.Pipe()
+		conn := tap.Accepted(d.Recorder, far, false)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			d.ServeConn(&unread{overH2: overH2{conn}, deadline: make(chan time.Time, 1)}, conn.Log(), "https", handlerFunc(func(x Exchange) {
+				_ = x.Respond(200, "", nil, 1<<20)
+				_, err := x.Write(make([]byte, 1<<20))
+				x.Truncate(fmt.Sprint(err))
+			}), d.closing.Load)
+		}()
+		w := &wire{t: t, Conn: near, Framer: http2.NewFramer(near, near)}
+		_, _ = io.WriteString(near, http2.ClientPreface)
+		_ = w.WriteSettings()
+		synctest.Wait()
+		w.ask(1, true)
+		synctest.Wait()
+		near.Close()
+		<-done
+		if got := d.kinds(flow.Timeout, flow.ExchangeDone); fmt.Sprint(got) != "[exchange-done truncated]" {
+			t.Errorf("the record has %q", got)
+		}
+		if why := d.sink.trace().Conns[0].Close.Why; why != "" {
+			t.Errorf("closed for %q", why)
 		}
 	})
 }
