@@ -266,6 +266,28 @@ func TestH2MaxStreams(t *testing.T) {
 	}
 }
 
+// TestH2NoStreams checks that connections of an origin that allows no streams do
+// not pile up: each exchange opens one.
+func TestH2NoStreams(t *testing.T) {
+	s := startScripted(t, func(c *scriptedConn, n uint32, _ *httpwire.H2Head) { c.whole(n, "asked too soon") },
+		httpwire.H2Setting{ID: httpwire.SettingMaxStreams, Value: 0})
+	d := before(t, s, nil)
+	c := d.dial("app.test")
+	for range 5 {
+		if res, _ := c.get("/"); res.StatusCode == 502 { // else it was asked before its SETTINGS came
+			contains(t, "cause", d.incident(res).Cause, "the origin takes no stream on a new HTTP/2 connection")
+		}
+	}
+	d.settled(func(trace *flow.Trace) bool {
+		for _, c := range originConns(trace) {
+			if !c.Close.Ended || c.Close.Why != "it takes no more streams" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // TestTrailersThatEndAConnection: nginx 1.22 takes the trailers of a request for
 // a breach of HTTP/2 and ends the connection that others share, once.
 func TestTrailersThatEndAConnection(t *testing.T) {

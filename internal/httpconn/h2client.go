@@ -112,11 +112,12 @@ func (c *H2Client) usable() bool {
 	return c.failed == nil && !c.leaving && c.next+2*uint32(c.reserved) <= lastNumber
 }
 
-// Usable reports whether the connection will take streams, if not now.
+// Usable reports whether the connection will take streams, if not now. One whose
+// origin allows none at all is not waited for.
 func (c *H2Client) Usable() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.usable()
+	return c.usable() && c.peer.streams > 0
 }
 
 // Open is the number of streams that are open.

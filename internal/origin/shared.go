@@ -200,9 +200,9 @@ func (o *Origin) streamOf(name string, upgrade bool) *Leg {
 }
 
 // sweepShared looks after shared connections, and closes those that have been
-// idle too long.
+// idle too long or are of no more use.
 func (o *Origin) sweepShared(now time.Time) {
-	var worn []*Conn
+	worn := map[*Conn]string{}
 	o.mu.Lock()
 	for name, conns := range o.shared {
 		kept := conns[:0]
@@ -211,8 +211,10 @@ func (o *Origin) sweepShared(now time.Time) {
 			case c.over():
 			case c.vanished():
 				c.h2.Retire(addressGone)
-			case !c.h2.Usable() && c.h2.Open() == 0, limit > 0 && c.h2.Idle(now) > limit:
-				worn = append(worn, c)
+			case !c.h2.Usable() && c.h2.Open() == 0:
+				worn[c] = "it takes no more streams"
+			case limit > 0 && c.h2.Idle(now) > limit:
+				worn[c] = "idle timeout"
 			default:
 				kept = append(kept, c)
 			}
@@ -223,8 +225,8 @@ func (o *Origin) sweepShared(now time.Time) {
 		}
 	}
 	o.mu.Unlock()
-	for _, c := range worn {
-		c.h2.Retire("idle timeout")
+	for c, why := range worn {
+		c.h2.Retire(why)
 	}
 }
 
