@@ -207,7 +207,7 @@ type SiteLimits struct {
 // RouteLimits bound what one request may take of a route.
 type RouteLimits struct {
 	BodyBytes           Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=1"`               // body of a request; left out: that of the site; above: 413
-	ResponseHeaderBytes Size `yaml:"response_header_bytes,omitempty" jsonschema:"minimum=1024"` // head of an origin's response over HTTP/1.1; default 256KiB; above: 502
+	ResponseHeaderBytes Size `yaml:"response_header_bytes,omitempty" jsonschema:"minimum=1024"` // head of an origin's response; default 256KiB; above: 502
 }
 
 // RateLimit lets so many requests pass in a time, counted by key.

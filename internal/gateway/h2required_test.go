@@ -266,6 +266,27 @@ func TestH2MaxStreams(t *testing.T) {
 	}
 }
 
+// TestH2HeadLimit checks that the limit of a route costs the exchange alone.
+func TestH2HeadLimit(t *testing.T) {
+	s := startScripted(t, func(c *scriptedConn, n uint32, h *httpwire.H2Head) {
+		if n == 1 {
+			c.head(n, true, 200, "a", strings.Repeat("!", 5000))
+			return
+		}
+		c.whole(n, fmt.Sprint(c.n))
+	})
+	d := before(t, s, func(o *origin.Origin) { o.HeadBytes = 4096 })
+	c := d.dial("app.test")
+	res, _ := c.get("/")
+	contains(t, "cause", d.incident(res).Cause, "the head of its response is larger than 4096 bytes", "response_header_bytes")
+	if n := d.g.Metrics.Fired.All()["response-header-bytes"]; n != 1 {
+		t.Errorf("counted %d times", n)
+	}
+	if _, body := c.get("/"); body != "1" {
+		t.Errorf("the connection did not go on: %q", body)
+	}
+}
+
 // TestH2NoStreams checks that connections of an origin that allows no streams do
 // not pile up: each exchange opens one.
 func TestH2NoStreams(t *testing.T) {

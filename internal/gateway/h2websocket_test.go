@@ -39,7 +39,7 @@ func (d *door) visit2() (httpconn.Tunnel, *httpconn.H2Stream) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	c := httpconn.NewH2Client(spoken{nc}, nil, httpconn.NewBuffers(), time.Minute)
+	c := httpconn.NewH2Client(spoken{nc}, nil, httpconn.NewBuffers(), httpconn.H2ClientLimits{Write: time.Minute})
 	d.t.Cleanup(func() { c.Close("") })
 	s := c.Stream()
 	out := &httpconn.Out{Method: "GET", Scheme: "https", Host: "app.test", Target: "/ws", Upgrade: "websocket"}

@@ -1,6 +1,7 @@
 package httpconn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -26,7 +27,8 @@ type H2Client struct {
 	nc      Transport
 	log     *flow.Log
 	buffers *Buffers
-	ended   chan struct{} // closed when the reader is done
+	head    httpwire.Limits // of responses
+	ended   chan struct{}   // closed when the reader is done
 
 	frames httpwire.FrameReader // the reader's
 	block  h2FieldBlock         // the reader's
@@ -70,22 +72,28 @@ const (
 	lastNumber   = 1<<31 - 1
 )
 
-// NewH2Client sends the connection preface and reads from then on. limit bounds
-// each write, 0 does not. The connection is closed by Close only, or when it
-// fails.
-func NewH2Client(nc Transport, log *flow.Log, buffers *Buffers, limit time.Duration) *H2Client {
-	c := &H2Client{nc: nc, log: log, buffers: buffers, ended: make(chan struct{}), streams: map[uint32]*H2Stream{}, next: 1, last: lastNumber,
+// H2ClientLimits protect the client side of HTTP/2.
+type H2ClientLimits struct {
+	Write     time.Duration // of each write; 0: none
+	HeadBytes int           // of a response; 0: 256 KiB
+}
+
+// NewH2Client sends the connection preface and reads from then on. The
+// connection is closed by Close only, or when it fails.
+func NewH2Client(nc Transport, log *flow.Log, buffers *Buffers, limits H2ClientLimits) *H2Client {
+	c := &H2Client{nc: nc, log: log, buffers: buffers, head: respLimits, ended: make(chan struct{}), streams: map[uint32]*H2Stream{}, next: 1, last: lastNumber,
 		peer: h2Peer{streams: firstStreams, window: httpwire.DefaultWindow, frame: httpwire.DefaultMaxFrame},
 		room: httpwire.NewSendWindow(httpwire.DefaultWindow), window: httpwire.NewReceiveWindow(h2ConnWindow), idle: time.Now()}
+	c.head.HeadBytes = cmp.Or(limits.HeadBytes, c.head.HeadBytes)
 	c.block.decoder = httpwire.NewHPACKDecoder(h2TableSize)
-	c.out = h2Out{nc: nc, log: log, pool: &buffers.out, limit: limit, wrote: c.wrote}
+	c.out = h2Out{nc: nc, log: log, pool: &buffers.out, limit: limits.Write, wrote: c.wrote}
 	c.out.settled.L = &c.mu
 	out := c.out.pending()
 	*out = append(*out, httpwire.H2ClientPreface...)
 	*out = httpwire.AppendSettings(*out,
 		httpwire.H2Setting{ID: httpwire.SettingPush, Value: 0},
 		httpwire.H2Setting{ID: httpwire.SettingInitialWindow, Value: h2StreamWindow},
-		httpwire.H2Setting{ID: httpwire.SettingMaxHeaderList, Value: uint32(respLimits.HeadBytes)})
+		httpwire.H2Setting{ID: httpwire.SettingMaxHeaderList, Value: uint32(c.head.HeadBytes)})
 	*out = httpwire.AppendWindow(*out, 0, h2ConnWindow-httpwire.DefaultWindow)
 	c.pending.settings = time.Now()
 	c.heard(time.Now())

@@ -38,7 +38,7 @@ func h2Dial(t *testing.T, addr string) (*H2Client, *sink) {
 	}
 	s := &sink{}
 	conn := tap.Accepted(flow.NewRecorder(s), nc, false)
-	c := NewH2Client(conn, conn.Log(), NewBuffers(), 5*time.Second)
+	c := NewH2Client(conn, conn.Log(), NewBuffers(), H2ClientLimits{Write: 5 * time.Second})
 	t.Cleanup(func() {
 		c.Close("test over")
 		<-c.Ended()

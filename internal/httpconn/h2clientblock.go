@@ -16,9 +16,11 @@ type h2FieldBlock struct {
 	end     bool // the stream's
 }
 
-// Limits on a field block before it is decoded.
+// Limits on a field block before it is decoded. Beyond them the connection ends,
+// with what others have on it; a head that is only a little too large costs one
+// exchange.
 const (
-	maxBlockBytes  = 256 << 10
+	maxBlockBytes  = 256 << 10 // or twice what a head may have
 	maxBlockFrames = 64
 )
 
@@ -30,7 +32,7 @@ func (c *H2Client) fieldBlock(f *httpwire.Frame, offset int64) {
 		b.bytes, b.frames, b.end = b.bytes[:0], 0, f.EndStream()
 	}
 	b.bytes = append(b.bytes, f.Payload...)
-	if b.frames++; b.frames > maxBlockFrames || len(b.bytes) > maxBlockBytes {
+	if b.frames++; b.frames > maxBlockFrames || len(b.bytes) > max(maxBlockBytes, 2*c.head.HeadBytes) {
 		c.broken(httpwire.CodeEnhanceYourCalm, h2BlockFlood, offset)
 		return
 	}
@@ -63,7 +65,7 @@ func (c *H2Client) headers(s *H2Stream, end bool) error {
 		return c.trailers(s, end)
 	}
 	h := s.newHead()
-	err := h.ReadResponse(&b.decoder, b.bytes, respLimits)
+	err := h.ReadResponse(&b.decoder, b.bytes, c.head)
 	switch {
 	case s.failed != nil || err != nil && isConnectionFault(err):
 		return err
@@ -113,7 +115,7 @@ var attrsHTTP2 = [...]flow.Attr{{Key: flow.KeyHTTP, Value: "2"}}
 
 func (c *H2Client) trailers(s *H2Stream, end bool) error {
 	var h httpwire.H2Head
-	err := h.ReadTrailers(&c.block.decoder, c.block.bytes, respLimits)
+	err := h.ReadTrailers(&c.block.decoder, c.block.bytes, c.head)
 	switch {
 	case s.failed != nil || err != nil && isConnectionFault(err):
 		return err

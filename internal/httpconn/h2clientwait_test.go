@@ -26,7 +26,7 @@ func h2Mute(t *testing.T, first []byte) (*H2Client, *sink, func()) {
 		_, _ = far.Write(first)
 		_, _ = io.Copy(io.Discard, far) // until it is closed
 	}()
-	c := NewH2Client(conn, conn.Log(), NewBuffers(), time.Minute)
+	c := NewH2Client(conn, conn.Log(), NewBuffers(), H2ClientLimits{Write: time.Minute})
 	return c, s, func() {
 		c.Close("test over")
 		<-c.Ended()
@@ -112,7 +112,7 @@ func TestH2ClientUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe() // whose writes wait for a reader
 		conn := tap.Accepted(flow.NewRecorder(&sink{}), near, false)
-		c := NewH2Client(conn, conn.Log(), NewBuffers(), time.Minute)
+		c := NewH2Client(conn, conn.Log(), NewBuffers(), H2ClientLimits{Write: time.Minute})
 		asking := make(chan struct{})
 		go func() {
 			defer close(asking)

@@ -139,7 +139,7 @@ func (c *Conn) TLSState() (state tls.ConnectionState, ok bool) {
 func (c *Conn) machine(transport httpconn.Transport, share bool) *Conn {
 	if share {
 		c.shared = true
-		c.h2 = httpconn.NewH2Client(transport, c.tap.Log(), c.origin.Buffers, c.origin.Timeouts.Send)
+		c.h2 = httpconn.NewH2Client(transport, c.tap.Log(), c.origin.Buffers, httpconn.H2ClientLimits{Write: c.origin.Timeouts.Send, HeadBytes: c.origin.HeadBytes})
 		return c
 	}
 	c.counted.Store(true)

@@ -44,6 +44,8 @@ func (l *Leg) failStream(phase string, err error) *Failure {
 	case errors.As(err, &breach) && breach.Name == httpwire.H2PrefaceMissing:
 		f.Reason = "what the origin says first is not HTTP/2"
 		f.Fix = "set `http: \"1.1\"` on this route"
+	case phase == PhaseFirstByte && errors.Is(err, httpwire.ErrHeadTooLarge):
+		o.headTooLarge(f)
 	case errors.Is(err, httpconn.ErrBadResponse):
 	case errors.Is(err, errRenegotiation2):
 		f.Reason = "the origin asked for a renegotiation (mostly to get a client certificate), which HTTP/2 does not allow"

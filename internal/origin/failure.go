@@ -115,6 +115,11 @@ func (o *Origin) recordTimeout(log *flow.Log, x flow.ExchangeID, phase string, l
 		Attrs: flow.Attrs(flow.KeyLimit, strconv.FormatInt(limit.Milliseconds(), 10))})
 }
 
+func (o *Origin) headTooLarge(f *Failure) {
+	f.Reason = "the head of its response is larger than " + strconv.Itoa(cmp.Or(o.HeadBytes, 256<<10)) + " bytes"
+	f.Fix = "if it must be, raise `limits: {response_header_bytes: ...}` of the route"
+}
+
 // Fail turns an error of an exchange on this connection into a Failure,
 // records it and closes the connection.
 func (c *Conn) Fail(x flow.ExchangeID, phase string, err error) *Failure {
@@ -129,8 +134,7 @@ func (c *Conn) Fail(x flow.ExchangeID, phase string, err error) *Failure {
 		f.Late = phase == PhaseFirstByte && c.AskedLate()
 		o.recordTimeout(c.Log(), x, phase, f.Limit)
 	case phase == PhaseFirstByte && errors.Is(err, httpwire.ErrHeadTooLarge):
-		f.Reason = "the head of its response is larger than " + strconv.Itoa(cmp.Or(o.HeadBytes, 256<<10)) + " bytes"
-		f.Fix = "if it must be, raise `limits: {response_header_bytes: ...}` of the route"
+		o.headTooLarge(f)
 	case errors.Is(err, httpconn.ErrBadResponse):
 	case c.cut.Load():
 		f.Reason = "the origin asked for a second renegotiation in one exchange"

@@ -59,7 +59,7 @@ type Options struct {
 	ProxyHeader   int           // version of the PROXY header in front of each connection; 0: none. Connections then serve one client each
 	MaxConns      int           // of HTTP/1.1, open; for another one an idle one is closed; 0: no limit
 	Resolve       time.Duration // the name is looked up again so often; 0: for each connection
-	HeadBytes     int           // of a response over HTTP/1.1; 0: 256 KiB, as always over HTTP/2
+	HeadBytes     int           // of a response; 0: 256 KiB
 
 	Recorder *flow.Recorder
 	Buffers  *httpconn.Buffers
