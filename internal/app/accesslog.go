@@ -29,7 +29,7 @@ func (a *App) startAccessLog(c config.AccessLog) error {
 		if err != nil {
 			return err
 		}
-		out.path, out.header = path, format.Header
+		out.path = path
 		out.begin(format.Header)
 		a.addRecords(out, false, format.Line)
 	}
@@ -39,16 +39,19 @@ func (a *App) startAccessLog(c config.AccessLog) error {
 // lookEvery is how often it is looked whether a file was moved away.
 const lookEvery = time.Second
 
-// begin writes what a log begins with; header may be nil.
+// begin writes what a log begins with, and keeps it for when the log begins anew;
+// header may be nil.
 func (w *jsonLines) begin(header func(now time.Time) string) {
+	w.header = header
 	if header != nil {
 		_, _ = w.buffer.WriteString(header(time.Now())) // flush has the error
 	}
 }
 
 // follow opens the file anew when it was moved away or removed, as logrotate
-// does. One that cannot be opened anew stays: its lines are not lost. It is
-// called with nothing in the buffer.
+// does, and begins it anew when it was cut. One that cannot be opened anew stays:
+// its lines are not lost. It is called with nothing in the buffer but what a log
+// begins with.
 func (w *jsonLines) follow(now time.Time) {
 	if w.path == "" || now.Sub(w.looked) < lookEvery {
 		return
@@ -59,6 +62,10 @@ func (w *jsonLines) follow(now time.Time) {
 		return
 	}
 	if there, err := os.Stat(w.path); err == nil && os.SameFile(mine, there) {
+		if mine.Size() < w.size {
+			w.begin(w.header)
+		}
+		w.size = mine.Size()
 		return
 	}
 	next, err := openJSONLines(w.path, w.log)
@@ -70,7 +77,7 @@ func (w *jsonLines) follow(now time.Time) {
 		return
 	}
 	_ = w.file.Close() // what it got is written
-	w.stuck, w.file, w.to = false, next.file, next.to
+	w.stuck, w.file, w.to, w.size = false, next.file, next.to, 0
 	w.buffer.Reset(w.to)
 	w.begin(w.header)
 	w.log.Info("access log opened anew", "path", w.path)

@@ -26,9 +26,10 @@ type jsonLines struct {
 	broken  bool  // the last flush failed
 
 	path   string                     // of a file that is opened anew when it was moved away; empty: none
-	header func(now time.Time) string // what such a file begins with; may be nil
+	header func(now time.Time) string // what it begins with; may be nil
 	looked time.Time
-	stuck  bool // it could not be opened anew
+	size   int64 // of the file then
+	stuck  bool  // it could not be opened anew
 }
 
 // readLimit is how long the reader of a pipe may make us wait.
@@ -79,6 +80,7 @@ func (w *jsonLines) flush() (lost int64) {
 	if err := w.buffer.Flush(); err != nil {
 		w.buffer.Reset(w.to)
 		_ = w.buffer.WriteByte('\n') // parts the next line from what was cut off
+		w.begin(w.header)            // which may have been lost as well
 		if !w.broken {
 			w.log.Error("records cannot be written", "to", w.name, "err", err)
 		}

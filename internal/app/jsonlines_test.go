@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // disk is a writer that can be full.
@@ -19,6 +22,48 @@ func (d *disk) Write(p []byte) (int, error) {
 		return 0, errors.New("no space left")
 	}
 	return d.Buffer.Write(p)
+}
+
+// What a log begins with is not lost where the disk was full as it began.
+func TestLogBeginsAfterAFullDisk(t *testing.T) {
+	d := disk{full: true}
+	w := newJSONLines(&d, "access log", slog.New(slog.DiscardHandler))
+	w.begin(func(time.Time) string { return "#Fields: line\n" })
+	for _, line := range []string{"one\n", "two\n", "three\n"} {
+		w.writeLine([]byte(line))
+		w.flush()
+		d.full = false
+	}
+	if got, want := d.String(), "\n#Fields: line\ntwo\nthree\n"; got != want {
+		t.Errorf("wrote %q, want %q", got, want)
+	}
+}
+
+// A log that was cut, as with copytruncate, begins anew.
+func TestLogBeginsAfterACut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	w, err := openJSONLines(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.path = path
+	w.begin(func(time.Time) string { return "#Fields: line\n" })
+	write := func(line string) {
+		w.looked = time.Time{} // a second has gone by
+		w.writeLine([]byte(line))
+		w.flush()
+	}
+	write("one\n")
+	write("two\n")
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	write("three\n")
+	write("four\n")
+	w.close()
+	if got, err := os.ReadFile(path); err != nil || string(got) != "#Fields: line\nthree\nfour\n" {
+		t.Errorf("the log is %q, %v", got, err)
+	}
 }
 
 func TestJSONLinesOutliveAFullDisk(t *testing.T) {
