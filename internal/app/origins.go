@@ -55,9 +55,16 @@ func (p placed) describe() console.Origin {
 }
 
 // SetOrigin says what an origin may be given from now on, in one site or, with
-// site empty, in every site that has it. It is kept until it is enabled again.
+// site empty, in every site that has it. It is kept until it is enabled again. It
+// waits for a reload, which may be putting others in the place of origins that it
+// has looked at already.
 func (c control) SetOrigin(site, name, duty string) ([]console.Origin, error) {
 	a := c.a
+	if err := a.takesOrders(); err != nil { // a take-over holds the lock, for minutes if need be
+		return nil, err
+	}
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	if err := a.takesOrders(); err != nil {
 		return nil, err
 	}
