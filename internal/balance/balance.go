@@ -43,8 +43,9 @@ type Options struct {
 	Health  Health
 	Eject   Eject
 	Retry   Retry
-	// Changed is told of every change of an origin's standing, after it, from
-	// whichever goroutine brought it about. It must not wait. nil: nobody is.
+	// Changed is told of every change of an origin's standing until Retire, after
+	// it, from whichever goroutine brought it about. It must not wait. nil: nobody
+	// is.
 	Changed func(Change)
 	// Clock is the time; nil: time.Now.
 	Clock func() time.Time

@@ -279,6 +279,18 @@ func TestEjectionIsForgotten(t *testing.T) {
 	}
 }
 
+// A group that was replaced says nothing of origins that are another's by now.
+func TestRetiredGroupIsSilent(t *testing.T) {
+	var s told
+	a, b := member("a", 1, false), member("b", 1, false)
+	g := New(Options{Changed: s.changed, Eject: Eject{Failures: 1, For: time.Second}}, a, b)
+	g.Retire(func(*origin.Origin) bool { return true })
+	a.Failed("reset")
+	if said := s.since(); said != "" {
+		t.Errorf("it said: %s", said)
+	}
+}
+
 func TestPanic(t *testing.T) {
 	g := New(Options{Eject: Eject{Failures: 1, For: time.Minute}}, member("a", 1, false), member("b", 1, false))
 	g.Members[0].Failed("connection refused")
