@@ -285,3 +285,25 @@ func TestPages(t *testing.T) {
 		})
 	}
 }
+
+// A page in place of one that the origin sends slowly, or not to its end, does
+// not wait for it.
+func TestPageDoesNotWaitForTheOrigins(t *testing.T) {
+	page := &Page{Type: "text/plain", Body: NewText("sorry")}
+	peer := testnet.Raw{Responses: []string{"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nhalf"}, Open: true}.Start(t)
+	d := newDoor(t)
+	d.site(&Site{Name: "app", Pages: &Pages{By: map[int]*Page{5: page}, Replace: true},
+		Routes: []Route{{Prefix: "/", Origins: balance.Of(d.to(peer, nil))}}}, "app.test")
+	c := d.dial("app.test")
+	_ = c.SetDeadline(time.Now().Add(2 * time.Second)) // of the origin's body five are waited between bytes
+	for range 2 {
+		if res, body := c.get("/"); res.StatusCode != 500 || body != "sorry" {
+			t.Fatalf("%s %q", res.Status, body)
+		}
+	}
+	c.Close()
+	trace := d.settled(over)
+	if x := clientConn(t, trace).Exchanges[0]; x.Outcome != flow.Complete {
+		t.Errorf("recorded as %s", x.Outcome)
+	}
+}

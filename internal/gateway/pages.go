@@ -127,28 +127,46 @@ func goesOn(name []byte) bool {
 	return false
 }
 
-// mostUnread is what is read of an origin's page that nobody wants, to keep the
-// connection.
-const mostUnread = 64 << 10
+// What is read of an origin's page that nobody wants, to keep the connection.
+const (
+	mostUnread = 64 << 10
+	unreadWait = 100 * time.Millisecond
+)
 
-// unread reads the rest of the origin's answer away and ends the exchange.
+// unread ends the exchange, and gives up the origin's connection unless the rest
+// of its answer comes at once.
 func (k *carriage) unread() *origin.Failure {
-	buf := k.s.g.Buffers.Body()
-	defer k.s.g.Buffers.PutBody(buf)
-	for read := 0; read < mostUnread; {
-		n, err := k.leg.ReadBody(*buf)
-		read += n
-		if errors.Is(err, io.EOF) {
-			return k.finish()
-		}
-		if err != nil {
-			break
-		}
-	}
-	k.s.untie(k.leg)
-	k.leg.Abandon("its page was replaced")
 	if err := k.x.Finish(nil); err != nil {
 		return k.clientLost(err)
 	}
+	if !k.drained() {
+		k.s.untie(k.leg)
+		k.leg.Abandon("its page was replaced")
+		return nil
+	}
+	if k.pump != nil {
+		k.pump.settle()
+	}
+	k.release()
 	return nil
+}
+
+// drained reads the rest of the origin's answer away; false: it is too long, or
+// takes too long.
+func (k *carriage) drained() bool {
+	buf := k.s.g.Buffers.Body()
+	defer k.s.g.Buffers.PutBody(buf)
+	end := time.Now().Add(unreadWait)
+	for read := 0; read < mostUnread; {
+		left := time.Until(end)
+		if left <= 0 {
+			return false
+		}
+		n, err := k.leg.Outgoing.ReadBody(*buf, left)
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		read += n
+	}
+	return false
 }
