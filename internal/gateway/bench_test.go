@@ -51,7 +51,7 @@ func proxy1K(b *testing.B, options ...doorOption) {
 	l := answerer(b)
 	d := newDoor(b, options...)
 	o := d.at("127.0.0.1", portOf(b, l.Addr().String()), false)
-	o.MaxIdle, o.Timeouts = 10, quick()
+	o.MaxIdle, o.Timeouts = 10, patient()
 	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 	c := d.dial("app.test")
 	request := []byte("GET /index.html HTTP/1.1\r\nHost: app.test\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")

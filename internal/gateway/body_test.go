@@ -15,15 +15,16 @@ func TestBodyFaults(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, send string
+		within     time.Duration
 		status     int
 		cause      string
 	}{
-		{"bad chunk", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", 400, "request body is irregular: "},
-		{"too slow", "Content-Length: 10\r\n\r\nabc", 408, "the request body did not arrive within 200ms"},
+		{"bad chunk", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", hang, 400, "request body is irregular: "},
+		{"too slow", "Content-Length: 10\r\n\r\nabc", 200 * time.Millisecond, 408, "the request body did not arrive within 200ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			peer := testnet.Echo{}.Start(t)
-			d := front(t, peer, nil, func(o *Options) { o.Limits.BodyTimeout = 200 * time.Millisecond })
+			d := front(t, peer, nil, func(o *Options) { o.Limits.BodyTimeout = test.within })
 			c := d.dial("app.test")
 			c.send("POST / HTTP/1.1\r\nHost: app.test\r\n" + test.send)
 			res, _, err := c.receive("POST")
@@ -84,12 +85,12 @@ func TestOriginFailsWhileBodyArrives(t *testing.T) {
 // before does not end the body of the next.
 func TestSlowUploadOnReusedConnection(t *testing.T) {
 	t.Parallel()
-	d := front(t, testnet.Echo{}.Start(t), func(o *origin.Options) { o.Timeouts.FirstByte = 300 * time.Millisecond })
+	d := front(t, testnet.Echo{}.Start(t), func(o *origin.Options) { o.Timeouts.FirstByte = roomy })
 	c := d.dial("app.test")
 	c.get("/")
 	c.send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\n\r\n")
 	for range 4 {
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(roomy * 2 / 5)
 		c.send("x")
 	}
 	res, body, err := c.receive("POST")

@@ -34,7 +34,7 @@ func compressing(t *testing.T, answer http.HandlerFunc, options ...doorOption) *
 		t.Fatal(err)
 	}
 	n, _ := strconv.Atoi(port)
-	o := origin.New(origin.Options{Name: server.URL, Host: host, Port: uint16(n), Timeouts: quick(), MaxIdle: 100, Recorder: d.g.Recorder, Buffers: d.g.Buffers})
+	o := origin.New(origin.Options{Name: server.URL, Host: host, Port: uint16(n), Timeouts: patient(), MaxIdle: 100, Recorder: d.g.Recorder, Buffers: d.g.Buffers})
 	rule := &Compression{Codings: []coding.Coding{coding.Zstd, coding.Brotli, coding.Gzip}, Types: []string{"text/*", "application/json"}, MinBytes: 100}
 	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o), Compression: rule}}}, "app.test")
 	return d

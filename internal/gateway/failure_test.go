@@ -23,9 +23,7 @@ func (d *door) at(host string, port uint16, secure bool) *origin.Origin {
 	if secure {
 		name = "https://"
 	}
-	timeouts := quick()
-	timeouts.Connect = short
-	return origin.New(origin.Options{Name: name + host, Host: host, Port: port, Secure: secure, Timeouts: timeouts,
+	return origin.New(origin.Options{Name: name + host, Host: host, Port: port, Secure: secure, Timeouts: patient(),
 		Recorder: d.g.Recorder, Buffers: d.g.Buffers, Resolver: testnet.Resolver(d.t, nil)})
 }
 
@@ -58,7 +56,9 @@ func TestOriginNotReached(t *testing.T) {
 		{"refused", func(t *testing.T, d *door) *origin.Origin { return d.at("127.0.0.1", portOf(t, refusing(t)), true) },
 			502, "connect to https://127.0.0.1: connection refused"},
 		{"connect timeout", func(t *testing.T, d *door) *origin.Origin {
-			return d.at("127.0.0.1", portOf(t, testnet.BlackHole(t)), true)
+			o := d.at("127.0.0.1", portOf(t, testnet.BlackHole(t)), true)
+			o.Timeouts.Connect = short
+			return o
 		}, 504, "connect to https://127.0.0.1: not done within 150ms (timeout: connect)"},
 		{"no such name", func(t *testing.T, d *door) *origin.Origin { return d.at("nowhere.test", 443, true) },
 			502, "resolve the name of https://nowhere.test: "},

@@ -17,7 +17,7 @@ func TestGivenUpAsItEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := d.does["app"].Routes[0].Origins.Members[0].Origin
-	for deadline := time.Now().Add(5 * time.Second); o.Idle() != 1; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(hang); o.Idle() != 1; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the connection is not in the pool")
 		}

@@ -38,7 +38,7 @@ func goServer(t testing.TB, d *door, l net.Listener, h http.HandlerFunc, tune fu
 	srv.Protocols.SetUnencryptedHTTP2(true)
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
-	o := origin.Options{Name: "origin", Host: "127.0.0.1", Port: portOf(t, l.Addr().String()), Timeouts: quick(), MaxIdle: 10, Recorder: d.g.Recorder, Buffers: d.g.Buffers}
+	o := origin.Options{Name: "origin", Host: "127.0.0.1", Port: portOf(t, l.Addr().String()), Timeouts: patient(), MaxIdle: 10, Recorder: d.g.Recorder, Buffers: d.g.Buffers}
 	tune(&o)
 	return origin.New(o)
 }

@@ -188,7 +188,11 @@ func TestH2OriginFails(t *testing.T) {
 			t.Parallel()
 			s := startScripted(t, test.answer)
 			s.mute = test.name == "not HTTP/2 at all"
-			d := before(t, s, func(o *origin.Origin) { o.Timeouts.FirstByte = time.Second })
+			d := before(t, s, func(o *origin.Origin) {
+				if test.name == "silent" {
+					o.Timeouts.FirstByte = time.Second
+				}
+			})
 			c := d.dial("app.test")
 			res, _ := c.get("/")
 			if res.StatusCode != test.status {
@@ -218,7 +222,11 @@ func TestH2BodyCut(t *testing.T) {
 				c.frames(httpwire.AppendData(nil, n, []byte("half."), false))
 				cut(c, n)
 			})
-			d := before(t, s, func(o *origin.Origin) { o.Timeouts.Between = time.Second })
+			d := before(t, s, func(o *origin.Origin) {
+				if name == "never ended" {
+					o.Timeouts.Between = time.Second
+				}
+			})
 			c := d.dial("app.test")
 			c.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
 			if _, body, err := c.receive("GET"); err == nil || !strings.HasPrefix("half.", body) {
@@ -231,13 +239,14 @@ func TestH2BodyCut(t *testing.T) {
 // TestH2MaxStreams checks that what one connection does not take goes over
 // another.
 func TestH2MaxStreams(t *testing.T) {
-	hold := make(chan struct{})
+	hold, came := make(chan struct{}), make(chan struct{})
 	s := startScripted(t, func(c *scriptedConn, n uint32, h *httpwire.H2Head) {
 		if string(h.Bytes(h.Target)) == "/first" {
 			c.whole(n, "first")
 			return
 		}
 		go func() {
+			came <- struct{}{}
 			<-hold
 			c.whole(n, fmt.Sprint(c.n))
 		}()
@@ -250,7 +259,7 @@ func TestH2MaxStreams(t *testing.T) {
 		c := d.dial("app.test")
 		c.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
 		clients = append(clients, c)
-		time.Sleep(50 * time.Millisecond) // one after another, so that each finds what the ones before left
+		<-came // one after another, so that each finds what the ones before left
 	}
 	close(hold)
 	seen := map[string]int{}

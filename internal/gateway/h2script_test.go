@@ -95,7 +95,7 @@ func startScripted(t *testing.T, answer scriptedAnswer, settings ...httpwire.H2S
 
 func (s *scripted) serve(nc *tls.Conn, answer scriptedAnswer, settings []httpwire.H2Setting) {
 	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(hang))
 	if nc.Handshake() != nil {
 		return
 	}

@@ -92,9 +92,9 @@ func newDoor(t testing.TB, options ...doorOption) *door {
 	d := &door{t: t, rec: &kept{}, ca: testnet.NewCA(t, "door CA"), table: site.NewTable(),
 		does: map[string]*Site{}, addrs: map[string]netip.AddrPort{}, lis: map[netip.AddrPort]net.Listener{}}
 	o := Options{
-		Table: d.table, Recorder: flow.NewRecorder(d.rec), Buffers: httpconn.NewBuffers(), TLSLimit: 5 * time.Second,
-		Limits: httpconn.Limits{HeadBytes: 64 << 10, TargetBytes: 16 << 10, HeadFields: 100, HeadTimeout: 5 * time.Second,
-			BodyTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, Write: 5 * time.Second},
+		Table: d.table, Recorder: flow.NewRecorder(d.rec), Buffers: httpconn.NewBuffers(), TLSLimit: hang,
+		Limits: httpconn.Limits{HeadBytes: 64 << 10, TargetBytes: 16 << 10, HeadFields: 100, HeadTimeout: hang,
+			BodyTimeout: hang, IdleTimeout: hang, Write: hang},
 	}
 	for _, option := range options {
 		option(&o)
@@ -103,7 +103,7 @@ func newDoor(t testing.TB, options ...doorOption) *door {
 		d.rec = nil
 	}
 	d.g = New(o)
-	d.ctl = &site.Door{Serve: d.g.Serve, Finish: d.g.Finish, Grace: 5 * time.Second, Listen: d.listen}
+	d.ctl = &site.Door{Serve: d.g.Serve, Finish: d.g.Finish, Grace: hang, Listen: d.listen}
 	sweeping, stop := context.WithCancel(context.Background())
 	d.conns.Go(func() { d.g.Sweep(sweeping) })
 	t.Cleanup(func() {
@@ -175,9 +175,13 @@ func (d *door) site(does *Site, names ...string) *site.Site {
 	return s
 }
 
-func quick() origin.Timeouts {
-	return origin.Timeouts{Connect: 2 * time.Second, TLS: 2 * time.Second, Send: 2 * time.Second, FirstByte: 5 * time.Second,
-		Between: 5 * time.Second, Idle: 30 * time.Second, Tunnel: 10 * time.Second}
+// hang is a time that nothing takes unless it hangs, on whatever machine.
+const hang = time.Minute
+
+// patient are timeouts of an origin of which none fires: a test that wants one
+// to fire sets it.
+func patient() origin.Timeouts {
+	return origin.Timeouts{Connect: hang, TLS: hang, Send: hang, FirstByte: hang, Between: hang, Idle: hang, Tunnel: hang}
 }
 
 // to makes an origin of a testnet peer.
@@ -190,7 +194,7 @@ func (d *door) to(peer *testnet.Origin, tune func(*origin.Options)) *origin.Orig
 	}
 	n, _ := strconv.Atoi(port)
 	o := origin.Options{Name: url, Host: host, Port: uint16(n), Secure: strings.HasPrefix(url, "https"), ServerName: "localhost",
-		Timeouts: quick(), MaxIdle: 100, Recorder: d.g.Recorder, Buffers: d.g.Buffers}
+		Timeouts: patient(), MaxIdle: 100, Recorder: d.g.Recorder, Buffers: d.g.Buffers}
 	if o.Secure {
 		o.Roots = peer.Pool()
 	}
@@ -239,7 +243,7 @@ func (d *door) dialPlain() *client {
 
 func newClient(t testing.TB, c net.Conn) *client {
 	t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(hang))
 	return &client{Conn: c, t: t, r: bufio.NewReader(c)}
 }
 
@@ -309,7 +313,7 @@ func (d *door) incident(res *http.Response) Incident {
 // settled is the trace once no connection is open at the door and until holds.
 func (d *door) settled(until func(*flow.Trace) bool) *flow.Trace {
 	d.t.Helper()
-	for range 400 {
+	for end := time.Now().Add(hang); time.Now().Before(end); {
 		if trace := d.rec.trace(); until(trace) {
 			return trace
 		}

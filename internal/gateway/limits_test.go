@@ -33,6 +33,9 @@ func asks(text string) func(t *testing.T, d *door) *client {
 	}
 }
 
+// roomy is a limit within which something has to happen before it fires.
+const roomy = 2 * time.Second
+
 const simple = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n"
 
 // TestEveryLimitFires makes each limit fire: the client gets its answer, the
@@ -106,9 +109,9 @@ func everyLimit() []fires {
 			status: 408, cause: "the request head did not arrive within 150ms", event: "timeout request-head"},
 		{limit: "request-body", door: (func(o *Options) { o.Limits.BodyTimeout = short }), act: asks("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 9\r\n\r\nabc"),
 			status: 408, cause: "the request body did not arrive within 150ms", event: "timeout request-body"},
-		{limit: "request-body-rate", door: (func(o *Options) { o.Limits.BodyTimeout, o.Limits.BodyRate = 4*short, 1000 }), act: drips,
+		{limit: "request-body-rate", door: (func(o *Options) { o.Limits.BodyTimeout, o.Limits.BodyRate = roomy, 1000 }), act: drips,
 			status: 408, cause: "the request body came slower than 1000 bytes a second", event: "timeout request-body-rate"},
-		{limit: "idle", door: (func(o *Options) { o.Limits.IdleTimeout = short }), act: func(t *testing.T, d *door) *client {
+		{limit: "idle", door: (func(o *Options) { o.Limits.IdleTimeout = roomy }), act: func(t *testing.T, d *door) *client {
 			c := d.dial("app.test")
 			c.get("/")
 			return c
@@ -159,7 +162,7 @@ func everyLimit() []fires {
 			origin: func(o *origin.Options) { o.Timeouts.Between = short }, act: asks(simple), status: 200, event: "timeout between-bytes"},
 		{limit: "exchange", site: func(s *Site) { s.Routes[0].Exchange = 2 * short }, peer: func(t *testing.T) *testnet.Origin { return testnet.SilentAfterTLS{}.Start(t) },
 			act: asks(simple), status: 504, cause: "the exchange was not done within 300ms (timeout: exchange)", event: "timeout exchange"},
-		{limit: "tunnel", origin: func(o *origin.Options) { o.Timeouts.Tunnel = short }, act: func(t *testing.T, d *door) *client {
+		{limit: "tunnel", origin: func(o *origin.Options) { o.Timeouts.Tunnel = roomy }, act: func(t *testing.T, d *door) *client {
 			c := d.dial("app.test")
 			c.upgrade()
 			return c

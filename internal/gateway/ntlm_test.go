@@ -151,7 +151,7 @@ func TestSignInsNeverMix(t *testing.T) {
 	peer := testnet.NTLMOrigin{At: testnet.At{Plain: true}}.Start(t)
 	d := newDoor(t)
 	o := d.at("127.0.0.1", portOf(t, flaky(t, peer.Addr)), false)
-	o.Timeouts, o.MaxIdle = quick(), 100
+	o.Timeouts, o.MaxIdle = patient(), 100
 	d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
 	var asked, served atomic.Int64
 	var users sync.WaitGroup
@@ -183,7 +183,7 @@ func visit(d *door, user string, asked, served *atomic.Int64) error {
 		return nil
 	}
 	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(hang))
 	c := &client{Conn: nc, t: d.t, r: bufio.NewReader(nc)}
 	asked.Add(3)
 	if c.signIn("NTLM", user) != nil {

@@ -212,7 +212,7 @@ func TestStopPlain(t *testing.T) {
 
 func TestStopEndsIdleAndWaitsForOpen(t *testing.T) {
 	t.Parallel()
-	d := front(t, testnet.SlowBody{Length: 5, Piece: 1, Every: 100 * time.Millisecond}.Start(t), nil)
+	d := front(t, testnet.SlowBody{Length: 5, Piece: 1, Every: 400 * time.Millisecond}.Start(t), nil)
 	idle, open := d.dial("app.test"), d.dial("app.test")
 	idle.get("/")
 	open.send("GET /open HTTP/1.1\r\nHost: app.test\r\n\r\n")
@@ -243,7 +243,7 @@ func TestStopEndsIdleAndWaitsForOpen(t *testing.T) {
 
 func TestClientsThatSayNothing(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, func(o *Options) { o.TLSLimit, o.Limits.HeadTimeout = 200*time.Millisecond, 200*time.Millisecond })
+	d := newDoor(t, func(o *Options) { o.TLSLimit, o.Limits.HeadTimeout = roomy, roomy })
 	d.site(&Site{Name: "app"}, "app.test")
 	addr := d.addrs["tls"].String()
 	dial := func(text string) *client {

@@ -24,7 +24,7 @@ func to(t *testing.T, peer *testnet.Origin, tune func(*Options)) *Origin {
 	}
 	n, _ := strconv.Atoi(port)
 	o := Options{Name: peer.URL(""), Host: host, Port: uint16(n), MaxIdle: 2, Buffers: httpconn.NewBuffers(),
-		Timeouts: Timeouts{Connect: time.Second, TLS: time.Second, FirstByte: time.Second, Idle: time.Minute}}
+		Timeouts: Timeouts{Connect: time.Minute, TLS: time.Minute, FirstByte: time.Minute, Idle: time.Minute}}
 	if tune != nil {
 		tune(&o)
 	}

@@ -91,10 +91,10 @@ func (o *Origin) Count(event Event) int {
 	return o.log.counts[event]
 }
 
-// Await waits, 10 s at most, until an event has happened n times.
+// Await waits, a minute at most, until an event has happened n times.
 func (o *Origin) Await(t testing.TB, event Event, n int) {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		o.mu.Lock()
 		if o.log.counts[event] >= n {

@@ -64,7 +64,7 @@ func (at At) start(t testing.TB, script func(*conn)) *Origin {
 		at.Tune(config)
 	}
 	return at.listen(t, "https", func(raw net.Conn) (net.Conn, error) {
-		_ = raw.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = raw.SetDeadline(time.Now().Add(time.Minute))
 		defer raw.SetDeadline(time.Time{})
 		secured := tls.Server(raw, config)
 		return secured, secured.Handshake()
