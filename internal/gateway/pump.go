@@ -16,6 +16,7 @@ type pump struct {
 	k      *carriage
 	ended  chan struct{}
 	cut    atomic.Bool // we ended it
+	read   atomic.Bool // all of the body has come
 	fault  *httpconn.BodyFault
 	failed error // of a write to the origin
 	taken  int64 // bytes of the body
@@ -41,6 +42,7 @@ func (p *pump) run() {
 			p.failed = k.leg.SendBody(*buf, n)
 		}
 		if errors.Is(err, io.EOF) {
+			p.read.Store(true)
 			break
 		}
 		if err != nil {
@@ -106,11 +108,15 @@ func (p *pump) settle() {
 
 const answeredEarly = "the origin answered before the end of the request"
 
-// interrupt ends the pump's waits on both sides.
+// interrupt ends the pump's waits on both sides. A client whose request has come
+// whole keeps its connection.
 func (p *pump) interrupt() {
-	if !p.done() {
-		p.cut.Store(true)
-		p.k.leg.Interrupt("the exchange ended before the end of the request")
+	if p.done() {
+		return
+	}
+	p.cut.Store(true)
+	p.k.leg.Interrupt("the exchange ended before the end of the request")
+	if !p.read.Load() {
 		p.k.x.StopBody()
 	}
 }
