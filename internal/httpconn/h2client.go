@@ -102,11 +102,12 @@ func NewH2Client(nc Transport, log *flow.Log, buffers *Buffers, limits H2ClientL
 }
 
 // Stream gives a stream for one exchange; nil if the connection takes no more
-// now.
+// now. The first is given of a connection that has ended already, too: its Send
+// says why it ended.
 func (c *H2Client) Stream() *H2Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.usable() || uint32(len(c.streams)+c.reserved) >= c.peer.streams {
+	if !c.usable() && c.served > 0 || uint32(len(c.streams)+c.reserved) >= c.peer.streams {
 		return nil
 	}
 	c.reserved++
@@ -176,13 +177,13 @@ func (c *H2Client) Close(why string) {
 	c.closing.Do(func() {
 		c.nc.SetWhy(why)
 		c.mu.Lock()
-		if c.failed == nil {
+		if c.failed == nil && c.out.dead == nil {
 			out := c.out.pending()
 			*out = httpwire.AppendGoAway(*out, 0, httpwire.CodeNone, "")
 			c.record(flow.Event{Kind: flow.GoAway, From: flow.Client, Text: httpwire.H2ErrorName(httpwire.CodeNone), Attrs: flow.Attrs(flow.KeyStream, "0")})
 			c.flush()
-			c.fail(errClosed)
 		}
+		c.fail(errClosed)
 		c.mu.Unlock()
 		_ = c.nc.Close() // the connection is over either way
 	})
@@ -269,9 +270,11 @@ func (e *StreamEnd) WantsHTTP1() bool { return e.Code == httpwire.CodeHTTP11Requ
 func (c *H2Client) shut() error {
 	switch {
 	case c.goAway != nil:
-		return errors.Join(ErrNotSent, c.goAway)
+		return fmt.Errorf("%w: %w", ErrNotSent, c.goAway)
 	case c.failed != nil:
-		return errors.Join(ErrNotSent, c.failed)
+		return fmt.Errorf("%w: %w", ErrNotSent, c.failed)
+	case c.out.dead != nil:
+		return fmt.Errorf("%w: %w", ErrNotSent, c.out.dead)
 	}
 	return nil
 }

@@ -42,6 +42,9 @@ func (c *H2Client) read() {
 			c.out.await(mostUnsent)
 		}
 		if err != nil && c.failed == nil {
+			if IsTimeout(err) && c.out.dead != nil {
+				err = c.out.dead // which was the reason to wait no longer
+			}
 			c.fail(c.over(ended(err, end > start)))
 		}
 		over := c.failed != nil

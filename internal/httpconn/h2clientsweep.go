@@ -93,16 +93,23 @@ func (c *H2Client) flushOut() {
 // flush writes what waits. mu is held, and given up meanwhile.
 func (c *H2Client) flush() { c.out.flush(len(c.streams) > 1) }
 
-// wrote takes the outcome of a write. mu is held.
+// lastWords is how long an origin that takes nothing more is still listened to.
+// One that has gone is heard to its end much sooner.
+const lastWords = time.Second
+
+// wrote takes the outcome of a write. An origin that has gone may have answered
+// before, or said why: the reader goes on to the end of that. mu is held.
 func (c *H2Client) wrote(err error) {
-	if err != nil {
-		if c.failed == nil {
-			if IsTimeout(err) {
-				err = &StuckWrite{err}
-			}
-			c.fail(c.over(err))
-			_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // wakes the reader, which closes; fails only when it is closed already
-		}
+	switch {
+	case err != nil && c.failed != nil:
+		return
+	case IsTimeout(err):
+		c.fail(c.over(&StuckWrite{err}))
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // wakes the reader, which closes; fails only when it is closed already
+		return
+	case err != nil:
+		c.leaving = true
+		_ = c.nc.SetReadDeadline(time.Now().Add(lastWords)) // the same
 		return
 	}
 	if c.waiting == 0 {

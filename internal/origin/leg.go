@@ -66,7 +66,9 @@ func (l *Leg) Start(b []byte, out *httpconn.Out) []byte {
 
 // Send is that of Outgoing. again tells that the connection had ended, or that
 // the origin had said something unasked: nothing was sent, the connection is
-// closed, and another can have the request.
+// closed, and another can have the request. An HTTP/2 connection that ended
+// before its first exchange is no reason to try the next, which may end as soon:
+// ReadHead says why it ended.
 func (l *Leg) Send(b, body []byte, whole bool) (again bool, err error) {
 	c := l.conn
 	err = l.Outgoing.Send(b, body, whole, c.origin.Timeouts.Send)
@@ -76,7 +78,10 @@ func (l *Leg) Send(b, body []byte, whole bool) (again bool, err error) {
 	if !errors.Is(err, httpconn.ErrNotSent) || c.stopped.Load() {
 		return false, err
 	}
-	if l.stream != nil {
+	switch {
+	case l.stream != nil && !l.stream.Reused():
+		return false, err
+	case l.stream != nil:
 		l.stream.End()
 		return true, err
 	}
