@@ -279,6 +279,35 @@ func TestEjectionIsForgotten(t *testing.T) {
 	}
 }
 
+// Clients that are tied to an origin stay there while it drains, but not once it
+// has gone.
+func TestTiesWhileDraining(t *testing.T) {
+	a, b := member("a", 1, false), member("b", 1, false)
+	a.Tag = "A"
+	g := New(Options{Eject: Eject{Failures: 1, For: time.Minute}}, a, b)
+	a.SetDuty(Draining)
+	stays := func(when string, want bool) {
+		t.Helper()
+		if got := g.Stuck([]byte("A")) == a; got != want || a.Standing() != DrainingOf {
+			t.Errorf("%s: a tied client goes there: %v, want %v; it is %s", when, got, want, a.Standing())
+		}
+	}
+	stays("while it works", true)
+	g.mu.Lock()
+	a.heard(errors.New("refused"), time.Now())
+	g.mu.Unlock()
+	stays("when its check fails", false)
+	g.mu.Lock()
+	a.inRow = g.Health.Rise
+	a.heard(nil, time.Now())
+	g.mu.Unlock()
+	stays("when it is up again", true)
+	a.Failed("reset")
+	stays("when exchanges fail", false)
+	g.Sweep(time.Now().Add(2 * time.Minute))
+	stays("after its time", true)
+}
+
 // A group that was replaced says nothing of origins that are another's by now.
 func TestRetiredGroupIsSilent(t *testing.T) {
 	var s told

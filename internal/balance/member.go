@@ -60,6 +60,7 @@ type Member struct {
 	gate  gate
 
 	standing atomic.Uint32 // a Standing
+	tied     atomic.Bool   // it takes the exchanges of clients that are tied to it
 	failing  atomic.Bool   // failures may be above zero
 	counts   counts
 

@@ -112,11 +112,12 @@ func (t *tier) byKey(w *Want) *Member {
 }
 
 // Stuck gives the member that a sticky cookie means; nil if no member has that
-// tag, or if it takes no exchanges of tied clients either.
+// tag, or if it takes no exchanges of tied clients either: one that drains does
+// while it works.
 func (g *Group) Stuck(tag []byte) *Member {
 	for _, m := range g.Members {
 		if m.Tag != "" && m.Tag == string(tag) {
-			if s := m.Standing(); s == Serving || s == Returning || s == DrainingOf {
+			if m.tied.Load() {
 				return m
 			}
 			return nil

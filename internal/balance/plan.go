@@ -42,6 +42,7 @@ func (g *Group) replan(now time.Time) (changes []Change) {
 			m.standing.Store(uint32(after))
 			changes = append(changes, Change{m, before, after, m.changeReason(after)})
 		}
+		m.tied.Store(after == Serving || after == Returning || after == DrainingOf && !m.down && m.until.IsZero())
 		restful = restful && m.until.IsZero() && m.since.IsZero()
 		if r := m.rank(after); r != rankNone {
 			ranks[r] = append(ranks[r], share{m, float64(m.Weight) * m.grown(now)})
