@@ -200,7 +200,7 @@ type Compress struct {
 
 // SiteLimits bound what one client may take of a site.
 type SiteLimits struct {
-	PerAddress int  `yaml:"per_address,omitempty" jsonschema:"minimum=0"` // connections of one client address; default 0: no limit; above: 429
+	PerAddress int  `yaml:"per_address,omitempty" jsonschema:"minimum=0"` // connections of one client address, of IPv6 one /64; default 0: no limit; above: 429
 	BodyBytes  Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=0"`  // body of a request; default 0: no limit; above: 413
 }
 

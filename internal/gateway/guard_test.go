@@ -244,6 +244,21 @@ func TestConnectionsPerAddress(t *testing.T) {
 	}
 }
 
+// Whoever has a network of IPv6 is one client, however many addresses it uses.
+func TestConnectionsPerNetwork(t *testing.T) {
+	var p perAddress
+	does := &Site{Name: "app"}
+	for i, test := range []struct {
+		remote string
+		open   int
+	}{{"[2001:db8::1]:1", 1}, {"[2001:db8::2]:2", 2}, {"[2001:db8:0:1::1]:3", 1}, {"192.0.2.1:4", 1}, {"192.0.2.2:5", 1}, {"[::ffff:192.0.2.1]:6", 2}} {
+		s := &session{remote: netip.MustParseAddrPort(test.remote)}
+		if open := p.enter(s, s.at(does)); open != test.open {
+			t.Errorf("%d: %s has %d connections, want %d", i, test.remote, open, test.open)
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	page := func(kind, text string) *Page { return &Page{Type: kind, Body: NewText(text)} }
 	set := HeaderRules{Set: [][2]string{{"Server", "Fanlight"}, {"X-Status", "{status} {incident}"}}}

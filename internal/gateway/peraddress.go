@@ -15,7 +15,7 @@ type perAddress struct {
 
 type addressAt struct {
 	site string
-	addr netip.Addr
+	of   netip.Prefix // of IPv6 a /64, as for rate limits
 }
 
 // enter counts a connection once.
@@ -49,6 +49,9 @@ func (p *perAddress) drop(at addressAt) {
 	}
 }
 
+// at is what a connection counts as that asks for something of a site.
+func (s *session) at(does *Site) addressAt { return addressAt{does.Name, networkOf(s.remote.Addr())} }
+
 // crowded answers a client that has more connections to the site than it may,
 // and closes this one. A trusted proxy has those of many clients.
 func (r *ride) crowded(does *Site) bool {
@@ -56,12 +59,12 @@ func (r *ride) crowded(does *Site) bool {
 	if does.PerAddress <= 0 || s.trusted {
 		return false
 	}
-	at := addressAt{does.Name, s.remote.Addr().WithZone("")}
+	at := s.at(does)
 	if open := s.g.perAddress.enter(s, at); open <= does.PerAddress {
 		return false
 	}
 	s.g.perAddress.leave(s)
 	r.x.CloseAfter("too many connections from one address")
-	r.refuse(429, byPerAddress, "address "+at.addr.String()+" has more than "+strconv.Itoa(does.PerAddress)+" connections to site "+does.Name)
+	r.refuse(429, byPerAddress, "address "+networkText(at.of)+" has more than "+strconv.Itoa(does.PerAddress)+" connections to site "+does.Name)
 	return true
 }

@@ -73,16 +73,21 @@ func (l *RateLimit) take(r *ride) (wait time.Duration, who string) {
 	case value != nil:
 		return wait, "one value of " + l.Header
 	}
-	return wait, "address " + networkOf(addr).String()
+	return wait, "address " + networkText(networkOf(addr))
 }
 
 // networkOf is what counts as one client: a host of IPv6 has a /64 to itself.
-func networkOf(a netip.Addr) fmt.Stringer {
-	if a.Is4() {
-		return a
-	}
-	p, _ := a.Prefix(64) // 64 bits are never too many
+func networkOf(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	p, _ := a.Prefix(min(64, a.BitLen())) // never too many
 	return p
+}
+
+func networkText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 func (l *RateLimit) key(addr netip.Addr, value []byte) uint64 {

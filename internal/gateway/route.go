@@ -20,7 +20,7 @@ type Site struct {
 	ResponseHeaders HeaderRules
 	Guard           Guard
 	Pages           *Pages // nil: the usual ones
-	PerAddress      int    // connections of one client address; 0: no limit
+	PerAddress      int    // connections of one client address, of IPv6 one /64; 0: no limit
 	BodyBytes       int64  // of a request; 0: no limit
 
 	prepare  sync.Once
