@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (a *App) reload(dry bool) (console.Reload, error) {
 		return console.Reload{}, err
 	}
 	path := a.config().Path
-	next, err := config.Load(path)
+	next, err := loadAgain(path)
 	if err != nil {
 		return console.Reload{}, reloadRefusal(err)
 	}
@@ -65,6 +66,28 @@ func (a *App) reload(dry bool) (console.Reload, error) {
 	out.File, out.Applied = path, !dry
 	out.ElapsedMS = float64(time.Since(began).Microseconds()) / 1000
 	return out, nil
+}
+
+// loadAgain is config.Load for a door that serves. A pipe, which a start may
+// read, would be waited for without end; and a file without a byte, as it is
+// while somebody writes it, would close every site.
+func loadAgain(path string) (*config.Config, error) {
+	files, err := config.Files(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("read configuration: %w", err)
+		case !info.Mode().IsRegular():
+			return nil, fmt.Errorf("read configuration: %s is no regular file", name)
+		case info.Size() == 0 && name == path:
+			return nil, fmt.Errorf("read configuration: %s is empty", name)
+		}
+	}
+	return config.Load(path)
 }
 
 // config is the configuration in force.

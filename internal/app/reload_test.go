@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -182,6 +183,27 @@ func TestReloadFaults(t *testing.T) {
 	if got := d.Site("two"); got.Reason != "" {
 		t.Errorf("a mended site is shown as %+v", got)
 	}
+}
+
+// A configuration that is no file any more, or not written yet, changes nothing,
+// and leaves nothing waiting.
+func TestReloadOfWhatIsNoFile(t *testing.T) {
+	echo := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
+	d := serve(t, twoSites, "$ECHO", echo.Addr)
+	for name, replace := range map[string]func() error{
+		"no regular file": func() error { return os.Mkdir(d.path, 0o700) },
+		"is empty":        func() error { return os.WriteFile(d.path, nil, 0o600) },
+		"no such file":    func() error { return nil },
+	} {
+		must(t, os.RemoveAll(d.path))
+		must(t, replace())
+		if err := d.call(http.MethodPost, "/api/reload", nil, nil); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("want that it %s, got %v", name, err)
+		}
+		expect(t, d.client("one.test"), "/", 200)
+	}
+	must(t, os.RemoveAll(d.path))
+	d.reload(twoSites, "$ECHO", echo.Addr)
 }
 
 // What was stopped at run time stays so; what the file stops is stopped.
