@@ -139,7 +139,7 @@ func (a *App) apply(p *plan) {
 
 // replacement is what a plan for a site needs of the door, nil if nothing.
 func (a *App) replacement(p *plan, s *sitePlan) *site.Replacement {
-	r := &site.Replacement{}
+	r := &site.Replacement{Old: a.leavingSite(s.Name)} // whose end must not take the next one along
 	if s.old != nil {
 		r.Old = s.old.site
 	}
@@ -154,6 +154,17 @@ func (a *App) replacement(p *plan, s *sitePlan) *site.Replacement {
 		r.Run = s.old.site.State() == site.Serving // and another state when its connections go on
 	}
 	return r
+}
+
+// leavingSite is the site of a name that was taken out and still has
+// connections, nil if there is none.
+func (a *App) leavingSite(name string) *site.Site {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b := a.leaving[name]; b != nil {
+		return b.site
+	}
+	return nil
 }
 
 // publish puts in place what sites do, before the table leads to them.

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"fanlight/internal/app"
@@ -204,6 +206,34 @@ func TestReloadOfWhatIsNoFile(t *testing.T) {
 	}
 	must(t, os.RemoveAll(d.path))
 	d.reload(twoSites, "$ECHO", echo.Addr)
+}
+
+// A site that is taken out and put back while an exchange of it goes on comes
+// back when that is over, without another change of the file.
+func TestWatchWaitsForSite(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/held" {
+			close(asked)
+			<-answer
+		}
+	}))
+	t.Cleanup(origin.Close)
+	release := sync.OnceFunc(func() { close(answer) })
+	t.Cleanup(release)
+	d, err := openWith(t, app.Options{Watch: true}, t.TempDir(), freePort(t), twoSites, "$ECHO", origin.Listener.Addr().String())
+	must(t, err)
+	var held sync.WaitGroup
+	held.Go(func() { expect(t, d.client("two.test"), "/held", 200) })
+	<-asked
+	both := read(t, d.path)
+	write(t, d.path, both[:strings.Index(both, "  two:")])
+	until(t, "the site to be taken out", func() bool { return d.Site("two").Configured == "removed" })
+	write(t, d.path, both+"# again\n")
+	until(t, "the log to tell that it has to wait", func() bool { return strings.Contains(d.Site("two").Reason, "drained") })
+	release()
+	held.Wait()
+	until(t, "the site to come back", func() bool { return d.Site("two").State == "serving" })
 }
 
 // What was stopped at run time stays so; what the file stops is stopped.
