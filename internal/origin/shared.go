@@ -210,7 +210,7 @@ func (o *Origin) sweepShared(now time.Time) {
 			switch limit := o.Timeouts.Idle; {
 			case c.over():
 			case c.vanished():
-				c.h2.Retire(addressGone)
+				worn[c] = addressGone
 			case !c.h2.Usable() && c.h2.Open() == 0:
 				worn[c] = "it takes no more streams"
 			case limit > 0 && c.h2.Idle(now) > limit:
