@@ -209,14 +209,16 @@ func (p *plan) preview() {
 func (p *plan) decide() {
 	for _, s := range p.sites {
 		if r := s.replacement; r != nil && r.Err != nil {
-			s.Why = r.Err.Error()
+			s.Why, s.Parts = r.Err.Error(), nil
 			switch {
 			case errors.Is(r.Err, site.ErrBusy):
 				s.Action, s.next = console.Waits, nil
 			case r.Made:
 				s.Action = console.Fails
-			default:
+			case s.old.usable():
 				s.Action, s.next = console.Keeps, nil
+			default:
+				s.Action, s.next = console.Fails, nil
 			}
 		}
 		switch {

@@ -187,6 +187,38 @@ func TestReloadFaults(t *testing.T) {
 	}
 }
 
+// A site that moves to an address that cannot be had stays, and with it its
+// names, though another site was to get them.
+func TestReloadOfMoveThatFails(t *testing.T) {
+	echo := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
+	pairs := []string{"$ECHO", echo.Addr}
+	d := serve(t, twoSites, pairs...)
+	two := d.client("two.test")
+	expect(t, two, "/", 200)
+	lines, _ := d.reload(`
+sites:
+  a-new-one:
+    bind: ["127.0.0.2:$PORT one.test"]
+    routes: [{path: /, files: www}]
+  one:
+    bind: ["127.0.0.2:$PORT two.test"]
+    routes: [{path: /, files: www}]
+  two:
+    bind: ["192.0.2.1:$PORT two.test"]
+    routes: [{path: /, to: "http://$ECHO"}]
+`, pairs...)
+	if want := []string{"site a-new-one fail", "site one keep", "site two keep"}; !slices.Equal(lines, want) {
+		t.Errorf("changes %q, want %q", lines, want)
+	}
+	two.CloseIdleConnections()
+	expect(t, two, "/", 200)
+	expect(t, d.client("one.test"), "/", 200)
+	lines, _ = d.reload(twoSites, pairs...)
+	if len(lines) != 0 {
+		t.Errorf("the file from before leads to %q", lines)
+	}
+}
+
 // A configuration that is no file any more, or not written yet, changes nothing,
 // and leaves nothing waiting.
 func TestReloadOfWhatIsNoFile(t *testing.T) {

@@ -15,8 +15,9 @@ type Replacement struct {
 	Old  *Site // nil: Next is new
 	Next *Site // nil: Old goes
 	Run  bool  // Next is to serve
-	// Err is set by Replace: ErrBusy, or why Next cannot have its addresses. A
-	// site that serves, or is busy, stays as it was then; Next fails otherwise.
+	// Err is set by Replace: ErrBusy, why Next cannot have its addresses, or what
+	// of Next's a site has that stays as it was. A site that serves, or is busy,
+	// stays as it was then; Next fails otherwise.
 	Err error
 	// Made is set by Replace: Next is in the table, or Old is going.
 	Made bool
@@ -31,6 +32,9 @@ func (d *Door) Replace(t *Table, all []*Replacement, publish func()) {
 	var next []*Site
 	for _, r := range all {
 		r.prepare(d)
+	}
+	yield(all)
+	for _, r := range all {
 		if r.Made && r.Next != nil {
 			next = append(next, r.Next)
 		} else if r.Made {

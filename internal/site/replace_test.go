@@ -65,6 +65,39 @@ func TestReplaceThatFails(t *testing.T) {
 	}
 }
 
+// What a site has that cannot be replaced is nobody else's: neither a site that
+// is new nor one that serves gets it.
+func TestReplaceYields(t *testing.T) {
+	d := newFakeDoor()
+	a, b := secure("a", on(two, "a.test")), secure("b", on(six, "b.test"))
+	tab := table(a, b)
+	for _, s := range []*Site{a, b} {
+		if err := d.Start(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.taken[three] = true
+	stays := &Replacement{Old: b, Next: secure("b", on(three, "b.test")), Run: true}
+	takes := &Replacement{Old: a, Next: secure("a", on(six, "x.test", "b.test")), Run: true}
+	fresh := &Replacement{Next: secure("0", on(two, "a.test")), Run: true}
+	other := &Replacement{Next: secure("c", on(two, "c.test"), on(six, "c.test")), Run: true}
+	d.replace(tab, stays, takes, fresh, other)
+	if stays.Made || takes.Made || fresh.Made || !other.Made || other.Err != nil {
+		t.Errorf("made %v, %v, %v, %v, %v", stays.Made, takes.Made, fresh.Made, other.Made, other.Err)
+	}
+	if tab.Find(two, "a.test") != a || tab.Find(six, "b.test") != b || tab.Get("0") != nil || d.opened() != 4 {
+		t.Errorf("%d listeners, want those of a, b and c", d.opened())
+	}
+	if want := "site a goes on as it was, and has what this one is to have on " + two.String(); fresh.Err == nil || fresh.Err.Error() != want {
+		t.Errorf("the new site: %v, want %s", fresh.Err, want)
+	}
+	for _, s := range []*Site{a, b} { // they were let go
+		if err := d.Stop(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestReplaceOfBusySite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newFakeDoor()
