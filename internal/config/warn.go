@@ -52,6 +52,9 @@ func warnRoute(warn func(path, hint, format string, args ...any), path string, s
 			warn(fmt.Sprintf("%s.hosts[%d]", path, j), "add it to a binding of the site, or take it out", "no request for %s comes to site %q", host, s.Name)
 		}
 	}
+	if n := r.hostGroup(); n > 0 {
+		warn(path+".redirect", fmt.Sprintf("put a slash before {%d}, or into the group: (/.*)", n), "redirect %q lets a request choose the host: {%d} may begin with %q", r.Redirect, n, ".evil.test")
+	}
 	words := []string{"keep", "origin"}
 	if near := nearest(r.Host, words); near != "" && !slices.Contains(words, r.Host) {
 		warn(path+".host", fmt.Sprintf("did you mean %q?", near), "route %q sends %q as the Host", r.title(), r.Host)
