@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"fanlight/internal/httpconn"
 	"fanlight/internal/origin"
@@ -22,6 +21,8 @@ type ride struct {
 	facts      facts
 	compressor *compressor // nil: no route of this connection compressed so far
 	target     string      // what an origin or a folder is asked for
+	head       *[]byte     // holds the request to an origin until it has left
+	left       func()      // putHead, kept here so that asking allocates nothing
 
 	bodyLimit int64 // bytes of the request; 0: none
 
@@ -54,6 +55,9 @@ func phaseName(phase int32) string {
 
 func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.s, r.x, r.own = s, x, x
+	if r.left == nil {
+		r.left = r.putHead
+	}
 	r.facts, r.target = facts{s: s, req: x.Request()}, ""
 	r.bodyLimit = 0
 	r.tunnel.Store(false)
@@ -63,7 +67,15 @@ func (r *ride) begin(s *session, x httpconn.Exchange) {
 	r.gone.Store(false)
 	r.phase.Store(phaseLocal)
 	r.current.Store(uint64(x.ID()))
-	r.since.Store(time.Now().UnixNano())
+	r.since.Store(r.facts.req.At.UnixNano())
+}
+
+// putHead gives back what held the request to an origin: others need it while
+// this one is waited for, and what is used again at once is in the processor's
+// caches still.
+func (r *ride) putHead() {
+	r.s.g.Buffers.PutBody(r.head)
+	r.head = nil
 }
 
 // leave takes note that the client has gone: nobody waits for the origin.
@@ -117,9 +129,11 @@ func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := &ride{}
+	var r *ride
 	if n := len(a.free); n > 0 {
 		r, a.free = a.free[n-1], a.free[:n-1]
+	} else {
+		r = &ride{}
 	}
 	r.begin(s, x)
 	a.open = append(a.open, r)

@@ -13,10 +13,10 @@ func (k *carriage) send() (f *origin.Failure, again bool) {
 	s, leg := k.s, k.leg
 	req := k.x.Request()
 	k.r.phase.Store(phaseFirstByte)
-	buf := s.g.Buffers.Body()
-	defer s.g.Buffers.PutBody(buf)
+	k.r.head = s.g.Buffers.Body()
+	defer k.r.putHead()
 	k.leaves(req)
-	b := leg.Start((*buf)[:0], &k.out)
+	b := leg.Start((*k.r.head)[:0], &k.out)
 	b = s.appendRequestFields(b, req, &k.route.request, &k.r.facts)
 	b = leg.Head(b)
 	if k.bound {
@@ -42,7 +42,7 @@ func (k *carriage) leaves(req *httpconn.Request) {
 		host = "" // the site's rules say what it is, if anything
 	}
 	k.out = httpconn.Out{ID: k.out.ID, Parent: k.x.ID(), Method: req.Method, Scheme: k.o.Scheme(), Host: host, Target: k.r.target,
-		Upgrade: upgradeOf(req), Length: req.Length, Declared: req.Head.Has("Content-Length")}
+		Upgrade: upgradeOf(req), Length: req.Length, Declared: req.Head.Has("Content-Length"), Left: k.r.left}
 	k.out.Trailers = k.leg.Shared() && req.Head.HasToken("TE", "trailers")
 }
 

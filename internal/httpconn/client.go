@@ -40,6 +40,10 @@ type Client struct {
 	ended    bool
 	sent     atomic.Bool // the whole request left
 
+	at     time.Time // the time when it was looked at last
+	waited bool      // something may have taken time since
+	rested time.Time // when the exchange before this one ended
+
 	out      *Out // from Start to Head
 	lines    int  // where its field lines begin
 	chunkOut bool // its body leaves in chunks
@@ -70,16 +74,25 @@ func (c *Client) Transport() Transport { return c.nc }
 // Served is the number of exchanges begun on this connection.
 func (c *Client) Served() int { return c.served }
 
-// Begin records the request that is about to be sent. head is the whole
-// request head, fields the lines of it.
-func (c *Client) Begin(id, parent flow.ExchangeID, method, target string, fields []byte, idle time.Duration) {
-	c.id, c.method = id, method
+// now is the time, which is looked at once for what comes to pass together: a
+// look costs as much as to record an event.
+func (c *Client) now() time.Time {
+	if c.waited {
+		c.at, c.waited = time.Now(), false
+	}
+	return c.at
+}
+
+// begin records the request that is about to be sent, with its field lines.
+func (c *Client) begin(out *Out, fields []byte) {
+	c.id, c.method, c.waited = out.ID, out.Method, true
 	c.sentBody, c.bodyRead, c.bodyDone = 0, 0, false
 	c.keep, c.gotByte, c.headDone, c.ended, c.interims = false, false, false, false, 0
 	c.framing, c.chunks = httpwire.Framing{}, httpwire.ChunkReader{}
 	c.sent.Store(false)
 	c.served++
-	c.readDeadline(0) // of the exchange before
+	c.question.bounded, c.question.failed = false, nil
+	c.boundRead(time.Time{}) // that of the exchange before
 	if c.log == nil {
 		return
 	}
@@ -88,33 +101,33 @@ func (c *Client) Begin(id, parent flow.ExchangeID, method, target string, fields
 	attrs := facts[:2]
 	if c.served > 1 {
 		attrs = facts[:]
-		attrs[1].Value, attrs[2].Value = "yes", text(appendMilliseconds(scratch[:0], idle))
+		attrs[1].Value, attrs[2].Value = "yes", text(appendMilliseconds(scratch[:0], c.now().Sub(c.rested)))
 	}
-	c.log.Add(flow.Event{At: time.Now(), Exchange: id, Parent: parent, Kind: flow.Request, From: flow.Client,
-		Text: method + " " + target, Header: fields, Attrs: attrs})
+	c.log.Add(flow.Event{At: c.now(), Exchange: c.id, Parent: out.Parent, Kind: flow.Request, From: flow.Client,
+		Text: out.Method + " " + out.Target, Header: fields, Attrs: attrs})
 }
 
 func appendMilliseconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 3, 64)
 }
 
-// Write sends bytes of the request; body is how many of them are body. limit 0
-// is none.
-func (c *Client) Write(p []byte, body int, limit time.Duration) error {
-	_ = c.nc.SetWriteDeadline(after(limit)) // fails only on a closed connection; the write says so
+// write sends bytes of the request; body is how many of them are body.
+func (c *Client) write(p []byte, body int, until time.Time) error {
+	_ = c.nc.SetWriteDeadline(until) // fails only on a closed connection; the write says so
 	_, err := c.nc.Write(p)
 	c.sentBody += int64(body)
 	return err
 }
 
-// Sent records that all of the request was written. Without it the connection
+// sentAt records that all of the request was written. Without it the connection
 // is not used again.
-func (c *Client) Sent() { c.sentAt(time.Now()) }
-
 func (c *Client) sentAt(now time.Time) {
 	c.sent.Store(true)
 	c.log.Add(flow.Event{At: now, Exchange: c.id, Kind: flow.RequestDone, From: flow.Client, Bytes: c.sentBody})
 }
+
+// Rested is when the last exchange ended.
+func (c *Client) Rested() time.Time { return c.rested }
 
 // Answered reports whether a byte of the response has come.
 func (c *Client) Answered() bool { return c.gotByte }
@@ -124,7 +137,8 @@ func (c *Client) Answered() bool { return c.gotByte }
 func (c *Client) End() (reusable bool) {
 	if !c.ended {
 		c.ended = true
-		c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: flow.ExchangeDone, Text: c.outcome()})
+		c.rested = time.Now()
+		c.log.Add(flow.Event{At: c.rested, Exchange: c.id, Kind: flow.ExchangeDone, Text: c.outcome()})
 	}
 	c.log.Flush()
 	c.keep = c.Reusable() // what was read ahead is forgotten below, not that it was there

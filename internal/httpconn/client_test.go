@@ -106,12 +106,12 @@ func (test ask) run(t *testing.T, cut int) {
 	if method == "" {
 		method = "GET"
 	}
-	c.Begin(1, 0, method, "/", nil, 0)
-	if err := c.Write([]byte("request"), 0, time.Second); err != nil {
+	c.begin(&Out{ID: 1, Method: method, Target: "/"}, nil)
+	if err := c.write([]byte("request"), 0, after(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if !test.unsent {
-		c.Sent()
+		c.sentAt(time.Now())
 	}
 	status, body, err := receive(c)
 	if status != test.status || body != test.body || !same(err, test.err) {
@@ -205,11 +205,11 @@ func TestClientReuse(t *testing.T) {
 		for id := range flow.ExchangeID(3) {
 			// A wait that had a limit must not end one that has none.
 			time.Sleep(time.Hour)
-			c.Begin(id+1, 0, "GET", "/", nil, time.Hour)
-			if err := c.Write([]byte("request"), 0, time.Second); err != nil {
+			c.begin(&Out{ID: id + 1, Method: "GET", Target: "/"}, nil)
+			if err := c.write([]byte("request"), 0, after(time.Second)); err != nil {
 				t.Fatal(err)
 			}
-			c.Sent()
+			c.sentAt(time.Now())
 			go func() {
 				time.Sleep(time.Hour)
 				_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
@@ -246,8 +246,8 @@ func TestClientUpgrade(t *testing.T) {
 		near, far := testnet.Pipe()
 		conn := tap.Accepted(nil, near, false)
 		c := NewClient(conn, nil, NewBuffers())
-		c.Begin(0, 0, "GET", "/ws", nil, 0)
-		c.Sent()
+		c.begin(&Out{Method: "GET", Target: "/ws"}, nil)
+		c.sentAt(time.Now())
 		_, _ = io.WriteString(far, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nahead")
 		h, err := c.ReadHead(time.Second)
 		if err != nil || h.Status != 101 {

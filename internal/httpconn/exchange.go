@@ -2,6 +2,7 @@ package httpconn
 
 import (
 	"errors"
+	"time"
 
 	"fanlight/internal/flow"
 	"fanlight/internal/httpwire"
@@ -12,11 +13,12 @@ import (
 type Request struct {
 	Head    *httpwire.Head
 	Method  string
-	Target  string // as received
-	Host    string // authority: host[:port] as received
-	Path    string // decoded, dot segments resolved; "*" stays, empty for authority form
-	Upgrade string // protocol of an Upgrade request, empty if none
-	Length  int64  // of the body; 0: none; -1: not known before its end
+	Target  string    // as received
+	Host    string    // authority: host[:port] as received
+	Path    string    // decoded, dot segments resolved; "*" stays, empty for authority form
+	Upgrade string    // protocol of an Upgrade request, empty if none
+	Length  int64     // of the body; 0: none; -1: not known before its end
+	At      time.Time // when its head was read
 }
 
 // Exchange is one request and its response, whatever carries it. A handler

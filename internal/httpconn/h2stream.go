@@ -101,7 +101,7 @@ func (s *h2Stream) begin(f *httpwire.Frame, whole bool) {
 	if s.declared = -1; whole && h.Has("content-length") {
 		s.declared = h.RequestFraming().Length
 	}
-	s.req = Request{Head: &h.Head, Method: methodText(h.Bytes(h.Method)), Target: text(h.Bytes(h.Target)), Host: text(h.Get("Host"))}
+	s.req = Request{Head: &h.Head, Method: methodText(h.Bytes(h.Method)), Target: text(h.Bytes(h.Target)), Host: text(h.Get("Host")), At: time.Now()}
 	if c.log == nil {
 		return
 	}
@@ -113,7 +113,7 @@ func (s *h2Stream) begin(f *httpwire.Frame, whole bool) {
 	if !h.Extended() {
 		n--
 	}
-	c.log.Add(flow.Event{At: time.Now(), Exchange: s.xid, Kind: flow.Request, From: flow.Client, Text: text(s.lines),
+	c.log.Add(flow.Event{At: s.req.At, Exchange: s.xid, Kind: flow.Request, From: flow.Client, Text: text(s.lines),
 		Header: h.FieldLines(), Attrs: attrs[:n]})
 }
 

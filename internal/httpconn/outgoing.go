@@ -21,7 +21,7 @@ type Out struct {
 	Length     int64  // of the body; 0: none; -1: not known before its end
 	Declared   bool   // a length of 0 is to be said
 	Trailers   bool   // trailers are welcome (RFC 9110, section 10.1.4)
-	Idle       time.Duration
+	Left       func() // called by a Send that also awaits the response, when what it was given has left; may be nil
 }
 
 // Outgoing is one exchange with an origin, whatever carries it. The caller
@@ -114,7 +114,7 @@ func (c *Client) Head(b []byte) []byte {
 	}
 	c.chunkOut = out.Length < 0
 	if c.question.asker == nil {
-		c.Begin(out.ID, out.Parent, out.Method, out.Target, b[c.lines:], out.Idle)
+		c.begin(out, b[c.lines:])
 	} // else it is not known yet whether it is sent at all
 	return append(b, crlf...)
 }
@@ -128,20 +128,25 @@ func (c *Client) Send(b, body []byte, whole bool, limit time.Duration) error {
 }
 
 func (c *Client) send(b, body []byte, whole bool, limit time.Duration) error {
+	until := time.Time{}
+	if limit > 0 {
+		until = c.now().Add(limit)
+	}
 	if len(body) > 0 && len(body) <= cap(b)-len(b) {
-		err := c.Write(append(b, body...), len(body), limit)
+		err := c.write(append(b, body...), len(body), until)
 		return c.sentWhole(whole, err)
 	}
-	err := c.Write(b, 0, limit)
+	err := c.write(b, 0, until)
 	if err == nil && len(body) > 0 {
-		err = c.Write(body, len(body), limit)
+		err = c.write(body, len(body), after(limit))
 	}
 	return c.sentWhole(whole, err)
 }
 
 func (c *Client) sentWhole(whole bool, err error) error {
+	c.waited = true
 	if whole && err == nil {
-		c.Sent()
+		c.sentAt(c.now())
 	}
 	return err
 }
@@ -157,18 +162,18 @@ func (c *Client) SendBody(buf []byte, n int, limit time.Duration) error {
 		copy(buf[start:], head)
 		end += copy(buf[end:], crlf)
 	}
-	return c.Write(buf[start:end], n, limit)
+	return c.write(buf[start:end], n, after(limit))
 }
 
 // SendEnd is that of Outgoing.
 func (c *Client) SendEnd(trailers []byte, limit time.Duration) error {
 	if c.chunkOut {
 		last := append(append(append([]byte(nil), lastChunk...), trailers...), crlf...)
-		if err := c.Write(last, 0, limit); err != nil {
+		if err := c.write(last, 0, after(limit)); err != nil {
 			return err
 		}
 	}
-	c.Sent()
+	c.sentAt(time.Now()) // not now: who reads may look at it meanwhile
 	return nil
 }
 

@@ -6,9 +6,10 @@ import (
 )
 
 // Asker is a connection that, before it sends a request, can see that the peer
-// has said nothing unasked: see tap.Conn.Ask, with which write is called within
-// the next read.
-type Asker interface{ Ask(write func() error) }
+// has said nothing unasked, and that waits for the answer: see tap.Conn.Ask.
+type Asker interface {
+	Ask(write func() error) error
+}
 
 // ErrNotSent is wrapped by the error of Send if nothing of the request was sent,
 // since the connection is not fit for it: another can have it, whatever it asks.
@@ -26,14 +27,13 @@ type question struct {
 	written    bool         // write was called, so that the request began
 	unsent     error        // of writing it
 
-	asked  bool  // the first read of the answer was made, and is not yet accounted for
-	failed error // what it gave
+	bounded bool  // the wait for the answer is bounded already
+	failed  error // what it gave instead of one
 }
 
 // Ask has the next request, all of which must be given to Send, be sent only if
-// the origin has said nothing unasked; Send then also makes the first read of
-// the response, bounded by wait; 0 does not. a is below the connection's
-// transport.
+// the origin has said nothing unasked; Send then also waits for the response,
+// bounded by wait; 0 does not. a is below the connection's transport.
 func (c *Client) Ask(a Asker, wait time.Duration) { c.question.asker, c.question.wait = a, wait }
 
 // put asks the question. The error is of the request; what is wrong with the
@@ -43,9 +43,7 @@ func (c *Client) put(head, body []byte, limit time.Duration) error {
 	a := q.asker
 	q.asker, q.head, q.body, q.limit = nil, head, body, limit
 	q.written, q.unsent = false, nil
-	a.Ask(q.write)
-	err := c.read()
-	a.Ask(nil)
+	err := a.Ask(q.write)
 	q.head, q.body = nil, nil
 	switch {
 	case !q.written:
@@ -53,16 +51,20 @@ func (c *Client) put(head, body []byte, limit time.Duration) error {
 	case q.unsent != nil:
 		return q.unsent
 	}
-	q.asked, q.failed = true, err
+	q.failed = err
 	return nil
 }
 
 func (c *Client) writeQuestion() error {
 	q, out := &c.question, c.out
 	q.written = true
-	c.Begin(out.ID, out.Parent, out.Method, out.Target, q.head[c.lines:len(q.head)-len(crlf)], out.Idle)
-	if q.unsent = c.send(q.head, q.body, true, q.limit); q.unsent == nil && q.wait > 0 {
-		c.readDeadline(q.wait)
+	c.begin(out, q.head[c.lines:len(q.head)-len(crlf)])
+	q.unsent = c.send(q.head, q.body, true, q.limit)
+	if q.bounded = q.unsent == nil && q.wait > 0; q.bounded {
+		c.boundRead(c.now().Add(q.wait))
+	}
+	if out.Left != nil {
+		out.Left()
 	}
 	return q.unsent
 }

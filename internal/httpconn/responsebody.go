@@ -24,7 +24,7 @@ func (c *Client) Length() int64 {
 
 func (c *Client) bodyEnds() {
 	c.bodyDone = true
-	c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: flow.ResponseDone, From: flow.Server, Bytes: c.bodyRead})
+	c.log.Add(flow.Event{At: c.now(), Exchange: c.id, Kind: flow.ResponseDone, From: flow.Server, Bytes: c.bodyRead})
 }
 
 // ReadBody reads the response body into p, io.EOF with its last bytes. A connection
@@ -96,7 +96,7 @@ func (c *Client) readSome(p []byte, wait time.Duration) (int, error) {
 		return n, nil
 	}
 	c.readDeadline(wait)
-	n, err := c.nc.Read(p)
+	n, err := c.receive(p)
 	if n > 0 {
 		return n, nil
 	}
@@ -104,7 +104,11 @@ func (c *Client) readSome(p []byte, wait time.Duration) (int, error) {
 }
 
 func (c *Client) readDeadline(wait time.Duration) {
-	_ = c.nc.SetReadDeadline(after(wait)) // fails only on a closed connection; the read says so
+	c.boundRead(after(wait))
+}
+
+func (c *Client) boundRead(until time.Time) {
+	_ = c.nc.SetReadDeadline(until) // fails only on a closed connection; the read says so
 }
 
 func (c *Client) readChunked(p []byte, wait time.Duration) (int, error) {
@@ -158,7 +162,7 @@ func (c *Client) refill(wait time.Duration) error {
 		c.buf, c.headEnd, start = &fresh, 0, 0
 	}
 	c.readDeadline(wait)
-	n, err := c.nc.Read((*c.buf)[start:])
+	n, err := c.receive((*c.buf)[start:])
 	c.r, c.w = start, start+n
 	if n > 0 {
 		return nil

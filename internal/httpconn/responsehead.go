@@ -22,7 +22,7 @@ var respLimits = httpwire.Limits{HeadBytes: 256 << 10, Fields: 1000}
 // the next call of ReadHead or Begin. limit 0 leaves the deadline as it is: one
 // who still sends the request may set it meanwhile.
 func (c *Client) ReadHead(limit time.Duration) (*httpwire.Head, error) {
-	if limit > 0 {
+	if limit > 0 && !c.question.bounded {
 		c.readDeadline(limit)
 	}
 	for {
@@ -50,11 +50,19 @@ func (c *Client) ReadHead(limit time.Duration) (*httpwire.Head, error) {
 const maxInterim = 100
 
 func (c *Client) fill() error {
-	if q := &c.question; q.asked {
-		q.asked = false
-		return q.failed
+	if q := &c.question; q.failed != nil {
+		err := q.failed
+		q.failed = nil
+		return err
 	}
 	return c.read()
+}
+
+// receive is Read of the transport.
+func (c *Client) receive(p []byte) (int, error) {
+	n, err := c.nc.Read(p)
+	c.waited = true
+	return n, err
 }
 
 // read reads behind what is there.
@@ -73,7 +81,7 @@ func (c *Client) read() error {
 		c.buffers.body.put(c.buf)
 		c.buf = &bigger
 	}
-	n, err := c.nc.Read((*c.buf)[c.w:])
+	n, err := c.receive((*c.buf)[c.w:])
 	c.w += n
 	if n > 0 {
 		c.gotByte = true
@@ -101,7 +109,7 @@ func (c *Client) headRead() error {
 	if h.Status < 200 && h.Status != 101 {
 		kind = flow.Interim
 	}
-	c.log.Add(flow.Event{At: time.Now(), Exchange: c.id, Kind: kind, From: flow.Server, Status: h.Status,
+	c.log.Add(flow.Event{At: c.now(), Exchange: c.id, Kind: kind, From: flow.Server, Status: h.Status,
 		Text: text(h.Bytes(h.Reason)), Header: h.FieldLines()})
 	for _, irr := range h.Irregular {
 		if !toleratedResponse(irr.Name) {

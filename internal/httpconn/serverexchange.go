@@ -69,6 +69,7 @@ func (x *exchange) begin() bool {
 	x.reset(c)
 	x.req = Request{Head: h, Method: methodText(h.Bytes(h.Method)), Target: text(h.Bytes(h.Target)), Host: text(h.Authority())}
 	now := time.Now()
+	x.req.At = now
 	if c.log != nil {
 		c.log.Add(flow.Event{At: now, Exchange: x.id, Kind: flow.Request, From: flow.Client, Text: requestLine(h),
 			Header: h.FieldLines(), Attrs: []flow.Attr{{Key: flow.KeyHTTP, Value: minorText(h.Minor)}}})

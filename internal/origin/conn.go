@@ -35,15 +35,6 @@ type Conn struct {
 	leg       Leg
 }
 
-// Idle is how long the connection has been idle before this exchange, 0 for a
-// new one.
-func (c *Conn) Idle() time.Duration {
-	if c.idleSince.IsZero() {
-		return 0
-	}
-	return time.Since(c.idleSince)
-}
-
 // Origin is where the connection leads.
 func (c *Conn) Origin() *Origin { return c.origin }
 
@@ -62,9 +53,6 @@ func (c *Conn) Pin(scheme string) {
 
 // Pinned reports whether the connection belongs to one client.
 func (c *Conn) Pinned() bool { return c.pinned }
-
-// Rest notes that a pinned connection waits for its client's next exchange.
-func (c *Conn) Rest() { c.idleSince = time.Now() }
 
 // Gone reports whether the origin has closed, without reading.
 func (c *Conn) Gone() bool { return c.tap.Poll() }

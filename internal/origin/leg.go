@@ -59,7 +59,6 @@ func (l *Leg) Start(b []byte, out *httpconn.Out) []byte {
 	l.headed.Store(false)
 	if l.stream == nil {
 		l.conn.BeginExchange()
-		out.Idle = l.conn.Idle()
 	}
 	return l.Outgoing.Start(b, out)
 }
@@ -167,9 +166,7 @@ func (l *Leg) Release() (kept bool) {
 	case !c.End():
 		c.Close("not reusable")
 		return false
-	case c.pinned:
-		c.Rest()
-	default:
+	case !c.pinned:
 		c.origin.Put(c)
 	}
 	return true

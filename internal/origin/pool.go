@@ -80,7 +80,9 @@ func (c *Conn) unquiet() string {
 // Put gives a connection back after its exchange ended cleanly; a connection
 // that must not be shared, or that the pool has no room for, is closed.
 func (o *Origin) Put(c *Conn) {
-	c.idleSince = time.Now()
+	if c.idleSince = c.Rested(); c.idleSince.IsZero() {
+		c.idleSince = time.Now()
+	}
 	o.mu.Lock()
 	gone := c.vanished()
 	keep := !o.done && !c.pinned && o.count < o.MaxIdle && !gone

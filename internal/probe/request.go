@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fanlight/internal/flow"
+	"fanlight/internal/httpconn"
 	"fanlight/internal/httpwire"
 	"fanlight/internal/origin"
 )
@@ -50,16 +51,13 @@ func (w *way) ask(ctx context.Context, c *origin.Conn, t *Target, name string) *
 // get carries one exchange. An error is a *origin.Failure, which is recorded.
 func (w *way) get(ctx context.Context, c *origin.Conn, t *Target, id flow.ExchangeID) (*answer, error) {
 	defer context.AfterFunc(ctx, func() { c.Interrupt("probe: interrupted") })()
-	fields := httpwire.AppendField(nil, "Host", t.Authority())
-	fields = httpwire.AppendField(fields, "User-Agent", agent)
-	fields = httpwire.AppendField(fields, "Accept", "*/*")
-	head := append(httpwire.AppendRequestLine(nil, "GET", t.Path), fields...)
 	c.BeginExchange()
-	c.Begin(id, 0, "GET", t.Path, fields, c.Idle())
-	if err := c.Write(append(head, "\r\n"...), 0, w.Timeout); err != nil {
+	head := c.Start(nil, &httpconn.Out{ID: id, Method: "GET", Host: t.Authority(), Target: t.Path})
+	head = httpwire.AppendField(head, "User-Agent", agent)
+	head = c.Head(httpwire.AppendField(head, "Accept", "*/*"))
+	if err := c.Send(head, nil, true, w.Timeout); err != nil {
 		return nil, c.Fail(id, origin.PhaseSend, err)
 	}
-	c.Sent()
 	a, err := w.head(c)
 	if err != nil {
 		return nil, c.Fail(id, origin.PhaseFirstByte, err)
@@ -68,7 +66,6 @@ func (w *way) get(ctx context.Context, c *origin.Conn, t *Target, id flow.Exchan
 		return nil, c.Fail(id, origin.PhaseBetween, err)
 	}
 	a.reusable = c.End()
-	c.Rest()
 	return a, nil
 }
 

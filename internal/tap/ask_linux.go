@@ -3,8 +3,6 @@ package tap
 import (
 	"errors"
 	"io"
-	"net"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,9 +17,7 @@ var ErrUnasked = errors.New("the peer spoke or ended before it was asked")
 // that the wait for the answer begins with in any case: with the runtime's poller
 // a connection is waited for only after a read that found nothing.
 type question struct {
-	write func() error // nil: nothing is to be asked, or it was
-	p     []byte
-	n     int
+	write func() error // nil: it was asked
 	err   error
 	step  func(fd uintptr) (done bool) // kept here so that asking allocates nothing
 }
@@ -29,57 +25,45 @@ type question struct {
 // CanAsk reports whether Ask works on this connection.
 func (c *Conn) CanAsk() bool { return c.raw != nil }
 
-// Ask has the next Read see that nothing the peer sent is unread, call write,
-// which asks by Write, and wait for the answer. Read gives ErrUnasked, and
-// does not call write, if there was something, and the error of write if it
-// has one. For the one who reads; nil takes the question back.
-func (c *Conn) Ask(write func() error) { c.question.write = write }
-
-// answer is the Read that asks.
-func (c *Conn) answer(p []byte) (int, error) {
+// Ask sees that nothing the peer sent is unread, calls write, which asks by
+// Write, and waits until there is an answer, or an end, for Read to give: no
+// buffer is needed meanwhile. If there was something before, it gives
+// ErrUnasked, and does not call write; if write fails, its error. Another error
+// is that of a read deadline or of a closed connection. For the one who reads.
+func (c *Conn) Ask(write func() error) error {
 	q := &c.question
 	if q.step == nil {
 		q.step = c.step
 	}
-	q.p, q.n, q.err = p, 0, nil
-	for {
-		err := c.raw.Read(q.step)
-		if err == nil {
-			break
-		}
-		if !c.reading.early(err, c.Conn.SetReadDeadline) {
-			q.write, q.p = nil, nil
-			return 0, err
-		}
+	q.write, q.err = write, nil
+	defer func() { q.write = nil }()
+	switch err := c.raw.Read(q.step); {
+	case err == nil:
+		return q.err
+	case !c.reading.early(err, c.Conn.SetReadDeadline):
+		return err
+	case q.write != nil: // a timer that was not meant fired before
+		return c.Ask(write)
 	}
-	q.p = nil
-	return q.n, q.err
+	return c.AwaitInput()
 }
 
-// step is called when there may be something to read, and first of all.
+// step is called first of all, and when there is something to read.
 func (c *Conn) step(fd uintptr) (done bool) {
 	q := &c.question
-	n, err := readNow(int(fd), q.p)
-	nothing := err == syscall.EAGAIN
-	switch {
-	case nothing && q.write == nil:
-		return false
-	case nothing:
-		write := q.write
-		q.write = nil
-		q.err = write()
-		return q.err != nil
-	case q.write != nil:
-		q.write, q.err = nil, ErrUnasked
-		c.unasked(n, err)
-	case err != nil:
-		q.err = &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", err)}
-	case n == 0:
-		q.err = io.EOF
-	default:
-		q.n = n
+	if q.write == nil {
+		return true
 	}
-	return true
+	var unasked [1]byte
+	n, err := readNow(int(fd), unasked[:])
+	if err != syscall.EAGAIN {
+		q.err = ErrUnasked
+		c.unasked(n, err)
+		return true
+	}
+	q.err = q.write()
+	q.write = nil
+	return q.err != nil
 }
 
 // readNow does not wait.

@@ -129,9 +129,6 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 func (c *Conn) read(p []byte) (int, error) {
-	if c.question.write != nil && len(p) > 0 {
-		return c.answer(p)
-	}
 	for {
 		n, err := c.Conn.Read(p)
 		if err == nil || n > 0 || !c.reading.early(err, c.Conn.SetReadDeadline) {
