@@ -92,7 +92,17 @@ func firstControl(b []byte) int {
 
 // trimBlanks takes optional white space (RFC 9110 5.6.3) and the line ends of
 // folded values off both ends.
-func trimBlanks(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
+func trimBlanks(b []byte) []byte {
+	for len(b) > 0 && separates(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && separates(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+func separates(c byte) bool { return isBlank(c) || c == '\r' || c == '\n' }
 
 // nextElement cuts the first element off a comma-separated list.
 func nextElement(list []byte) (element, rest []byte) {

@@ -121,10 +121,17 @@ func (h *Head) KeepAlive() bool {
 // Proxy-Authorization are not on it since RFC 9110; a door that asks for
 // proxy credentials itself drops those it consumed.
 func IsHopByHop(name []byte) bool {
-	for _, hop := range [...]string{"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"} {
-		if equalFold(name, hop) {
-			return true
-		}
+	switch len(name) { // which differs from those of nearly all other fields
+	case len("te"):
+		return equalFold(name, "te")
+	case len("upgrade"):
+		return equalFold(name, "upgrade")
+	case len("connection"):
+		return equalFold(name, "connection") || equalFold(name, "keep-alive")
+	case len("proxy-connection"):
+		return equalFold(name, "proxy-connection")
+	case len("transfer-encoding"):
+		return equalFold(name, "transfer-encoding")
 	}
 	return false
 }
