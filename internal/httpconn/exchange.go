@@ -35,7 +35,7 @@ type Exchange interface {
 	ReadBody(p []byte) (int, error)
 	// StopBody makes ReadBody, also one that waits, fail with ErrStopped. It may
 	// be called from another goroutine; the exchange is then the last of its
-	// connection.
+	// connection, unless the body was read to its end.
 	StopBody()
 	// Buffered gives the body if all of it has arrived with the head.
 	Buffered() (body []byte, all bool)

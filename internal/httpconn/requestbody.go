@@ -69,6 +69,9 @@ func (x *exchange) ReadBody(p []byte) (int, error) {
 }
 
 func (x *exchange) StopBody() {
+	if x.bodyDone.Load() {
+		return // nobody waits for it, and the connection is as good as before
+	}
 	x.c.closeAfter.Store(true)
 	x.stopped.Store(true)
 	_ = x.c.nc.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed already
