@@ -22,8 +22,8 @@ type DiskOptions struct {
 	Age  time.Duration // what has no finding is kept so long at most
 	Mask flow.Mask     // secrets are masked before they are written; nil: written in clear
 	Log  *slog.Logger  // nil: discards
-	// Share of the processors' time that writing may take; 0: from a twentieth
-	// where the program has nothing else to do to an eightieth where it is busy.
+	// Share of the processors' time that writing may take; 0: from a fortieth
+	// where the program has nothing else to do to a hundredth where it is busy.
 	Share float64
 }
 

@@ -21,8 +21,8 @@ type pace struct {
 // Shares of all processors' time that writing takes: where the program has little
 // else to do, and where it uses all there is.
 const (
-	leisureShare = 1.0 / 20
-	busyShare    = 1.0 / 80
+	leisureShare = 1.0 / 40
+	busyShare    = 1.0 / 100
 )
 
 // load is how busy the program is, looked at now and then.
