@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"fanlight/internal/httpwire"
 )
 
 // RateLimit lets Requests pass in Per, and Burst at once (GCRA, as cell rates
@@ -16,7 +18,7 @@ type RateLimit struct {
 	Requests int
 	Per      time.Duration
 	Burst    int    // 0: Requests
-	Header   string // the key is a value of this field; empty: see Whole
+	Header   string // the key is the value of this field if it is there once; empty: see Whole
 	Whole    bool   // one key for all; else it is the client's address, of IPv6 its /64
 
 	mu      sync.Mutex
@@ -56,10 +58,7 @@ func shortDuration(d time.Duration) string {
 // take lets the exchange pass, or gives how long its client should wait, and
 // who that is as a record may say: values of fields can be secrets.
 func (l *RateLimit) take(r *ride) (wait time.Duration, who string) {
-	var value []byte
-	if l.Header != "" {
-		value = r.x.Request().Head.Get(l.Header)
-	}
+	value := only(r.x.Request().Head, l.Header)
 	var addr netip.Addr
 	if !l.Whole && value == nil {
 		addr = r.client().WithZone("")
@@ -74,6 +73,24 @@ func (l *RateLimit) take(r *ride) (wait time.Duration, who string) {
 		return wait, "one value of " + l.Header
 	}
 	return wait, "address " + networkText(networkOf(addr))
+}
+
+// only is the value of a field that is there once. Of several nobody knows which
+// one an origin reads, and another one each time would be another key.
+func only(h *httpwire.Head, name string) (value []byte) {
+	if name == "" {
+		return nil
+	}
+	for _, f := range h.Fields {
+		if !same(h.Bytes(f.Name), name) {
+			continue
+		}
+		if value != nil {
+			return nil
+		}
+		value = h.Bytes(f.Value)
+	}
+	return value
 }
 
 // networkOf is what counts as one client: a host of IPv6 has a /64 to itself.
