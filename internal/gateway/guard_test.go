@@ -275,6 +275,14 @@ func TestPages(t *testing.T) {
 	}{
 		{"own 404", func(s *Site) { s.Pages = site; s.Routes[1].When.Methods = []string{"POST"} }, "/<x>", "404 text/html; charset=utf-8 <b>404 /&lt;x&gt; INCIDENT</b>",
 			[]string{"X-Status: 404 INCIDENT", "Server: Fanlight", "Fanlight-Incident: INCIDENT"}},
+		{"in XML too", func(s *Site) {
+			s.Pages = &Pages{By: map[int]*Page{4: page("Application/XHTML+XML; charset=utf-8", "<b>{path}</b>")}}
+			s.Routes[1].When.Methods = []string{"POST"}
+		}, "/<x>", "404 Application/XHTML+XML; charset=utf-8 <b>/&lt;x&gt;</b>", nil},
+		{"in JSON too", func(s *Site) {
+			s.Pages = &Pages{By: map[int]*Page{4: page("application/problem+json", `{"at":"{path}"}`)}}
+			s.Routes[1].When.Methods = []string{"POST"}
+		}, `/"x`, `404 application/problem+json {"at":"/\"x"}`, nil},
 		{"that of the route", func(s *Site) {
 			s.Pages = site
 			s.Routes[0].Guard.Deny, s.Routes[0].Pages = blocks("127.0.0.1/32"), &Pages{By: map[int]*Page{403: page("application/json", `{"at":"{path}"}`)}}

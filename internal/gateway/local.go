@@ -134,8 +134,12 @@ func (r *ride) reply(route *Route) {
 
 // quoting is how what a client said is written into a text of a media type.
 func quoting(kind string) func(b []byte, name string, value []byte) []byte {
-	if strings.HasPrefix(kind, "text/html") {
+	kind, _, _ = strings.Cut(strings.ToLower(kind), ";")
+	switch kind = strings.TrimSpace(kind); {
+	case kind == "text/html", strings.HasSuffix(kind, "/xml"), strings.HasSuffix(kind, "+xml"):
 		return quoteHTML
+	case strings.HasSuffix(kind, "/json"), strings.HasSuffix(kind, "+json"):
+		return quoteJSON
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"html"
 	"maps"
 	"net/url"
@@ -82,6 +83,15 @@ func (t *Text) append(b []byte, f *facts, quote func(b []byte, name string, valu
 
 func quoteHTML(b []byte, _ string, value []byte) []byte {
 	return append(b, html.EscapeString(string(value))...)
+}
+
+// quoteJSON makes a value a part of a string.
+func quoteJSON(b []byte, _ string, value []byte) []byte {
+	quoted, err := json.Marshal(string(value))
+	if err != nil {
+		return b // a string: it cannot fail
+	}
+	return append(b, quoted[1:len(quoted)-1]...)
 }
 
 // quoteQuery makes a value one of a query; a whole query stays as it came.
