@@ -72,7 +72,7 @@ func (a *App) openControl(o console.Options) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("open control socket: %w", err)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeSocket(path); err != nil {
 		return fmt.Errorf("remove old control socket: %w", err)
 	}
 	ln, err := listenPrivately(path)
@@ -81,6 +81,21 @@ func (a *App) openControl(o console.Options) error {
 	}
 	a.addControl(o, path, ln)
 	return nil
+}
+
+// removeSocket removes a socket, if there is one, and nothing else that may be
+// there by mistake.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("%s is no socket (control: in the configuration names another path)", path)
+	}
+	return os.Remove(path)
 }
 
 func (a *App) addControl(o console.Options, path string, ln net.Listener) {

@@ -174,3 +174,17 @@ var ofMachine = []struct {
 	{regexp.MustCompile(`; it has .*`), "; it has ..."},
 	{regexp.MustCompile(`(?m)^way out: .*(setcap|AmbientCapabilities|ListenStream).*\n`), ""},
 }
+
+// A file that the configuration names as the control socket by mistake is not
+// removed.
+func TestControlIsNoSocket(t *testing.T) {
+	notes := filepath.Join(t.TempDir(), "notes.txt")
+	write(t, notes, "of use\n")
+	_, err := open(t, "control: unix:"+notes+"\nsites: {}\n")
+	if err == nil || !strings.Contains(err.Error(), "notes.txt is no socket (control: in the configuration") {
+		t.Errorf("the start gives %v", err)
+	}
+	if read(t, notes) != "of use\n" {
+		t.Error("the file is another one")
+	}
+}
