@@ -107,6 +107,8 @@ func tcpdump(t *testing.T, name string, addrs ...string) func() []byte {
 		must(t, err)
 		ports = append(ports, "tcp port "+port)
 	}
+	end := newCaptureEnd(t)
+	ports = append(ports, end.filter())
 	out := &buffer{}
 	cmd := exec.Command(path, "-i", "lo", "-s", "9000", "-B", "16384", "--immediate-mode", "-Z", "root", "-U", "-w", file, strings.Join(ports, " or "))
 	cmd.Stderr = out
@@ -115,10 +117,13 @@ func tcpdump(t *testing.T, name string, addrs ...string) func() []byte {
 	return func() []byte {
 		t.Helper()
 		written(t, file)
+		until(t, "the end of the capture", func() bool { return end.reached(t, file) })
 		must(t, cmd.Process.Signal(syscall.SIGINT))
 		_ = cmd.Wait()
-		raw, err := os.ReadFile(file)
-		must(t, err)
+		if !strings.Contains(out.String(), "\n0 packets dropped by kernel") {
+			t.Errorf("tcpdump missed packets:\n%s", out)
+		}
+		raw := end.cut(t, file)
 		if updating() {
 			must(t, os.MkdirAll(comparedCaptures, 0o755))
 			must(t, os.WriteFile(filepath.Join(comparedCaptures, name+".pcap"), raw, 0o644))
@@ -127,8 +132,8 @@ func tcpdump(t *testing.T, name string, addrs ...string) func() []byte {
 	}
 }
 
-// written waits until tcpdump has written nothing more for a while: the packets
-// of what is over come to it later.
+// written waits until tcpdump has written nothing more for a while: connections
+// may end a little after what the test waits for.
 func written(t *testing.T, file string) {
 	t.Helper()
 	last, since := int64(-1), time.Now()

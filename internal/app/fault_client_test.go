@@ -12,7 +12,7 @@ import (
 )
 
 const doorConfig = `
-limits: {header_timeout: 300ms, body_timeout: 300ms, tls_timeout: 300ms, idle_timeout: 5s, header_bytes: 4KiB, target_bytes: 1KiB, header_fields: 20}
+limits: {header_timeout: 30s, body_timeout: 30s, tls_timeout: 30s, idle_timeout: 30s, header_bytes: 4KiB, target_bytes: 1KiB, header_fields: 20}
 sites:
   app:
     bind: ["127.0.0.2:$PORT app.test", "http://127.0.0.3:$PORT app.test"]
@@ -21,6 +21,12 @@ sites:
       - {path: /app/, to: "http://$ORIGIN"}
       - {path: /slow/, to: "http://$SLOW", timeouts: {first_byte: 20s}}
 `
+
+// firing is doorConfig with a limit that fires soon; the others only end what
+// hangs.
+func firing(limit string) string {
+	return strings.Replace(doorConfig, limit+": 30s", limit+": 300ms", 1)
+}
 
 // Every fault of a client, with the message it sees.
 func TestClientFaults(t *testing.T) {
@@ -53,7 +59,14 @@ func TestClientFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := testnet.Echo{At: testnet.At{Plain: true}}.Start(t)
-			d := serve(t, doorConfig, "$ORIGIN", o.Addr, "$SLOW", o.Addr)
+			config := doorConfig
+			switch test.name {
+			case "head too slow":
+				config = firing("header_timeout")
+			case "body too slow":
+				config = firing("body_timeout")
+			}
+			d := serve(t, config, "$ORIGIN", o.Addr, "$SLOW", o.Addr)
 			d.peer[o.Addr] = "127.0.0.1:8080"
 			got := d.meet(true, test.request)
 			if !strings.HasPrefix(got.wire, "HTTP/1.1 "+test.status) {
@@ -100,7 +113,7 @@ func TestHandshakeFaults(t *testing.T) {
 			`closed "the client spoke plain HTTP to a TLS address"`, []string{"plaintext-to-tls-port"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := serve(t, doorConfig, "$ORIGIN", "127.0.0.1:9", "$SLOW", "127.0.0.1:9")
+			d := serve(t, firing("tls_timeout"), "$ORIGIN", "127.0.0.1:9", "$SLOW", "127.0.0.1:9")
 			c, err := net.Dial("tcp", "127.0.0.2:"+d.port)
 			must(t, err)
 			defer c.Close()

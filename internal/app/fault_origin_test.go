@@ -12,7 +12,7 @@ import (
 )
 
 const faultConfig = `
-limits: {header_timeout: 300ms, body_timeout: 300ms, tls_timeout: 300ms, idle_timeout: 5s, header_bytes: 4KiB, target_bytes: 1KiB}
+limits: {header_bytes: 4KiB, target_bytes: 1KiB}
 sites:
   app:
     bind: ["127.0.0.2:$PORT app.test"]
@@ -20,7 +20,7 @@ sites:
       - path: /
         to: $TO
         $TLS
-        timeouts: {connect: 300ms, tls: 1200ms, send: 300ms, first_byte: 300ms, between: 300ms}
+        timeouts: {$FIRES}
 `
 
 func tlsLine(options string) string {
@@ -55,45 +55,46 @@ func TestOriginFaults(t *testing.T) {
 		status   string // at the start of the answer
 		cause    string
 		findings []string
+		fires    string // the timeout that is to fire; the others only end what hangs
 	}{
-		{"refused", at("127.0.0.1:" + freePort(t)), "", "502", "connection refused", []string{"port-closed"}},
-		{"unreachable", at("127.255.255.255:80"), "", "502", "network is unreachable", []string{"address-unreachable"}},
+		{"refused", at("127.0.0.1:" + freePort(t)), "", "502", "connection refused", []string{"port-closed"}, ""},
+		{"unreachable", at("127.255.255.255:80"), "", "502", "network is unreachable", []string{"address-unreachable"}, ""},
 		{"connect timeout", func(t *testing.T) (string, string, *testnet.Origin) { return at(testnet.BlackHole(t))(t) },
-			"", "504", "not done within 300ms (timeout: connect)", []string{"syn-unanswered"}},
-		{"unknown issuer", peer(testnet.Echo{}.Start, "name: localhost"), "", "502", "name its certificate in `tls.ca`", []string{"private-ca-not-trusted-here"}},
+			"", "504", "not done within 300ms (timeout: connect)", []string{"syn-unanswered"}, "connect: 300ms"},
+		{"unknown issuer", peer(testnet.Echo{}.Start, "name: localhost"), "", "502", "name its certificate in `tls.ca`", []string{"private-ca-not-trusted-here"}, ""},
 		{"wrong name", func(t *testing.T) (string, string, *testnet.Origin) {
 			o := testnet.Echo{}.Start(t)
 			return o.URL(""), `name: other.internal, ca: "` + caFile(t, o.CA) + `"`, o
-		}, "", "502", "say the name it has in `tls.name`", []string{"certificate-name-mismatch"}},
-		{"expired", peer(testnet.Echo{At: testnet.At{Leaf: testnet.Leaf{}.Expired()}}.Start, ""), "", "502", "renew the origin's certificate", []string{"certificate-date-invalid"}},
-		{"not yet valid", peer(testnet.Echo{At: testnet.At{Leaf: testnet.Leaf{}.NotYetValid()}}.Start, ""), "", "502", "", []string{"certificate-date-invalid"}},
+		}, "", "502", "say the name it has in `tls.name`", []string{"certificate-name-mismatch"}, ""},
+		{"expired", peer(testnet.Echo{At: testnet.At{Leaf: testnet.Leaf{}.Expired()}}.Start, ""), "", "502", "renew the origin's certificate", []string{"certificate-date-invalid"}, ""},
+		{"not yet valid", peer(testnet.Echo{At: testnet.At{Leaf: testnet.Leaf{}.NotYetValid()}}.Start, ""), "", "502", "", []string{"certificate-date-invalid"}, ""},
 		{"TLS version", peer(testnet.Echo{At: silent(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })}.Start, ""),
-			"", "502", "`tls.min` and `tls.max`", []string{"version-mismatch"}},
+			"", "502", "`tls.min` and `tls.max`", []string{"version-mismatch"}, ""},
 		{"client certificate required", peer(testnet.Echo{At: silent(func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert })}.Start, ""),
-			"", "502", "certificate", []string{"client-certificate-not-sent"}},
+			"", "502", "certificate", []string{"client-certificate-not-sent"}, ""},
 		{"not TLS", func(t *testing.T) (string, string, *testnet.Origin) {
 			server := httptest.NewServer(http.NotFoundHandler())
 			t.Cleanup(server.Close)
 			return strings.Replace(server.URL, "http:", "https:", 1), "insecure: true", nil
-		}, "", "502", "write `http://` in `to`", []string{"tls-to-plaintext-port"}},
-		{"TLS timeout", peer(testnet.Silent{}.Start, ""), "", "504", "not done within 1.2s (timeout: tls)", []string{"accepted-but-silent"}},
-		{"first byte", peer(testnet.SilentAfterTLS{}.Start, ""), "", "504", "no response within 300ms (timeout: first byte)", []string{"gateway-timeout"}},
+		}, "", "502", "write `http://` in `to`", []string{"tls-to-plaintext-port"}, ""},
+		{"TLS timeout", peer(testnet.Silent{}.Start, ""), "", "504", "not done within 1.2s (timeout: tls)", []string{"accepted-but-silent"}, "tls: 1200ms"},
+		{"first byte", peer(testnet.SilentAfterTLS{}.Start, ""), "", "504", "no response within 300ms (timeout: first byte)", []string{"gateway-timeout"}, "first_byte: 300ms"},
 		{"between bytes", peer(testnet.Raw{At: plain, Open: true, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"}}.Start, ""),
-			"", "200", "", []string{"body-truncated"}},
-		{"reset mid body", peer(testnet.ResetMidBody{At: plain, Length: 10}.Start, ""), "", "200", "", []string{"body-truncated"}},
-		{"end mid chunks", peer(testnet.ResetMidBody{At: plain, Length: 10, Chunked: true, End: testnet.FIN}.Start, ""), "", "200", "", []string{"body-truncated"}},
-		{"closes without an answer", peer(testnet.Raw{At: plain, Responses: []string{""}}.Start, ""), "", "502", "without a response", []string{"origin-closed-without-answer"}},
-		{"resets without an answer", peer(testnet.Raw{At: plain, Responses: []string{""}, End: testnet.RST}.Start, ""), "", "502", "reset the connection", []string{"origin-closed-without-answer"}},
-		{"garbage", peer(testnet.Raw{At: plain, Responses: []string{"+OK POP3 ready\r\n"}, Open: true}.Start, ""), "", "502", "bad response", []string{"response-malformed"}},
+			"", "200", "", []string{"body-truncated"}, "between: 300ms"},
+		{"reset mid body", peer(testnet.ResetMidBody{At: plain, Length: 10}.Start, ""), "", "200", "", []string{"body-truncated"}, ""},
+		{"end mid chunks", peer(testnet.ResetMidBody{At: plain, Length: 10, Chunked: true, End: testnet.FIN}.Start, ""), "", "200", "", []string{"body-truncated"}, ""},
+		{"closes without an answer", peer(testnet.Raw{At: plain, Responses: []string{""}}.Start, ""), "", "502", "without a response", []string{"origin-closed-without-answer"}, ""},
+		{"resets without an answer", peer(testnet.Raw{At: plain, Responses: []string{""}, End: testnet.RST}.Start, ""), "", "502", "reset the connection", []string{"origin-closed-without-answer"}, ""},
+		{"garbage", peer(testnet.Raw{At: plain, Responses: []string{"+OK POP3 ready\r\n"}, Open: true}.Start, ""), "", "502", "bad response", []string{"response-malformed"}, ""},
 		{"two lengths", peer(testnet.Raw{At: plain, Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}}.Start, ""),
-			"", "502", "bad response", []string{"response-framing-conflict"}},
-		{"renegotiation refused", peer(testnet.LateAsker{}.Start, "renegotiation: never"), "/secure", "502", "`renegotiation: never` refuses it", []string{"renegotiation-refused"}},
-		{"renegotiation limit", peer(testnet.LateAsker{Times: 2}.Start, "renegotiation: once"), "/secure", "502", "set `renegotiation: freely`", []string{"renegotiation-limit"}},
-		{"renegotiation without end", peer(testnet.SilentAfterHelloRequest{}.Start, ""), "/secure", "504", "after it asked for a renegotiation", []string{"renegotiation-unfinished"}},
+			"", "502", "bad response", []string{"response-framing-conflict"}, ""},
+		{"renegotiation refused", peer(testnet.LateAsker{}.Start, "renegotiation: never"), "/secure", "502", "`renegotiation: never` refuses it", []string{"renegotiation-refused"}, ""},
+		{"renegotiation limit", peer(testnet.LateAsker{Times: 2}.Start, "renegotiation: once"), "/secure", "502", "set `renegotiation: freely`", []string{"renegotiation-limit"}, ""},
+		{"renegotiation without end", peer(testnet.SilentAfterHelloRequest{}.Start, ""), "/secure", "504", "after it asked for a renegotiation", []string{"renegotiation-unfinished"}, "first_byte: 300ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			to, tlsOptions, o := test.origin(t)
-			d := serve(t, faultConfig, "$TO", to, "$TLS", tlsLine(tlsOptions))
+			d := serve(t, faultConfig, "$TO", to, "$TLS", tlsLine(tlsOptions), "$FIRES", test.fires)
 			_, addr, _ := strings.Cut(to, "//")
 			if o != nil || strings.HasPrefix(addr, "127.0.0.1:") {
 				d.peer[addr] = "127.0.0.1:8080"

@@ -165,7 +165,7 @@ func (d *door) roots() *x509.CertPool {
 
 // wait is how long a test waits for what must come. It is a limit for hangs,
 // not a bar.
-const wait = 15 * time.Second
+const wait = 30 * time.Second
 
 // until waits for a condition.
 func until(t testing.TB, what string, holds func() bool) {
