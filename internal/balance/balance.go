@@ -81,7 +81,7 @@ func New(o Options, members ...*Member) *Group {
 	}
 	g.checks, g.cancel = context.WithCancel(context.Background())
 	for i, m := range members {
-		m.group, m.index = g, i
+		m.group, m.index, m.gate = g, i, &gate{}
 		m.Weight = max(m.Weight, 1)
 		m.seed = seedOf(m.Origin.Name)
 	}

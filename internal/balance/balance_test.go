@@ -432,6 +432,36 @@ func TestQueue(t *testing.T) {
 
 // TestQueueUnderLoad has many come and go: never more than the limit are in, and
 // all get in.
+// A limit holds over a change of the configuration: exchanges that are under way
+// count, and let in who waits in the new queue.
+func TestLimitOverReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := Limits{Exchanges: 1, Queue: 1, Wait: time.Minute}
+		before, after := member("a", 1, false), member("a", 1, false)
+		before.Limits, after.Limits = limits, limits
+		New(Options{}, before)
+		New(Options{}, after)
+		if !before.Enter() {
+			t.Fatal("the first one has to wait")
+		}
+		after.Inherit(before)
+		if after.Enter() {
+			t.Fatal("two are under way, and one may be")
+		}
+		entered := make(chan error)
+		go func() { entered <- after.Wait(t.Context()) }()
+		synctest.Wait()
+		before.Leave()
+		if err := <-entered; err != nil {
+			t.Error(err)
+		}
+		after.Leave()
+		if s := after.Status(); s.Active != 0 || s.Waiting != 0 {
+			t.Errorf("%d are under way and %d wait", s.Active, s.Waiting)
+		}
+	})
+}
+
 // An origin that turns out to take many exchanges on a connection has no limit
 // any more for one that was about to wait.
 func TestLimitGoes(t *testing.T) {

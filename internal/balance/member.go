@@ -57,7 +57,7 @@ type Member struct {
 	group *Group
 	index int
 	seed  uint64
-	gate  gate
+	gate  *gate // outlives a change of the configuration
 
 	standing atomic.Uint32 // a Standing
 	tied     atomic.Bool   // it takes the exchanges of clients that are tied to it
@@ -135,7 +135,8 @@ func (m *Member) SetDuty(d Duty) {
 }
 
 // Inherit takes over what was learnt of the same origin before a change of the
-// configuration. It is called before the group is used.
+// configuration, and who is under way there. It is called before the group is
+// used.
 func (m *Member) Inherit(old *Member) {
 	old.group.mu.Lock()
 	duty, down, checked, reason := old.Duty, old.down, old.checked, old.reason
@@ -144,6 +145,7 @@ func (m *Member) Inherit(old *Member) {
 	g := m.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	m.gate = old.gate
 	m.Duty, m.reason, m.until, m.lastOut, m.since = duty, reason, until, lastOut, since
 	if g.Health.Check != nil {
 		m.down, m.checked = down, checked

@@ -130,7 +130,7 @@ func (m *Member) Wait(ctx context.Context) error {
 // queue puts an exchange at the end of the queue, and lets it in at once if
 // there is room by now. Without a waiter there is no room in the queue either.
 func (m *Member) queue() (*waiter, error) {
-	g := &m.gate
+	g := m.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiters) >= m.Limits.Queue {
