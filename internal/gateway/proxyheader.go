@@ -81,12 +81,14 @@ func (s *session) recordProxyHeader(h *proxywire.Header, fault error) {
 func (s *session) refuseProxyHeader(err error) {
 	log, peer := s.tap.Log(), s.remote.Addr().String()
 	received, _ := s.tap.Bytes()
-	why := ""
+	why, refused := "", true
 	var malformed *proxywire.Malformed
 	switch {
 	case errors.Is(err, io.EOF) && received == 0:
+		refused = false // a load balancer that looks whether we are there
 		s.tap.SetWhy("client closed without a word")
-	case s.stop.Load(): // ended from outside, which has said why
+	case s.stop.Load():
+		refused = false // ended from outside, which has said why
 	case tap.IsTimeout(err):
 		s.timedOut(phaseProxyHeader, s.g.Limits.HeadTimeout)
 		s.tap.SetWhy("timeout: " + phaseProxyHeader)
@@ -102,7 +104,9 @@ func (s *session) refuseProxyHeader(err error) {
 		log.Add(flow.Event{At: time.Now(), Kind: flow.Decision, Text: "refuse: " + why, Attrs: flow.Attrs(flow.KeyBy, byProxyHeader)})
 		s.tap.SetWhy(why)
 	}
-	s.g.Metrics.ProxyRefused.Add(1)
+	if refused {
+		s.g.Metrics.ProxyRefused.Add(1)
+	}
 	_ = s.tap.Close() // nothing was promised to this client
 }
 

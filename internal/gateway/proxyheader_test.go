@@ -123,6 +123,16 @@ func TestProxyHeaderRefused(t *testing.T) {
 	}
 }
 
+// A load balancer that connects and closes looks whether the door is there.
+func TestProxyHeaderOfCheck(t *testing.T) {
+	d := behind(t, "127.0.0.1/32")
+	d.dialBehind("plain", "").Close()
+	conn := clientConn(t, d.settled(clientOver))
+	if conn.Close.Why != "client closed without a word" || d.g.Metrics.ProxyRefused.Load() != 0 {
+		t.Errorf("%d counted as refused:\n%s", d.g.Metrics.ProxyRefused.Load(), conn)
+	}
+}
+
 func TestProxyHeaderTooLate(t *testing.T) {
 	d := behind(t, "127.0.0.1/32", func(o *Options) { o.Limits.HeadTimeout = 30 * time.Millisecond })
 	d.dialBehind("plain", "PROXY TCP4 ").ended()
