@@ -36,7 +36,7 @@ type h2Conn struct {
 
 	mu      sync.Mutex
 	open    []*h2Stream // in no order
-	closed  [64]h2Closed
+	closed  []h2Closed  // those that ended last, in a ring
 	nClosed int
 	highest uint32           // stream that the client opened
 	running int              // handlers
@@ -263,17 +263,22 @@ func (c *h2Conn) forget(s *h2Stream, ours bool) {
 	}
 }
 
-// remember takes note that a stream has ended.
+// remember takes note that a stream has ended: of twice as many as may be open,
+// for which frames may be under way when all of them are reset.
 func (c *h2Conn) remember(id uint32, ours bool) {
-	c.closed[c.nClosed%len(c.closed)] = h2Closed{id, ours}
+	if most := max(64, 2*c.limits.Streams); len(c.closed) < most {
+		c.closed = append(c.closed, h2Closed{id, ours})
+	} else {
+		c.closed[c.nClosed%most] = h2Closed{id, ours}
+	}
 	c.nClosed++
 }
 
 // wasClosed tells of a stream that is not open what is known of it.
 func (c *h2Conn) wasClosed(id uint32) (known, ours bool) {
-	for i := range min(c.nClosed, len(c.closed)) {
-		if c.closed[i].id == id {
-			return true, c.closed[i].ours
+	for _, s := range c.closed {
+		if s.id == id {
+			return true, s.ours
 		}
 	}
 	return false, false

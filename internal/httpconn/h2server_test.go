@@ -475,6 +475,36 @@ func TestH2TooManyStreams(t *testing.T) {
 	})
 }
 
+// What is under way for many streams when we reset them all is no flood.
+func TestH2ManyResets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		fail := make(chan struct{})
+		w, done := d.wire(t, handlerFunc(func(x Exchange) { <-fail; x.Truncate("the origin has gone") }))
+		const streams = 128
+		for i := range uint32(streams) {
+			w.ask(2*i+1, false)
+		}
+		synctest.Wait()
+		close(fail)
+		synctest.Wait()
+		for range 5 {
+			for i := range uint32(streams) {
+				_ = w.WriteData(2*i+1, false, make([]byte, 100))
+			}
+		}
+		for range streams {
+			if got := w.next(); !strings.HasPrefix(got, "reset") || !strings.HasSuffix(got, "INTERNAL_ERROR") {
+				t.Fatalf("got %q", got)
+			}
+		}
+		w.ask(2*streams+1, true)
+		w.expect(fmt.Sprintf("reset %d INTERNAL_ERROR", 2*streams+1))
+		w.Close()
+		<-done
+	})
+}
+
 func TestH2FlowControlOfResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor()
@@ -826,6 +856,11 @@ func TestH2WebSocket(t *testing.T) {
 			if req.Method != "GET" || req.Upgrade != "websocket" || req.Head.Get("Sec-WebSocket-Key") == nil {
 				t.Errorf("%s, upgrade %q", req.Method, req.Upgrade)
 			}
+			for _, f := range req.Head.Fields {
+				if string(req.Head.Bytes(f.Value)) == "theirs" {
+					t.Error("an origin sees two keys")
+				}
+			}
 			tunnel, err := x.Tunnel(101, nil, "websocket")
 			if err != nil {
 				t.Error(err)
@@ -835,7 +870,7 @@ func TestH2WebSocket(t *testing.T) {
 			_ = tunnel.(interface{ CloseWrite() error }).CloseWrite()
 			_ = tunnel.Close()
 		}))
-		w.ask(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/chat", ":authority", "shop.test")
+		w.ask(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/chat", ":authority", "shop.test", "sec-websocket-key", "theirs")
 		w.expect("headers 1 200")
 		_ = w.WriteData(1, false, []byte("hello"))
 		w.expect("data 1 5")

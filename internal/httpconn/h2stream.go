@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -188,6 +189,9 @@ func (s *h2Stream) prepareTunnel() {
 	rand.Read(nonce[:]) // never fails
 	s.key = base64.StdEncoding.EncodeToString(nonce[:])
 	s.req.Method, s.req.Upgrade = "GET", protocol
+	h.Fields = slices.DeleteFunc(h.Fields, func(f httpwire.Field) bool { // an origin must not see two
+		return string(h.Bytes(f.Name)) == "sec-websocket-key"
+	})
 	h.Add("Sec-WebSocket-Key", s.key)
 	s.req.Head = &h.Head
 }
