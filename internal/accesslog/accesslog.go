@@ -61,13 +61,13 @@ func target(x *flow.Exchange, mask flow.Mask) string {
 	return mask(flow.TargetField, x.Target)
 }
 
-// version is the protocol as request lines name it.
+// version is the protocol as request lines name it, empty where no request came.
 func version(x *flow.Exchange) string {
 	switch x.HTTP {
 	case "2":
 		return "HTTP/2.0"
 	case "":
-		return "HTTP/1.1"
+		return ""
 	}
 	return "HTTP/" + x.HTTP
 }

@@ -56,6 +56,18 @@ func TestCombined(t *testing.T) {
 	}
 }
 
+// What was not seen of a request is not guessed.
+func TestNoRequest(t *testing.T) {
+	c, x := exchange()
+	x.Method, x.Target, x.HTTP, x.Host, x.RequestHeader, x.Status = "", "", "", "", nil, 408
+	fields := strings.Fields(line(t, "w3c", c, x))
+	for i, name := range strings.Fields(w3cFields) {
+		if strings.HasPrefix(name, "cs") && fields[i] != "-" {
+			t.Errorf("%s is %q of no request", name, fields[i])
+		}
+	}
+}
+
 // Each line is understood by our own reader of such logs.
 func TestReadBack(t *testing.T) {
 	for _, format := range []string{"combined", "w3c"} {

@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"fmt"
+	"strings"
 
 	"fanlight/internal/flow"
 )
@@ -20,7 +21,7 @@ func combined(b []byte, c *flow.Conn, x *flow.Exchange, mask flow.Mask) []byte {
 	if x.Method == "" {
 		b = append(b, '-')
 	} else {
-		b = appendEscaped(b, x.Method+" "+target(x, mask)+" "+version(x))
+		b = appendEscaped(b, strings.TrimSpace(x.Method+" "+target(x, mask)+" "+version(x)))
 	}
 	b = fmt.Appendf(b, `" %03d `, x.Status)
 	if n, known := bytesSent(x); known {
