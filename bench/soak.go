@@ -72,7 +72,7 @@ func (s *soaking) run() error {
 	warm := min(max(s.length/5, 3*time.Second), time.Minute)
 	s.say("warming up for %s", warm)
 	s.load(warm)
-	before, err := s.rest()
+	before, err := s.rest(func(atRest) bool { return true })
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *soaking) run() error {
 	s.say("load for %s", s.length)
 	s.tally.reset()
 	s.load(s.length)
-	after, err := s.rest()
+	after, err := s.rest(func(now atRest) bool { return now.growth(before, s.race) == nil })
 	if err != nil {
 		return err
 	}
