@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Header is what a PROXY header says. What it does not say is zero.
@@ -132,7 +133,7 @@ func identifier(id []byte) string {
 // Printable is a text of the sender's without what a terminal would obey.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+		if unicode.IsControl(r) || r == '\uFFFD' { // C1 too, which has an escape of its own
 			return '?'
 		}
 		return r

@@ -144,9 +144,9 @@ func TestAppend(t *testing.T) {
 }
 
 func TestFactsAreSafe(t *testing.T) {
-	h := Header{Authority: "a\x1b[31m", UniqueID: []byte{0, 1, 0xfe}, TLS: &TLS{Name: "x\r\ny"}}
+	h := Header{Authority: "a\x1b[31m", ALPN: "\u009b31m", UniqueID: []byte{0, 1, 0xfe}, TLS: &TLS{Name: "x\r\ny"}}
 	for _, fact := range h.Facts() {
-		if strings.ContainsAny(fact, "\x1b\r\n\x00") {
+		if strings.ContainsAny(fact, "\x1b\r\n\x00\u009b") {
 			t.Errorf("fact %q", fact)
 		}
 	}
