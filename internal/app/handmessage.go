@@ -108,6 +108,8 @@ func (t *handTalk) await(step string, within time.Duration) error {
 		return fmt.Errorf("the other process has not said %q within %s", step, within)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the other process ended before it said %q", step)
+	case errors.Is(err, net.ErrClosed):
+		return fmt.Errorf("it was ended before it said %q", step)
 	case err != nil:
 		return fmt.Errorf("wait for the other process: %w", err)
 	case got.Failed != "":

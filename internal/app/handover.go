@@ -104,13 +104,14 @@ func (a *App) HandOver(conn net.Conn) {
 }
 
 func (a *App) notHandedOver(heir handHello, err error) {
+	message := "not handed over, this process goes on"
 	if a.handing.ended.Load() {
-		err = errEnding // and not that its end of the talk is closed
+		message, err = "not handed over", errEnding // and not that its end of the talk is closed
 	}
 	why := err.Error()
 	a.handing.why.Store(&why)
 	a.handing.going.Store(false)
-	a.log.Error("not handed over, the other process ends", "pid", heir.PID, "err", err)
+	a.log.Error(message, "pid", heir.PID, "err", err)
 }
 
 // handOver goes through the talk. Accepting is stopped in the last moment only;
