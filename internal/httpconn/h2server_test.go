@@ -624,6 +624,34 @@ func TestH2BodyInDrops(t *testing.T) {
 	})
 }
 
+// A limit that has fired does not fire again while its answer is prepared.
+func TestH2BodyInDropsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		d.Limits.BodyRate = 1000
+		w, done := d.wire(t, handlerFunc(func(x Exchange) {
+			_, _ = io.Copy(io.Discard, bodyReader{x})
+			time.Sleep(time.Minute)
+			x.Truncate("slow")
+		}))
+		w.ask(1, false)
+		var drops sync.WaitGroup
+		drops.Go(func() {
+			for range 8 {
+				time.Sleep(time.Second)
+				_ = w.WriteData(1, false, make([]byte, 10))
+			}
+		})
+		w.expect("reset 1 INTERNAL_ERROR")
+		drops.Wait()
+		w.Close()
+		<-done
+		if got := d.kinds(flow.Timeout); len(got) != 1 {
+			t.Errorf("the record has %q", got)
+		}
+	})
+}
+
 // A stream on which both sides talk may be silent for as long as it likes.
 func TestH2BothTalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

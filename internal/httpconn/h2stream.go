@@ -349,7 +349,7 @@ func (s *h2Stream) look(now time.Time) {
 	case !s.restSince.IsZero():
 		s.unwanted(now)
 	case s.tunneled:
-	case !s.ended && !s.responded && l.BodyTimeout > 0:
+	case !s.ended && !s.responded && s.bodyErr == nil && l.BodyTimeout > 0:
 		s.lookBody(now)
 	case late(now, s.sendSince, l.Write):
 		s.c.srv.timedOut(s.c.log, s.xid, "write", l.Write)
