@@ -102,14 +102,24 @@ func (p *plan) site(b *builder, name string) *sitePlan {
 	if old != nil {
 		s.Action, s.Parts = console.Changes, differences(old.config, b.cfg.Sites[name])
 		if slices.Equal(s.Parts, []string{"state"}) && len(b.cfg.SiteFaults(name)) == 0 {
-			s.next = old.with(b.cfg.Sites[name])
-			return s
+			return s.onlyState(b.cfg.Sites[name])
 		}
 	}
 	s.next = b.build(name, old)
 	if s.next.fault != nil {
 		p.refuse(s, s.next.fault)
 	}
+	return s
+}
+
+// onlyState plans for a site of which nothing but the state changes. One that is
+// being drained would not hear of it.
+func (s *sitePlan) onlyState(c *config.Site) *sitePlan {
+	if s.old.site.State() == site.Draining {
+		s.Action, s.Parts, s.Why = console.Waits, nil, site.ErrBusy.Error()
+		return s
+	}
+	s.next = s.old.with(c)
 	return s
 }
 

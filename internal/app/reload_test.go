@@ -240,6 +240,37 @@ func TestReloadOfWhatIsNoFile(t *testing.T) {
 	d.reload(twoSites, "$ECHO", echo.Addr)
 }
 
+// A site that the file stops and starts again while an exchange of it goes on
+// does not end up otherwise than the file says without a word.
+func TestReloadTakesStopBack(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/held" {
+			close(asked)
+			<-answer
+		}
+	}))
+	t.Cleanup(origin.Close)
+	release := sync.OnceFunc(func() { close(answer) })
+	t.Cleanup(release)
+	pairs := []string{"$ECHO", origin.Listener.Addr().String()}
+	d := serve(t, twoSites, pairs...)
+	var held sync.WaitGroup
+	held.Go(func() { expect(t, d.client("two.test"), "/held", 200) })
+	<-asked
+	d.reload(strings.Replace(twoSites, "  two:\n", "  two:\n    state: stopped\n", 1), pairs...)
+	until(t, "the site to be drained", func() bool { return d.Site("two").State == "draining" })
+	if lines, _ := d.reload(twoSites, pairs...); !slices.Equal(lines, []string{"site two wait"}) {
+		t.Errorf("changes %q, want that the site waits", lines)
+	}
+	release()
+	held.Wait()
+	until(t, "the site to be stopped", func() bool { return d.Site("two").State == "stopped" })
+	if lines, _ := d.reload(twoSites, pairs...); !slices.Equal(lines, []string{"site two change state"}) || d.Site("two").State != "serving" {
+		t.Errorf("changes %q, then the site is %s", lines, d.Site("two").State)
+	}
+}
+
 // A site that is taken out and put back while an exchange of it goes on comes
 // back when that is over, without another change of the file.
 func TestWatchWaitsForSite(t *testing.T) {
