@@ -3,6 +3,7 @@ package origin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -21,6 +22,7 @@ func (o *Origin) Check(ctx context.Context, host, path string) (status int, err 
 	if !bounded {
 		return 0, errUnbounded
 	}
+	limit := time.Until(end).Round(time.Millisecond)
 	c, err := o.dial(ctx, host, 0, Ends{}, o.MayShare())
 	if err != nil {
 		return 0, err
@@ -32,7 +34,9 @@ func (o *Origin) Check(ctx context.Context, host, path string) (status int, err 
 	}
 	stop := context.AfterFunc(ctx, func() { leg.Interrupt("the check has taken too long") })
 	defer stop()
-	status, err = leg.ask(host, path, time.Until(end))
+	if status, err = leg.ask(host, path); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("wait for %s: no whole answer within %s (timeout: check)", o.Name, limit)
+	}
 	verdict := "health check: "
 	if err != nil {
 		verdict += err.Error()
@@ -47,8 +51,8 @@ func (o *Origin) Check(ctx context.Context, host, path string) (status int, err 
 var errUnbounded = errors.New("a check needs a deadline")
 
 // ask sends a request and reads the response, of a long body only what shows
-// that it flows.
-func (l *Leg) ask(host, path string, limit time.Duration) (status int, err error) {
+// that it flows. It takes until Interrupt.
+func (l *Leg) ask(host, path string) (status int, err error) {
 	o := l.conn.origin
 	out := &httpconn.Out{ID: o.Recorder.NextExchange(), Method: "GET", Scheme: o.Scheme(), Host: host, Target: path}
 	buf := o.Buffers.Body()
@@ -56,17 +60,17 @@ func (l *Leg) ask(host, path string, limit time.Duration) (status int, err error
 	b := l.Start((*buf)[:0], out)
 	b = httpwire.AppendField(b, "User-Agent", "fanlight-health")
 	b = l.Head(b)
-	if err := l.Outgoing.Send(b, nil, true, limit); err != nil {
+	if err := l.Outgoing.Send(b, nil, true, 0); err != nil {
 		return 0, l.Fail(PhaseSend, err)
 	}
 	for status < 200 {
-		h, err := l.Outgoing.ReadHead(limit)
+		h, err := l.Outgoing.ReadHead(0)
 		if err != nil {
 			return 0, l.Fail(PhaseFirstByte, err)
 		}
 		status = h.Status
 	}
-	if _, err := l.Outgoing.ReadBody(*buf, limit); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := l.Outgoing.ReadBody(*buf, 0); err != nil && !errors.Is(err, io.EOF) {
 		return 0, l.Fail(PhaseBetween, err)
 	}
 	return status, nil

@@ -48,15 +48,12 @@ func (o *Origin) dial(ctx context.Context, host string, parent flow.ConnID, ends
 
 // connect makes the TCP connection, trying the addresses of a name in turn.
 func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, error) {
-	if d := o.Timeouts.Connect; d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
-		defer cancel()
-	}
+	ctx, cancel, limit := bounded(ctx, o.Timeouts.Connect)
+	defer cancel()
 	call := tap.Call{Secure: o.Secure, Parent: parent, Origin: o.Name}
 	addrs, err := o.resolve(ctx, &call)
 	if err != nil {
-		return nil, o.unconnected(ctx, PhaseResolve, err)
+		return nil, o.unconnected(ctx, PhaseResolve, limit, err)
 	}
 	for i, addr := range addrs {
 		var t *tap.Conn
@@ -66,7 +63,22 @@ func (o *Origin) connect(ctx context.Context, parent flow.ConnID) (*tap.Conn, er
 		}
 	}
 	o.forget()
-	return nil, o.unconnected(ctx, PhaseConnect, err)
+	return nil, o.unconnected(ctx, PhaseConnect, limit, err)
+}
+
+// bounded is ctx with a limit, 0 for none, and the limit that will fire: that of
+// ctx where it comes before.
+func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc, time.Duration) {
+	if end, ok := ctx.Deadline(); ok {
+		if left := time.Until(end).Round(time.Millisecond); limit == 0 || left < limit {
+			return ctx, func() {}, left
+		}
+	}
+	if limit == 0 {
+		return ctx, func() {}, 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	return ctx, cancel, limit
 }
 
 // connectTo tries one address within its share of the time that is left, so
@@ -90,23 +102,20 @@ func connectShare(left time.Duration, addresses int) time.Duration {
 	return max(left/time.Duration(addresses), min(leastConnect, left/2))
 }
 
-func (o *Origin) unconnected(ctx context.Context, phase string, err error) *Failure {
+func (o *Origin) unconnected(ctx context.Context, phase string, limit time.Duration, err error) *Failure {
 	f := &Failure{Origin: o.Name, Phase: phase, Err: err, Status: 502}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		f.Err, f.Given = errInterrupted, true
 	case ctx.Err() != nil, tap.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
-		f.Limit, f.Timeout, f.Status = o.Timeouts.Connect, true, 504
+		f.Limit, f.Timeout, f.Status = limit, true, 504
 	}
 	return f
 }
 
 func (o *Origin) handshake(ctx context.Context, c *Conn) error {
-	if d := o.Timeouts.TLS; d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
-		defer cancel()
-	}
+	ctx, cancel, limit := bounded(ctx, o.Timeouts.TLS)
+	defer cancel()
 	c.tap.OnHelloRequest(c.helloRequested)
 	secure, err := tap.Client(ctx, c.tap, o.tlsConfig(c))
 	if err == nil {
@@ -114,7 +123,7 @@ func (o *Origin) handshake(ctx context.Context, c *Conn) error {
 		o.recordPeer(c.tap, secure.ConnectionState())
 		return nil
 	}
-	f := o.tlsFailure(ctx, c, err)
+	f := o.tlsFailure(ctx, c, limit, err)
 	c.tap.SetWhy(f.Error())
 	_ = c.tap.Close() // never usable
 	return f
@@ -134,14 +143,14 @@ func recordChain(t *tap.Conn, chain []*x509.Certificate) {
 		Attrs: append(cert.Describe(leaf), flow.Attr{Key: flow.KeyChain, Value: strconv.Itoa(len(chain))})})
 }
 
-func (o *Origin) tlsFailure(ctx context.Context, c *Conn, err error) *Failure {
+func (o *Origin) tlsFailure(ctx context.Context, c *Conn, limit time.Duration, err error) *Failure {
 	f := &Failure{Origin: o.Name, Phase: PhaseTLS, Err: err, Status: 502}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		f.Err, f.Given = errInterrupted, true
 		return f
 	case ctx.Err() != nil, tap.IsTimeout(err):
-		f.Limit, f.Timeout, f.Status, f.Fault = o.Timeouts.TLS, true, 504, flow.FaultTimeout
+		f.Limit, f.Timeout, f.Status, f.Fault = limit, true, 504, flow.FaultTimeout
 		o.recordTimeout(c.tap.Log(), 0, PhaseTLS, f.Limit)
 		c.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.TLSFailed, Text: "timeout", Attrs: flow.Attrs(flow.KeyFault, f.Fault)})
 		return f

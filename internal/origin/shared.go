@@ -61,7 +61,7 @@ func (o *Origin) Open(ctx context.Context, n *Need) (leg *Leg, opened bool, err 
 		select {
 		case <-wait.done:
 		case <-ctx.Done():
-			return nil, false, o.unconnected(ctx, PhaseConnect, ctx.Err())
+			return nil, false, o.unconnected(ctx, PhaseConnect, o.Timeouts.Connect, ctx.Err())
 		}
 		if wait.failed != nil {
 			again := *wait.failed
