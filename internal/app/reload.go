@@ -58,7 +58,7 @@ func (a *App) reload(dry bool) (console.Reload, error) {
 	p := a.plan(next)
 	before := a.made()
 	if dry {
-		p.preview()
+		a.preview(p)
 	} else {
 		a.apply(p)
 	}
@@ -197,9 +197,13 @@ func (a *App) setSites() {
 }
 
 // preview decides as if every address could be had.
-func (p *plan) preview() {
+func (a *App) preview(p *plan) {
 	for _, s := range p.sites {
-		s.replacement = &site.Replacement{Made: true}
+		r := a.replacement(p, s)
+		if r != nil && r.Old != nil && r.Old.State() == site.Draining {
+			r.Err = site.ErrBusy
+		}
+		s.replacement = r
 	}
 	p.decide()
 }

@@ -263,6 +263,12 @@ func TestReloadTakesStopBack(t *testing.T) {
 	if lines, _ := d.reload(twoSites, pairs...); !slices.Equal(lines, []string{"site two wait"}) {
 		t.Errorf("changes %q, want that the site waits", lines)
 	}
+	d.rewrite(strings.Replace(twoSites, "two.test\"]", "zwei.test\"]", 1), pairs...)
+	var items []changed
+	must(t, d.call(http.MethodPost, "/api/reload?dry_run=yes", nil, &items))
+	if got := items[0].String(); got != "site two wait" {
+		t.Errorf("a dry run says %q of a site that is drained", got)
+	}
 	release()
 	held.Wait()
 	until(t, "the site to be stopped", func() bool { return d.Site("two").State == "stopped" })
