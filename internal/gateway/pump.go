@@ -16,7 +16,6 @@ type pump struct {
 	k      *carriage
 	ended  chan struct{}
 	cut    atomic.Bool // we ended it
-	read   atomic.Bool // all of the body has come
 	fault  *httpconn.BodyFault
 	failed error // of a write to the origin
 	taken  int64 // bytes of the body
@@ -42,7 +41,6 @@ func (p *pump) run() {
 			p.failed = k.leg.SendBody(*buf, n)
 		}
 		if errors.Is(err, io.EOF) {
-			p.read.Store(true)
 			break
 		}
 		if err != nil {
@@ -111,12 +109,9 @@ const answeredEarly = "the origin answered before the end of the request"
 // interrupt ends the pump's waits on both sides. A client whose request has come
 // whole keeps its connection.
 func (p *pump) interrupt() {
-	if p.done() {
-		return
-	}
-	p.cut.Store(true)
-	p.k.leg.Interrupt("the exchange ended before the end of the request")
-	if !p.read.Load() {
+	if !p.done() {
+		p.cut.Store(true)
+		p.k.leg.Interrupt("the exchange ended before the end of the request")
 		p.k.x.StopBody()
 	}
 }
