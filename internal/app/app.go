@@ -223,13 +223,13 @@ func (a *App) Start() error {
 	}
 	a.reloading.Lock() // who asks for a reload or to take over waits until there is something to
 	defer a.reloading.Unlock()
+	if err := a.lockData(); err != nil { // before the control socket of a door that is about to answer is taken for an old one
+		return a.startError(true, err)
+	}
 	if err := a.openWindows(); err != nil {
 		return a.startError(true, err)
 	}
 	a.serveWindows()
-	if err := a.lockData(); err != nil {
-		return a.startError(true, err)
-	}
 	if err := a.beginRecords(true); err != nil {
 		return a.startError(true, err)
 	}
