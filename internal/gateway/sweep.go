@@ -57,7 +57,11 @@ func (r *ride) sweep(s *session, now time.Time) {
 		r.leave()
 		return
 	}
-	if limit := time.Duration(r.limit.Load()); limit > 0 && age > limit {
+	limit := time.Duration(r.limit.Load())
+	if r.since.Load() != since {
+		return // the next exchange has begun meanwhile, and it is its limit
+	}
+	if limit > 0 && age > limit {
 		r.expired.Store(true)
 		r.giveUpOrigin(tookTooLong) // each time: it may have been between two waits
 		return
