@@ -214,7 +214,7 @@ func TestControlSocket(t *testing.T) {
 	if mode := info.Mode(); mode.Perm() != 0o600 || mode.Type() != os.ModeSocket {
 		t.Errorf("the control socket is %s", mode)
 	}
-	_, err = openIn(t, filepath.Dir(d.path), freePort(t), "console: \"off\"\ndata: other\ncontrol: fanlight-data/control.sock\n")
+	_, err = openIn(t, filepath.Dir(d.path), freePort(t), "console: \"off\"\ndata: other\ncontrol: unix:fanlight-data/control.sock\n")
 	if err == nil {
 		t.Fatal("a second door took the socket over")
 	}
