@@ -42,7 +42,7 @@ type Head struct {
 	codedAt     int32 // where the first Transfer-Encoding line starts
 	coded       bool  // there is a Transfer-Encoding
 	chunked     bool  // whose last coding is chunked
-	connections int   // how many Connection lines
+	names       bool  // a Connection field names more than keep-alive
 	closes      bool  // Connection: close
 	keeps       bool  // Connection: keep-alive
 }
@@ -145,7 +145,7 @@ func (h *Head) HopByHop(f Field) bool {
 	if IsHopByHop(name) {
 		return true
 	}
-	if h.connections == 0 || equalFold(name, "host") || equalFold(name, "content-length") {
+	if !h.names || equalFold(name, "host") || equalFold(name, "content-length") {
 		return false
 	}
 	for i := range h.Fields {

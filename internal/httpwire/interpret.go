@@ -73,11 +73,14 @@ func (h *Head) elements(list Span) iter.Seq[Span] {
 }
 
 func (h *Head) addConnection(f Field) {
-	h.connections++
 	for e := range h.elements(f.Value) {
 		option := h.Bytes(e)
 		h.closes = h.closes || equalFold(option, "close")
-		h.keeps = h.keeps || equalFold(option, "keep-alive")
+		if equalFold(option, "keep-alive") { // whose field is for this hop in any case
+			h.keeps = true
+		} else {
+			h.names = true
+		}
 	}
 }
 
