@@ -36,15 +36,15 @@ type Head struct {
 	Fields    []Field
 	Irregular []Irregularity
 
-	lines       Span  // the field lines
-	length      int64 // Content-Length, or absent, or invalid
-	lengthAt    int32 // where the first Content-Length line starts
-	codedAt     int32 // where the first Transfer-Encoding line starts
-	coded       bool  // there is a Transfer-Encoding
-	chunked     bool  // whose last coding is chunked
-	names       bool  // a Connection field names more than keep-alive
-	closes      bool  // Connection: close
-	keeps       bool  // Connection: keep-alive
+	lines    Span  // the field lines
+	length   int64 // Content-Length, or absent, or invalid
+	lengthAt int32 // where the first Content-Length line starts
+	codedAt  int32 // where the first Transfer-Encoding line starts
+	coded    bool  // there is a Transfer-Encoding
+	chunked  bool  // whose last coding is chunked
+	names    bool  // a Connection field names more than keep-alive
+	closes   bool  // Connection: close
+	keeps    bool  // Connection: keep-alive
 }
 
 const (
