@@ -68,7 +68,7 @@ func TestTable(t *testing.T) {
 		subjects: []subject{
 			{name: "nginx"}, {name: "gone", missing: errors.New("not built")}, {name: "fanlight", own: true}, {name: "slow", own: true},
 		},
-		samples: [][][]float64{{{20, 1}, {22, 2}, {40, 3}}, {{1, 1}}, {{22, 4}, {22, 5}, {22, 6}}, {{44, 7}}},
+		samples: [][][]float64{{{20, 1}, {22, 2}, {40, 3}}, {{1, 1}}, {{22, 4}, {22, 5}, {22, 6}}, {{44, 7}, {44, 7}, {44, 7}}},
 	}
 	text := r.text()
 	for _, want := range []string{

@@ -154,14 +154,24 @@ func (r *result) base() int {
 	return base
 }
 
-// ratio is of the first column to the base; ok is false where either was not
-// measured.
+// ratio is of the first column to the base: the median of the ratios of the
+// rounds, since what disturbs a machine disturbs all who are measured within
+// one. ok is false where either was not measured.
 func (r *result) ratio(i int) (ratio float64, ok bool) {
-	base, mine := r.medians(r.base()), r.medians(i)
-	if base == nil || mine == nil || base[0] == 0 {
+	base := r.base()
+	if r.medians(base) == nil || r.medians(i) == nil {
 		return 0, false
 	}
-	return mine[0] / base[0], true
+	var ratios []float64
+	for round, sample := range r.samples[i] {
+		if theirs := r.samples[base][round][0]; theirs != 0 {
+			ratios = append(ratios, sample[0]/theirs)
+		}
+	}
+	if len(ratios) == 0 {
+		return 0, false
+	}
+	return median(ratios), true
 }
 
 func (r *result) ratioText(i int) string {

@@ -15,7 +15,7 @@ var rows = []row{
 		title:   "proxied HTTPS/1.1, 1 KB, keep-alive, 64 connections, one core each for server and load; plain origin",
 		columns: proxiedColumns,
 		setup:   func(b *bench) ([]subject, error) { return proxied(b, "http") },
-		bar:     1.3,
+		bar:     1.0,
 		doubt:   proxiedDoubt,
 	},
 	{
