@@ -54,7 +54,7 @@ func TestH2Chromium(t *testing.T) {
 		if got != "1225000 bytes, socket hello" {
 			t.Errorf("the page says %q", got)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("the page said nothing")
 	}
 	_ = cmd.Process.Kill()

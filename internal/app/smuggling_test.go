@@ -69,6 +69,7 @@ type smuggling struct {
 type attempt struct {
 	p      *payload
 	ends   addresses
+	ended  time.Time
 	answer string // all that came back over HTTP/1
 	// streams are those of HTTP/2 that were answered, with the status, 0 of a
 	// reset; nil over HTTP/1.
@@ -78,6 +79,17 @@ type attempt struct {
 // addresses are those of a connection's ends; two connections to different
 // addresses may have one port of ours.
 type addresses struct{ from, to netip.AddrPort }
+
+// among gives the connection of an attempt: a port of ours may have served
+// another one before or after.
+func (a *attempt) among(conns []*flow.Conn) (found *flow.Conn) {
+	for _, c := range conns {
+		if !c.Started.After(a.ended) && (found == nil || c.Started.After(found.Started)) {
+			found = c
+		}
+	}
+	return found
+}
 
 func endsOf(c net.Conn) addresses {
 	return addresses{netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(c.RemoteAddr().String())}
@@ -103,6 +115,7 @@ func (s *smuggling) run(all []*payload, send func(*payload) (attempt, error)) {
 					s.t.Errorf("%s: %v", p, err)
 					continue
 				}
+				a.ended = time.Now()
 				s.mu.Lock()
 				s.sent = append(s.sent, a)
 				s.mu.Unlock()
@@ -160,14 +173,15 @@ func (s *smuggling) honest(p *payload) {
 // and what the origin counted.
 func (s *smuggling) check() {
 	trace := s.d.ended()
-	byEnds := map[addresses]*flow.Conn{}
+	byEnds := map[addresses][]*flow.Conn{}
 	for _, c := range trace.Conns {
 		if c.Self == flow.Server {
-			byEnds[addresses{c.Client, c.Server}] = c
+			ends := addresses{c.Client, c.Server}
+			byEnds[ends] = append(byEnds[ends], c)
 		}
 	}
 	for _, a := range s.sent {
-		faults := s.faults(trace, byEnds[a.ends], a)
+		faults := s.faults(trace, a.among(byEnds[a.ends]), a)
 		s.table.add(a.p.class, s.origin.name, len(faults) == 0)
 		for _, f := range faults {
 			s.t.Errorf("%s to %s: %s\n%s", a.p, s.origin.name, f, a.answer)

@@ -36,7 +36,7 @@ func (d *door) askToTakeOver() (heir *fakeHeir, legacy string) {
 		d.t.Fatal(res.Status)
 	}
 	fmt.Fprintln(nc, `{"pid":1,"version":"fake"}`)
-	legacy, err = heir.r.ReadString('{') // and not the bytes that come with descriptors, which are lost here
+	_, err = heir.r.ReadString('{') // and not the bytes that come with descriptors, which are lost here
 	must(d.t, err)
 	legacy, err = heir.r.ReadString('\n')
 	must(d.t, err)

@@ -44,7 +44,6 @@ type h2Conn struct {
 	flood   h2Flood
 	drain   h2Drain
 	drained time.Time // when the first GOAWAY was sent
-	dead    error     // nothing can be sent any more
 
 	send       httpwire.SendWindow
 	recv       httpwire.ReceiveWindow
