@@ -41,26 +41,19 @@ func (c *h2Conn) fragment(f *httpwire.Frame) *httpwire.H2Error {
 // headers takes a complete field block.
 func (c *h2Conn) headers(f *httpwire.Frame, block []byte) *httpwire.H2Error {
 	c.mu.Lock()
-	s, highest := c.find(f.Stream), c.highest
+	highest := c.highest
 	c.mu.Unlock()
 	switch {
-	case s != nil:
-		return c.takeTrailers(s, f, block)
 	case f.Stream%2 == 0:
 		return &httpwire.H2Error{Code: httpwire.CodeProtocol, Name: httpwire.H2BadStream}
 	case f.Stream <= highest:
-		return c.headersAfterEnd(f, block)
+		return c.takeTrailers(f, block)
 	}
 	return c.openStream(f, block)
 }
 
-// headersAfterEnd takes a field block of a stream that is over.
-func (c *h2Conn) headersAfterEnd(f *httpwire.Frame, block []byte) *httpwire.H2Error {
-	if fatal := fatalFault(c.trailers.ReadTrailers(&c.fields, block, c.head)); fatal != nil {
-		return fatal
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// headersAfterEnd takes a field block of a stream that is over; mu is held.
+func (c *h2Conn) headersAfterEnd(f *httpwire.Frame) *httpwire.H2Error {
 	switch known, ours := c.wasClosed(f.Stream); {
 	case ours: // it was under way when we reset the stream
 		c.flood.nothing(time.Now())
@@ -77,13 +70,20 @@ func fatalFault(err error) *httpwire.H2Error {
 	return fatal
 }
 
-func (c *h2Conn) takeTrailers(s *h2Stream, f *httpwire.Frame, block []byte) *httpwire.H2Error {
+// takeTrailers takes a field block of a stream that was opened before. It is
+// looked for behind the decoding: a stream that ends meanwhile serves another
+// exchange a moment later, perhaps of another client.
+func (c *h2Conn) takeTrailers(f *httpwire.Frame, block []byte) *httpwire.H2Error {
 	err := c.trailers.ReadTrailers(&c.fields, block, c.head)
 	if fatal := fatalFault(err); fatal != nil {
 		return fatal
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s := c.find(f.Stream)
+	if s == nil {
+		return c.headersAfterEnd(f)
+	}
 	fault := func(code uint32, name string) *httpwire.H2Error {
 		return &httpwire.H2Error{Code: code, Stream: f.Stream, Name: name}
 	}
