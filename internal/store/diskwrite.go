@@ -31,7 +31,7 @@ type writer struct {
 }
 
 // Run writes what the follower of a store is given until ctx ends, and then what
-// is left. What comes faster than its share of the processors' time can write
+// is left of it. What comes faster than its share of the processors' time can write
 // waits in the store; before it is overwritten there, all but what is notable
 // is left out and counted as lost.
 func (d *Disk) Run(ctx context.Context, source *Store, follower *Follower) {
@@ -41,7 +41,7 @@ func (d *Disk) Run(ctx context.Context, source *Store, follower *Follower) {
 	for ctx.Err() == nil {
 		w.step(ctx)
 	}
-	for {
+	for last := source.Stats().Taken; follower.seq < last; { // and not what comes still: it may come for as long as this takes
 		entries, lost := follower.read()
 		w.lost.Add(lost)
 		w.take(entries)
