@@ -144,10 +144,7 @@ func (k *carriage) unread() *origin.Failure {
 		k.leg.Abandon("its page was replaced")
 		return nil
 	}
-	if k.pump != nil {
-		k.pump.settle()
-	}
-	k.release()
+	k.conclude()
 	return nil
 }
 

@@ -158,12 +158,17 @@ func (k *carriage) finish() *origin.Failure {
 	if err := x.Finish(k.leg.Trailers()); err != nil {
 		return k.clientLost(err)
 	}
+	k.conclude()
+	return nil
+}
+
+// conclude gives the connection back. The response is whole; the request may
+// still be on its way.
+func (k *carriage) conclude() {
 	if k.pump != nil {
-		// The response is whole; the request may still be on its way.
 		k.pump.settle()
 	}
 	k.release()
-	return nil
 }
 
 // release gives the connection back, or keeps it for this client.
