@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnasked is what Read gives if the peer spoke, or ended, before it was
+// ErrUnasked is what Ask gives if the peer spoke, or ended, before it was
 // asked.
 var ErrUnasked = errors.New("the peer spoke or ended before it was asked")
 
