@@ -240,19 +240,26 @@ func TestReloadOfWhatIsNoFile(t *testing.T) {
 	d.reload(twoSites, "$ECHO", echo.Addr)
 }
 
-// A site that the file stops and starts again while an exchange of it goes on
-// does not end up otherwise than the file says without a word.
-func TestReloadTakesStopBack(t *testing.T) {
-	asked, answer := make(chan struct{}), make(chan struct{})
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// holdingOrigin answers /held, which may be asked for once, when release is
+// called, and all else at once. asked is closed when it was asked.
+func holdingOrigin(t *testing.T) (origin *httptest.Server, asked <-chan struct{}, release func()) {
+	came, answer := make(chan struct{}), make(chan struct{})
+	origin = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/held" {
-			close(asked)
+			close(came)
 			<-answer
 		}
 	}))
 	t.Cleanup(origin.Close)
-	release := sync.OnceFunc(func() { close(answer) })
+	release = sync.OnceFunc(func() { close(answer) })
 	t.Cleanup(release)
+	return origin, came, release
+}
+
+// A site that the file stops and starts again while an exchange of it goes on
+// does not end up otherwise than the file says without a word.
+func TestReloadTakesStopBack(t *testing.T) {
+	origin, asked, release := holdingOrigin(t)
 	pairs := []string{"$ECHO", origin.Listener.Addr().String()}
 	d := serve(t, twoSites, pairs...)
 	var held sync.WaitGroup
@@ -280,16 +287,7 @@ func TestReloadTakesStopBack(t *testing.T) {
 // A site that is taken out and put back while an exchange of it goes on comes
 // back when that is over, without another change of the file.
 func TestWatchWaitsForSite(t *testing.T) {
-	asked, answer := make(chan struct{}), make(chan struct{})
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/held" {
-			close(asked)
-			<-answer
-		}
-	}))
-	t.Cleanup(origin.Close)
-	release := sync.OnceFunc(func() { close(answer) })
-	t.Cleanup(release)
+	origin, asked, release := holdingOrigin(t)
 	d, err := openWith(t, app.Options{Watch: true}, t.TempDir(), freePort(t), twoSites, "$ECHO", origin.Listener.Addr().String())
 	must(t, err)
 	var held sync.WaitGroup
