@@ -75,7 +75,13 @@ func layers() []layer {
 		// balance: docs/design/0008-balancing.md
 		{rank: 4, path: "balance", may: list("flow origin")},
 		{rank: 4, path: "filter", may: list("flow httpwire")},
-		{rank: 4, path: "waf", may: list("flow httpwire")},
+		// docs/design/0011-the-waf.md
+		{rank: 4, path: "waf/seclang"},
+		{rank: 4, path: "waf/transform"},
+		{rank: 4, path: "waf/rx"},
+		{rank: 4, path: "waf/operator", may: list("waf/rx")},
+		{rank: 4, path: "waf/vars"},
+		{rank: 4, path: "waf", may: list("flow httpwire waf/seclang waf/transform waf/rx waf/operator waf/vars")},
 		{rank: 4, path: "signin", may: list("flow authwire httpwire")},
 		{rank: 4, path: "script", may: list("flow httpwire")},
 

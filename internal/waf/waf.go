@@ -1,0 +1,120 @@
+// Package waf gives the verdicts of the OWASP Core Rule Set on requests and
+// responses, quickly, and says of each what it rests on.
+package waf
+
+import (
+	"net/netip"
+
+	"fanlight/internal/httpwire"
+)
+
+// Mode is what becomes of a request that scores too much.
+type Mode uint8
+
+// Modes.
+const (
+	Watch Mode = iota // it is told of, and passes
+	Block             // it is refused
+)
+
+// Policy is what a site wants. The zero value is not valid; Defaults is.
+type Policy struct {
+	Mode       Mode
+	Paranoia   int  // 1 to 4: rules up to this level count against the thresholds
+	Detect     int  // Paranoia to 4: rules up to this level are told of
+	Inbound    int  // score at which a request is refused
+	Outbound   int  // score at which a response is refused
+	BodyLimit  int  // bytes of a request body that rules see
+	Partial    bool // a longer body is judged by its first BodyLimit bytes; otherwise it is refused
+	Responses  bool // rules about responses run
+	Exclusions []Exclusion
+	Directives string // further SecLang behind the rule set; mostly empty
+	Coraza     bool   // no plan of our own: what Coraza says, at its price
+}
+
+// Defaults are those of the rule set.
+func Defaults() Policy {
+	return Policy{Paranoia: 1, Detect: 1, Inbound: 5, Outbound: 4, BodyLimit: 128 << 10}
+}
+
+// Exclusion keeps a rule from requests that it does not fit. What is empty
+// applies to all.
+type Exclusion struct {
+	Rule   string // an id, a range 942100-942199, or tag:NAME
+	Target string // "ARGS:comment": that variable alone; empty: the whole rule
+	Host   string
+	Path   string // a prefix of the decoded path
+	Method string
+}
+
+// Request is a request as the client sent it. Its members alias what the caller
+// holds until the transaction ends.
+type Request struct {
+	Client, Server netip.AddrPort
+	Method         string
+	Target         string // as received
+	Protocol       string // "HTTP/1.1", "HTTP/2.0"
+	Host           string // the authority of HTTP/2, which has no Host field
+	Head           *httpwire.Head
+}
+
+// Interruption says that the exchange must not go on.
+type Interruption struct {
+	Status int
+	Rule   int // that refused; 0: a limit
+	Cause  string
+}
+
+// Match is a rule that matched, and what it matched in.
+type Match struct {
+	Rule     int
+	Message  string
+	Severity string
+	Tags     []string
+	Log      bool // the rule wants to be told of; bookkeeping mostly does not
+	Score    int  // what it added to the score of the paranoia levels that count
+	Hits     []Hit
+	Data     string // the rule's own words about it (logdata)
+}
+
+// Hit is one value that a rule, or a link of its chain, matched.
+type Hit struct {
+	Variable, Key string // "ARGS", "q"
+	Value         string // as it was compared, after all transformations
+	Link          int    // 0: the rule itself; 1: the first link of its chain
+}
+
+// Verdict is what the rules found in the end.
+type Verdict struct {
+	Matches           []Match // in the order in which they matched
+	Inbound, Outbound int     // scores that count
+	Interrupted       *Interruption
+	Engine            string // "plan" or "coraza"
+	Unseen            int64  // bytes of the body that no rule saw
+}
+
+// Transaction is one request on its way past the rules. The phases are called in
+// order, each at most once; End always, and last. Not safe for concurrent use.
+// In mode Watch no phase interrupts; the verdict tells what would have.
+type Transaction interface {
+	// Headers judges the head of the request.
+	Headers() *Interruption
+	// Body judges the body, as far as Policy.BodyLimit goes; empty without one.
+	// more is how many bytes follow that rules do not see, -1: not known.
+	Body(body []byte, more int64) *Interruption
+	// ResponseHeaders judges the head of a response.
+	ResponseHeaders(h *httpwire.Head) *Interruption
+	// ResponseBody judges the body of a response.
+	ResponseBody(body []byte) *Interruption
+	// WantsResponseBody tells, behind ResponseHeaders, whether rules look at it.
+	WantsResponseBody() bool
+	// End gives the verdict, which the caller may keep.
+	End() *Verdict
+}
+
+// Engine judges requests by one policy. It is safe for concurrent use.
+type Engine interface {
+	Begin(*Request) Transaction
+	// Close gives back what no transaction needs any more.
+	Close() error
+}
