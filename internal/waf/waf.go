@@ -4,6 +4,7 @@ package waf
 
 import (
 	"net/netip"
+	"slices"
 
 	"fanlight/internal/httpwire"
 )
@@ -65,14 +66,13 @@ type Interruption struct {
 	Cause  string
 }
 
-// Match is a rule that matched, and what it matched in.
+// Match is a rule that matched and wants to be told of, and what it matched in.
 type Match struct {
 	Rule     int
 	Message  string
 	Severity string
 	Tags     []string
-	Log      bool // the rule wants to be told of; bookkeeping mostly does not
-	Score    int  // what it added to the score of the paranoia levels that count
+	Score    int // what it added to the score of the paranoia levels that count
 	Hits     []Hit
 	Data     string // the rule's own words about it (logdata)
 }
@@ -87,10 +87,21 @@ type Hit struct {
 // Verdict is what the rules found in the end.
 type Verdict struct {
 	Matches           []Match // in the order in which they matched
+	Quiet             []int   // rules that matched and are not told of: bookkeeping
 	Inbound, Outbound int     // scores that count
 	Interrupted       *Interruption
 	Engine            string // "plan" or "coraza"
-	Unseen            int64  // bytes of the body that no rule saw
+	Unseen            int64  // bytes of the body that no rule saw; -1: not known how many
+}
+
+// IDs are the rules that matched, each once, in order.
+func (v *Verdict) IDs() []int {
+	ids := slices.Clone(v.Quiet)
+	for _, m := range v.Matches {
+		ids = append(ids, m.Rule)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // Transaction is one request on its way past the rules. The phases are called in
