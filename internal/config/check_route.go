@@ -68,24 +68,28 @@ func (k *checker) oneTarget(at string, r *Route) {
 }
 
 func (k *checker) redirect(at string, r *Route) {
-	if r.Redirect == "" {
-		return
+	if r.Redirect != "" {
+		k.redirectText(at+".redirect", r.Redirect, r)
 	}
-	sample := r.Redirect
-	for _, word := range regexp.MustCompile(`\{[^{}]*\}`).FindAllString(r.Redirect, -1) {
+}
+
+// redirectText looks at where clients are sent, with the placeholders of a route.
+func (k *checker) redirectText(at, target string, r *Route) {
+	sample := target
+	for _, word := range regexp.MustCompile(`\{[^{}]*\}`).FindAllString(target, -1) {
 		value, known := r.sample(word)
 		if !known {
-			k.fault(at+".redirect", redirectHint(word), "redirect holds %q, which nothing replaces", word)
+			k.fault(at, redirectHint(word), "redirect holds %q, which nothing replaces", word)
 			return
 		}
 		sample = strings.Replace(sample, word, value, 1)
 	}
 	u, err := url.Parse(sample)
 	switch {
-	case err != nil || strings.ContainsFunc(r.Redirect, func(c rune) bool { return c <= ' ' || c == 0x7f }):
-		k.fault(at+".redirect", "", "redirect %q is not a URL", r.Redirect)
+	case err != nil || strings.ContainsFunc(target, func(c rune) bool { return c <= ' ' || c == 0x7f }):
+		k.fault(at, "", "redirect %q is not a URL", target)
 	case u.Scheme == "" && !strings.HasPrefix(sample, "/"):
-		k.fault(at+".redirect", fmt.Sprintf("did you mean %q?", "https://"+r.Redirect), `redirect %q has no scheme and does not begin with "/"`, r.Redirect)
+		k.fault(at, fmt.Sprintf("did you mean %q?", "https://"+target), `redirect %q has no scheme and does not begin with "/"`, target)
 	}
 }
 

@@ -122,6 +122,7 @@ type Site struct {
 	RequestHeaders  HeaderRules  `yaml:"request_headers,omitempty"`                                           // changes to every request
 	ResponseHeaders HeaderRules  `yaml:"response_headers,omitempty"`                                          // changes to every response
 	Compress        *Compress    `yaml:"compress,omitempty"`                                                  // compression of responses, or the word off; left out: off
+	Filter          *Filter      `yaml:"filter,omitempty"`                                                    // requests that are refused for what they ask; left out: none
 	Routes          []Route      `yaml:"routes" example:"routes: [{path: /, to: \"https://10.0.0.5:8443\"}]"` // the first that matches wins
 }
 
@@ -147,6 +148,87 @@ type HeaderRules struct {
 	Set    map[string]string `yaml:"set,omitempty"`    // fields that get this one value
 	Add    map[string]string `yaml:"add,omitempty"`    // fields that get one more value
 	Remove []string          `yaml:"remove,omitempty"` // fields that are taken out
+}
+
+// Filter refuses requests as UrlScan and the request filtering of IIS do. What is
+// left out is not looked at. The URL is the path as received, without the query;
+// decoded means with %XX and %uXXXX undone once.
+type Filter struct {
+	Preset           string            `yaml:"preset,omitempty" jsonschema:"enum=iis,enum=urlscan"`           // what was shipped with IIS 10 or UrlScan 3.1, for every key that is left out; an empty list takes one out
+	Mode             string            `yaml:"mode,omitempty" jsonschema:"enum=block,enum=watch"`             // watch records what it would refuse, and refuses nothing; default block
+	Verbs            *FilterVerbs      `yaml:"verbs,omitempty"`                                               // methods; refused: 404.6
+	Extensions       *FilterExtensions `yaml:"extensions,omitempty"`                                          // what follows the last dot of the URL, up to a slash; refused: 404.7
+	DenyURL          []string          `yaml:"deny_url,omitempty"`                                            // texts the URL may not hold, in any letter case; %XX stands for a byte; refused: 404.5
+	DenyQuery        []string          `yaml:"deny_query,omitempty"`                                          // the same for the query; refused: 404.18
+	DenyHeaders      []string          `yaml:"deny_headers,omitempty"`                                        // names of fields a request may not have; refused: 404.10
+	HiddenSegments   []string          `yaml:"hidden_segments,omitempty"`                                     // whole segments of the decoded URL, in any letter case; refused: 404.8
+	DoubleEscaping   string            `yaml:"double_escaping,omitempty" jsonschema:"enum=deny,enum=allow"`   // URLs that change when they are decoded again; refused: 404.11; default allow
+	HighBit          string            `yaml:"high_bit,omitempty" jsonschema:"enum=deny,enum=allow"`          // bytes above 0x7f in the URL; refused: 404.12; default allow
+	DotsInPath       string            `yaml:"dots_in_path,omitempty" jsonschema:"enum=deny,enum=allow"`      // more than one dot in the URL; refused: 404; default allow
+	UnescapedPercent string            `yaml:"unescaped_percent,omitempty" jsonschema:"enum=deny,enum=allow"` // a percent sign in URL or query that escapes nothing; refused: 400; default allow
+	Normalize        *bool             `yaml:"normalize,omitempty"`                                           // look at the decoded URL; false: as received; default true
+	UnescapeQuery    *bool             `yaml:"unescape_query,omitempty"`                                      // look at the decoded query too; default true
+	Max              FilterMax         `yaml:"max,omitempty"`                                                 // longest parts of a request
+	AlwaysAllow      FilterAllow       `yaml:"always_allow,omitempty"`                                        // what passes in any case
+	Rules            []FilterRule      `yaml:"rules,omitempty"`                                               // texts that parts of a request may not hold; refused: 404.19
+	Rejected         FilterRejected    `yaml:"rejected,omitempty"`                                            // what a refused client gets; left out: the status of the check that refused, and the usual page
+	ServerHeader     ServerHeader      `yaml:"server_header,omitempty"`                                       // the field Server of responses: keep, remove, or {set: NAME}; default keep
+}
+
+// FilterVerbs are the methods that are let in, or those that are not. One of
+// Allow and Deny is set.
+type FilterVerbs struct {
+	Allow      []string `yaml:"allow,omitempty"`       // these alone
+	Deny       []string `yaml:"deny,omitempty"`        // all but these
+	IgnoreCase *bool    `yaml:"ignore_case,omitempty"` // get is GET; left out: false with allow and true with deny, as in UrlScan; IIS never does
+}
+
+// FilterExtensions are the extensions that are let in, or those that are not,
+// in any letter case. One of Allow and Deny is set.
+type FilterExtensions struct {
+	Allow []string `yaml:"allow,omitempty"` // such as .htm; "." stands for URLs without an extension
+	Deny  []string `yaml:"deny,omitempty"`  // such as .exe
+}
+
+// FilterMax bounds the parts of a request, in bytes.
+type FilterMax struct {
+	URL     Size            `yaml:"url,omitempty" jsonschema:"minimum=1"`   // without the query; above: 404.14
+	Query   Size            `yaml:"query,omitempty" jsonschema:"minimum=1"` // without the question mark; above: 404.15
+	Body    Size            `yaml:"body,omitempty" jsonschema:"minimum=1"`  // whether its length is told before or not; above: 413.1
+	Headers map[string]Size `yaml:"headers,omitempty"`                      // the value of a field; 0: it must be empty; above: 431
+}
+
+// FilterAllow are URLs and queries that pass in any case.
+type FilterAllow struct {
+	URLs    []string `yaml:"urls,omitempty"`                                                // whole decoded URLs, in any letter case
+	Queries []string `yaml:"queries,omitempty"`                                             // whole queries, without the question mark, in any letter case
+	Skips   string   `yaml:"skips,omitempty" jsonschema:"enum=all,enum=own,enum=sequences"` // all checks (UrlScan 3.1), those of the URL or the query itself (own: UrlScan 3.0), or deny_url or deny_query alone (sequences: IIS); default all
+}
+
+// FilterRule looks for texts in the parts of requests that it names.
+type FilterRule struct {
+	Name             string   `yaml:"name" example:"name: sql"`                                      // in records
+	Extensions       []string `yaml:"extensions,omitempty"`                                          // of the URLs that it is for; left out: all
+	URL              bool     `yaml:"url,omitempty"`                                                 // looks at the URL
+	Query            bool     `yaml:"query,omitempty"`                                               // looks at the query
+	Raw              bool     `yaml:"raw,omitempty"`                                                 // looks at all header fields as received
+	Headers          []string `yaml:"headers,omitempty"`                                             // looks at the values of these fields
+	Deny             []string `yaml:"deny,omitempty"`                                                // texts, in any letter case; %XX stands for a byte
+	UnescapedPercent string   `yaml:"unescaped_percent,omitempty" jsonschema:"enum=deny,enum=allow"` // a percent sign that escapes nothing, in what the rule looks at but the URL; default allow
+}
+
+// FilterRejected is what a refused client gets.
+type FilterRejected struct {
+	Status   int    `yaml:"status,omitempty" jsonschema:"minimum=400"` // in place of the status of the check
+	Page     string `yaml:"page,omitempty"`                            // file that is shown
+	Redirect string `yaml:"redirect,omitempty"`                        // where the client is sent with 302; placeholders as in routes
+}
+
+// ServerHeader is what becomes of the field Server of responses: keep, remove,
+// or in YAML {set: NAME}.
+type ServerHeader struct {
+	Remove bool
+	Set    string
 }
 
 // Route is what to do with the requests that meet its conditions: Path, Exact,

@@ -144,6 +144,8 @@ func (d *decoder) value(n *node, v reflect.Value, at place) {
 		d.certificate(n, p, at)
 	case *StatusPages:
 		d.statusPages(n, p, at)
+	case *ServerHeader:
+		d.serverHeader(n, p, at)
 	case *map[string]*Site:
 		d.sites(n, at)
 	default:

@@ -70,6 +70,7 @@ func (s *Site) setDefaults(name string) {
 	}
 	s.RateLimit.setDefaults()
 	s.Compress.setDefaults()
+	s.Filter.setDefaults()
 	for i := range s.Routes {
 		s.Routes[i].Compress.setDefaults()
 		s.Routes[i].setDefaults()

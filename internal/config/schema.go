@@ -101,6 +101,8 @@ func leafSchema(t reflect.Type) *jsonschema.Schema {
 		return text(`^\s*(https?://)?(\[[^\]]+\]|[0-9.]+):[0-9]{1,5}(\s+\S+)*\s*$`)
 	case *StatusPages:
 		return statusPagesSchema()
+	case *ServerHeader:
+		return serverHeaderSchema()
 	case *Origins:
 		form := originSchema(origin)
 		either := &jsonschema.Schema{OneOf: []*jsonschema.Schema{origin, form}}

@@ -54,7 +54,7 @@ func TestSchemaHasEveryKeyAndNoOther(t *testing.T) {
 	if s.Version != "https://json-schema.org/draft/2020-12/schema" {
 		t.Errorf("version %q", s.Version)
 	}
-	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}, Health{}, Eject{}, Retry{}, Rewrite{}, Respond{}, SiteLimits{}, RouteLimits{}, RateLimit{}} {
+	for _, v := range []any{Config{}, Recording{}, Disk{}, Limits{}, Site{}, Certificate{}, HeaderRules{}, Route{}, OriginTLS{}, Timeouts{}, Pool{}, Health{}, Eject{}, Retry{}, Rewrite{}, Respond{}, SiteLimits{}, RouteLimits{}, RateLimit{}, Filter{}, FilterVerbs{}, FilterExtensions{}, FilterMax{}, FilterAllow{}, FilterRule{}, FilterRejected{}} {
 		typ := reflect.TypeOf(v)
 		def := s.object(typ.Name())
 		if def == nil {
@@ -139,11 +139,12 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Sites: map[string]*Site{"a": {Bind: []Binding{{}}, Routes: []Route{{To: Origins{{}}, Health: &Health{}}}}}}
+	c := Config{Sites: map[string]*Site{"a": {Bind: []Binding{{}}, Filter: &Filter{Rules: []FilterRule{{}}}, Routes: []Route{{To: Origins{{}}, Health: &Health{}}}}}}
 	c.SetDefaults()
+	filter := c.Sites["a"].Filter
 	route := c.Sites["a"].Routes[0]
 	checked := 0
-	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool, route.Limits, *route.Health, route.Eject, route.Retry} {
+	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool, route.Limits, *route.Health, route.Eject, route.Retry, *filter, filter.AlwaysAllow, filter.Rules[0]} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
 			name := value.Type().Name() + "." + value.Type().Field(i).Name

@@ -25,6 +25,7 @@ func (c *Config) Warnings() []Fault {
 		if s.Certificate != nil && len(s.Bind) > 0 && !s.speaksTLS() {
 			warn(path+".certificate", "take it out", "site %q has a certificate, but no binding with TLS", name)
 		}
+		warnFilter(warn, path+".filter", s)
 		for i := range s.Routes {
 			warnRoute(warn, fmt.Sprintf("%s.routes[%d]", path, i), s, i)
 		}
