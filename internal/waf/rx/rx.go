@@ -1,0 +1,91 @@
+// Package rx matches the regular expressions of WAF rules with the verdicts of
+// package regexp, quickly, and tells what a text must hold to match at all.
+//
+// A Regexp is run as a lazy DFA: its states are sets of instructions of the
+// program that package regexp would run, made when a text first asks for them
+// and kept within a bound. Where that does not pay, and for submatches, package
+// regexp itself answers, so that no text takes more than linear time.
+package rx
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"sync"
+
+	"rsc.io/binaryregexp"
+)
+
+// multiline is how the rule set's expressions are read: . takes a newline too,
+// ^ and $ hold at every line.
+const multiline = "(?sm)"
+
+// A Regexp is the expression of an @rx operator. It is immutable to its callers
+// and safe for concurrent use.
+type Regexp struct {
+	source string // with its flags
+	needs  Needs
+	bytes  *binaryregexp.Regexp // instead of all below, where the expression is one over bytes
+	plain  func() *regexp.Regexp
+	lazy   func() *dfa // nil: the expression is too large for one
+}
+
+// Compile reads an expression as @rx does, with states in memory of its own.
+func Compile(pattern string) (*Regexp, error) { return NewMemory(DefaultMemory).Compile(pattern) }
+
+// Compile reads an expression as @rx does; its states count against m.
+//
+// An expression whose escapes are bytes that make no UTF-8 together is read as
+// one over bytes, without any flag; all others match the runes of a text.
+func (m *Memory) Compile(pattern string) (*Regexp, error) {
+	if wantsBytes(multiline + pattern) {
+		re, err := binaryregexp.Compile(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("read expression over bytes: %w", err)
+		}
+		return &Regexp{source: pattern, bytes: re}, nil
+	}
+	source := multiline + pattern
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("read expression: %w", err)
+	}
+	return &Regexp{
+		source: source,
+		needs:  needsOf(tree),
+		plain:  sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) }),
+		lazy:   sync.OnceValue(func() *dfa { return newDFA(source, m) }),
+	}, nil
+}
+
+// Match tells whether s has a match of the expression, whatever bytes it holds.
+func (r *Regexp) Match(s string) bool {
+	if r.bytes != nil {
+		return r.bytes.MatchString(s)
+	}
+	if len(s) < r.needs.MinLen {
+		return false
+	}
+	if d := r.lazy(); d != nil {
+		if found, known := d.match(s); known {
+			return found
+		}
+	}
+	return r.plain().MatchString(s)
+}
+
+// Find is the leftmost match of s and its submatches as pairs of offsets, -1
+// for a group that took no part; nil without a match. It is as slow as package
+// regexp.
+func (r *Regexp) Find(s string) []int {
+	if r.bytes != nil {
+		return r.bytes.FindStringSubmatchIndex(s)
+	}
+	return r.plain().FindStringSubmatchIndex(s)
+}
+
+// Needs is what every text that matches holds.
+func (r *Regexp) Needs() Needs { return r.needs }
+
+// String is the expression with the flags it is read with.
+func (r *Regexp) String() string { return r.source }

@@ -1,0 +1,286 @@
+package rx
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"rsc.io/binaryregexp"
+)
+
+// oracle is what Coraza runs for a pattern.
+func oracle(t testing.TB, pattern string) func(string) []int {
+	t.Helper()
+	if wantsBytes(multiline + pattern) {
+		return binaryregexp.MustCompile(pattern).FindStringSubmatchIndex
+	}
+	return regexp.MustCompile(multiline + pattern).FindStringSubmatchIndex
+}
+
+func TestMatch(t *testing.T) {
+	patterns := []string{
+		``, `^`, `$`, `\A`, `\z`, `\b`, `\B`, `^$`, `$^`, `\A\z`, `^\b`, `\b$`, `a`, `ab`, `a|b`, `(?i)kiss`, `(?i)[ks]+x`, `[^a]`, `.`, `.{3}`,
+		`^abc$`, `\Aabc\z`, `(?-s).+`, `(?-m)^a$`, `(?-m)^$`, `a*`, `a+b`, `(a|ab)(c|bcd)(d*)`, `\bfoo\b`, `\Bfoo\B`, `x\b\bx`, `\n^b`, `a$\n^b`,
+		`\x{fffd}`, `[^\x{fffd}]`, `é`, `(?i)É`, `[à-ÿ]+`, `\pL`, `\PL{2}`, `\x00`, `[[:^ascii:]]`, `(?i)\x{212a}`, `(?i)ſ`, `a{2,5}b`, `(?:a{1,20}b){3}`,
+		`\xc3\xa9`, `\xff`, `[\x80-\xff]`, `\xc3`, `(?i)\xe9x`, `a.\xffb`, `^\xff$`, `[^\x21-\x7E][\x21-\x39\x3B-\x7E]*:`, `a[^\s\S]`, `[^\s\S]|b`, `\b`, `(?i)s\b`,
+	}
+	in := []string{
+		"", "a", "b", "ab", "aab", "abc", "abc\n", "\nabc", "x\nabc\ny", "kiss", "KISS", "\u212aI\u017f\u017f", "K", "\u017f", "\n", "\n\n", "a\nb", "a\n", "foo", " foo ", "xfoox",
+		"foo-bar", "é", "É", "\xc3", "\xa9", "\xe2\x84", "\xe2\x84\xaa", "\xff", "\xff\n", "a\xff\xffb", "\ufffd", "\x00", "xx", "aaaaab", "aabaabaab", "abcd", "\xe9x", "\xc9X", "日本語", "\xf0\x9f\x98\x80", "\xed\xa0\x80",
+		"x: y", "\x01ab:", "s", "\u017f ",
+	}
+	for _, p := range patterns {
+		r, err := Compile(p)
+		if err != nil {
+			t.Fatalf("Compile(%q): %v", p, err)
+		}
+		find := oracle(t, p)
+		for _, s := range in {
+			want := find(s)
+			if got := r.Match(s); got != (want != nil) {
+				t.Errorf("%q matches %q: %v, want %v", p, s, got, want != nil)
+			}
+			if got := r.Find(s); !slices.Equal(got, want) {
+				t.Errorf("%q finds in %q: %v, want %v", p, s, got, want)
+			}
+			if want != nil {
+				if missing := lacks(r.Needs(), s); missing != "" {
+					t.Errorf("%q matches %q, which lacks %s", p, s, missing)
+				}
+			}
+		}
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	for _, p := range []string{`(`, `a**`, `\8`, "\xff", `(?<=a)b`, `\xff(`} {
+		_, err := Compile(p)
+		if err == nil {
+			t.Errorf("Compile(%q) succeeds", p)
+		}
+	}
+}
+
+func TestWantsBytes(t *testing.T) {
+	for _, c := range []struct {
+		expr string
+		want bool
+	}{
+		{`abc`, false}, {`\xff..`, true}, {`\xc3\xa9`, false}, {`\xc3.\xa9`, true}, {`\x{ff}`, true}, {`\x{c3}\x{a9}`, false}, {`\x{ff`, false},
+		{`\x41`, false}, {`\xff`, true}, {`a\xf`, false}, {`\\xff`, true}, {`\xgg`, false}, {`\x{100}z`, false}, {`\x{fff}`, true}, {`\x{9}aa`, false},
+		{`\x5c`, false}, {"é", false}, {"\xff", true}, {`[\x80-\xff]`, true}, {`é\xff`, true}, {`\`, false}, {`\x`, false}, {`\xf`, false},
+	} {
+		if got := wantsBytes(c.expr); got != c.want {
+			t.Errorf("wantsBytes(%q) = %v", c.expr, got)
+		}
+	}
+}
+
+// TestRuleSet compares with package regexp on texts made for each expression.
+func TestRuleSet(t *testing.T) {
+	n := 300
+	if testing.Short() {
+		n = 40
+	}
+	all := compileAll(t)
+	index := indexOf(all)
+	set := NewBits(index.Len())
+	matches := 0
+	for i, r := range all {
+		find := oracle(t, rulePatterns()[i])
+		hits := 0
+		for _, s := range texts(multiline+rulePatterns()[i], uint64(i), n) {
+			want := find(s) != nil
+			if got := r.Match(s); got != want {
+				t.Fatalf("expression %d, %.200q, matches %q: %v", i, r, s, got)
+			}
+			if !want {
+				continue
+			}
+			hits++
+			if missing := lacks(r.Needs(), s); missing != "" {
+				t.Fatalf("expression %d, %.200q, matches %q, which lacks %s", i, r, s, missing)
+			}
+			if index.Scan(s, set); !set.Has(i) {
+				t.Fatalf("the index excludes expression %d, %.200q, which matches %q", i, r, s)
+			}
+		}
+		if hits == 0 {
+			t.Errorf("no text for expression %d, %.200q, matches", i, r)
+		}
+		matches += hits
+	}
+	t.Logf("%d expressions, %d matches", len(all), matches)
+}
+
+// TestPayloads compares every expression on every payload of the rule set's tests.
+func TestPayloads(t *testing.T) {
+	all := compileAll(t)
+	index := indexOf(all)
+	set := NewBits(index.Len())
+	step := 17
+	if testing.Short() {
+		step = 301
+	}
+	for i, r := range all {
+		find := oracle(t, rulePatterns()[i])
+		for j := i % step; j < len(payloads()); j += step {
+			s := payloads()[j]
+			want := find(s) != nil
+			if got := r.Match(s); got != want {
+				t.Fatalf("expression %d, %.200q, matches %q: %v", i, r, s, got)
+			}
+			if index.Scan(s, set); want && !set.Has(i) {
+				t.Fatalf("the index excludes expression %d, %.200q, which matches %q", i, r, s)
+			}
+		}
+	}
+}
+
+func indexOf(all []*Regexp) *Index {
+	needs := make([]Needs, len(all))
+	for i, r := range all {
+		needs[i] = r.Needs()
+	}
+	return NewIndex(needs)
+}
+
+// lacks is what s does not have of n, empty if nothing.
+func lacks(n Needs, s string) string {
+	if len(s) < n.MinLen {
+		return fmt.Sprintf("the length %d", n.MinLen)
+	}
+	low := []byte(s)
+	for i, b := range low {
+		if 'A' <= b && b <= 'Z' {
+			low[i] = b + 'a' - 'A'
+		}
+	}
+	has := func(l string) bool { return strings.Contains(string(low), l) }
+	if len(n.Literals) > 0 && !slices.ContainsFunc(n.Literals, has) {
+		return fmt.Sprintf("the literals %q", n.Literals)
+	}
+	for _, set := range n.Bytes {
+		if !slices.ContainsFunc([]byte(s), set.Has) {
+			return fmt.Sprintf("a byte of %q", bytesOf(set))
+		}
+	}
+	return ""
+}
+
+func bytesOf(s ByteSet) (all []byte) {
+	for b := range 256 {
+		if s.Has(byte(b)) {
+			all = append(all, byte(b))
+		}
+	}
+	return all
+}
+
+// TestSmallMemory gives the states next to no room, so that they are given up
+// all the time.
+func TestSmallMemory(t *testing.T) {
+	m := NewMemory(0)
+	for i := 0; i < len(rulePatterns()); i += 7 {
+		p := rulePatterns()[i]
+		r, err := m.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		find := oracle(t, p)
+		for _, s := range texts(multiline+p, 99, 200) {
+			s = strings.Repeat(s, 3)
+			if got, want := r.Match(s), find(s) != nil; got != want {
+				t.Fatalf("%.200q matches %q: %v", p, s, got)
+			}
+		}
+	}
+	if used, most := m.Used(), int64(len(rulePatterns())*2*minStates); used > most {
+		t.Errorf("states take %d bytes, at most %d are expected", used, most)
+	}
+}
+
+// TestConcurrent lets eight goroutines make the states of the same expressions.
+func TestConcurrent(t *testing.T) {
+	m := NewMemory(128 << 10)
+	var all []*Regexp
+	var in [][]string
+	var want [][]bool
+	for i := 0; i < len(rulePatterns()); i += 29 {
+		p := rulePatterns()[i]
+		r, err := m.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		find := oracle(t, p)
+		made := texts(multiline+p, 5, 60)
+		verdicts := make([]bool, len(made))
+		for j, s := range made {
+			verdicts[j] = find(s) != nil
+		}
+		all, in, want = append(all, r), append(in, made), append(want, verdicts)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for i, r := range all {
+				for j, s := range in[i] {
+					if got := r.Match(s); got != want[i][j] {
+						t.Errorf("%.100q matches %q: %v", r, s, got)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestMatchAllocatesNothing(t *testing.T) {
+	all := compileAll(t)
+	index := indexOf(all)
+	set := NewBits(index.Len())
+	s := "the quick brown fox; SELECT * FROM users WHERE name = 'jumps' -- é over /etc/passwd"
+	each := func() {
+		index.Scan(s, set)
+		for _, r := range all {
+			r.Match(s)
+		}
+	}
+	each()
+	if n := testing.AllocsPerRun(5, each); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzMatch(f *testing.F) {
+	for i, s := range []string{"' or 1=1 --", "<script>alert(1)</script>", "\u212a\u017f\xff\x00\n", ";cat /etc/passwd", "../../../etc/passwd"} {
+		f.Add(uint16(i*50), s)
+	}
+	type pair struct {
+		r    *Regexp
+		find func(string) []int
+	}
+	pairs := map[uint16]pair{}
+	f.Fuzz(func(t *testing.T, number uint16, s string) {
+		number %= uint16(len(rulePatterns()))
+		p, ok := pairs[number]
+		if !ok {
+			r, err := Compile(rulePatterns()[number])
+			if err != nil {
+				t.Fatal(err)
+			}
+			p = pair{r, oracle(t, rulePatterns()[number])}
+			pairs[number] = p
+		}
+		want := p.find(s) != nil
+		if got := p.r.Match(s); got != want {
+			t.Fatalf("%.200q matches %q: %v", p.r, s, got)
+		}
+		if missing := lacks(p.r.Needs(), s); want && missing != "" {
+			t.Fatalf("%.200q matches %q, which lacks %s", p.r, s, missing)
+		}
+	})
+}
