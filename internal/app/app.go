@@ -24,6 +24,7 @@ import (
 	"fanlight/internal/httpconn"
 	"fanlight/internal/site"
 	"fanlight/internal/store"
+	"fanlight/internal/waf"
 )
 
 // Options are what the command line adds to a configuration.
@@ -79,6 +80,7 @@ type App struct {
 	windows   windows
 	checks    chan struct{} // a place for each health check under way
 	sticky    []byte        // see stickyKey
+	engines   waf.Engines   // of the WAF
 	duties    *duties
 	unlock    func()   // gives up the data folder
 	lock      *os.File // of the data folder; nil: none
@@ -156,7 +158,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 	a.gateway = gateway.New(gateway.Options{
 		Table: a.table, Recorder: a.recorder, Buffers: httpconn.NewBuffers(),
 		Limits: serverLimits(cfg.Limits), TLSLimit: time.Duration(cfg.Limits.TLSTimeout),
-		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections, Encoders: cfg.Limits.Compressions, KeyLog: a.secrets.writer,
+		Trusted: cfg.Trusted, MaxConns: cfg.Limits.Connections, Encoders: cfg.Limits.Compressions, Inspected: int64(cfg.Limits.Inspected), KeyLog: a.secrets.writer,
 	})
 	return a, a.buildDoor()
 }

@@ -12,6 +12,7 @@ import (
 	"fanlight/internal/gateway"
 	"fanlight/internal/httpconn"
 	"fanlight/internal/site"
+	"fanlight/internal/waf"
 )
 
 // builder makes sites of a configuration. It opens no socket and changes
@@ -28,6 +29,8 @@ type builder struct {
 	checks    chan struct{}                          // a place for each health check under way
 	stickyKey func() ([]byte, error)                 // key of the values of sticky cookies
 	duty      func(site, origin string) balance.Duty // what was said of an origin at run time
+
+	engines *waf.Engines // of the WAF, which sites share
 
 	// Of the site that is being made:
 	stamps []stamp
@@ -48,7 +51,7 @@ type built struct {
 
 func (a *App) builder(cfg *config.Config) *builder {
 	return &builder{cfg: cfg, log: a.log, ca: a.ca, recorder: a.recorder, buffers: a.gateway.Buffers, keyLog: a.secrets.writer,
-		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of, inherited: a.inherited}
+		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of, inherited: a.inherited, engines: &a.engines}
 }
 
 // buildSites makes the table and the routes of every site. A fault fails its
@@ -123,11 +126,16 @@ func (b *builder) fill(out *built) error {
 	}
 	does.Guard, does.Pages = guard(c.Allow, c.Deny, c.RateLimit), pages
 	does.PerAddress, does.BodyBytes = c.Limits.PerAddress, int64(c.Limits.BodyBytes)
+	engines, err := b.protections(c)
+	if err != nil {
+		return b.place("sites."+name+".waf", err)
+	}
 	does.Routes = make([]gateway.Route, len(c.Routes))
 	for i := range c.Routes {
 		if err := b.buildRoute(&does.Routes[i], c, &c.Routes[i]); err != nil {
 			return b.place(routePath(name, i), err)
 		}
+		does.Routes[i].WAF = protection(engines, &c.Routes[i])
 		does.Routes[i].Compression = compression(cmp.Or(c.Routes[i].Compress, c.Compress))
 	}
 	out.does = does

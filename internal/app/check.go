@@ -11,15 +11,17 @@ import (
 	"fanlight/internal/gateway"
 	"fanlight/internal/httpconn"
 	"fanlight/internal/site"
+	"fanlight/internal/waf"
 )
 
 // Check gives the faults that only show in the files that a configuration names,
 // such as certificates, folders and programs: at most one of a site, and none of
 // a site that has faults already. It changes nothing and opens no socket.
 func Check(cfg *config.Config) []config.Fault {
-	b := &builder{cfg: cfg, log: slog.New(slog.DiscardHandler), buffers: httpconn.NewBuffers(),
+	b := &builder{cfg: cfg, log: slog.New(slog.DiscardHandler), buffers: httpconn.NewBuffers(), engines: &waf.Engines{},
 		stickyKey: func() ([]byte, error) { return nil, nil },
 		duty:      func(string, string) balance.Duty { return balance.Enabled }}
+	defer b.engines.Keep(nil)
 	var faults []config.Fault
 	for _, name := range cfg.SiteNames() {
 		if len(cfg.SiteFaults(name)) > 0 {
@@ -49,6 +51,9 @@ func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 	}
 	if _, err := b.pages(c.StatusPages); err != nil {
 		return "sites." + c.Name + ".status_pages", err
+	}
+	if _, err := b.protections(c); err != nil {
+		return "sites." + c.Name + ".waf", err
 	}
 	for i := range c.Routes {
 		if err := b.buildRoute(new(gateway.Route), c, &c.Routes[i]); err != nil {

@@ -62,6 +62,7 @@ func (a *App) reload(dry bool) (console.Reload, error) {
 	} else {
 		a.apply(p)
 	}
+	a.forgetEngines() // also those that were made for nothing
 	out := p.report(before)
 	out.File, out.Applied = path, !dry
 	out.ElapsedMS = float64(time.Since(began).Microseconds()) / 1000
@@ -281,6 +282,7 @@ func (a *App) leave(old *built) {
 		delete(a.leaving, old.site.Name)
 		a.setSites()
 		retire(old.does, nil)
+		a.engines.Keep(a.inForce())
 	})
 }
 

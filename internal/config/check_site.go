@@ -9,7 +9,7 @@ import (
 
 func siteChecks() []func(*checker, string, *Site) {
 	return []func(*checker, string, *Site){
-		(*checker).listsFilled, (*checker).bindings, (*checker).siteCertificate, (*checker).siteGuard, (*checker).siteHeaders, (*checker).siteCompress, (*checker).siteFilter, (*checker).routes, (*checker).sharedCookies,
+		(*checker).listsFilled, (*checker).bindings, (*checker).siteCertificate, (*checker).siteGuard, (*checker).siteHeaders, (*checker).siteCompress, (*checker).siteFilter, (*checker).waf, (*checker).routes, (*checker).sharedCookies,
 	}
 }
 

@@ -73,6 +73,7 @@ type Limits struct {
 	TLSTimeout    Duration `yaml:"tls_timeout,omitempty"`                            // handshake with the client; default 10s
 	Grace         Duration `yaml:"grace,omitempty"`                                  // open exchanges at stop; default 30s
 	HandOver      Duration `yaml:"hand_over,omitempty"`                              // connections of the old process after an upgrade; default 24h
+	Inspected     Size     `yaml:"inspected,omitempty" jsonschema:"minimum=65536"`   // bytes of bodies that are held while the WAF looks at them, in all; default 64MiB; above: 503, or unseen with on_failure: pass
 	Compressions  int      `yaml:"compressions,omitempty" jsonschema:"minimum=1"`    // responses compressed at a time, 1 to 2 MB of memory each, 5 with level best; default 256; others pass as they are
 	Connections   int      `yaml:"connections,omitempty" jsonschema:"minimum=0"`     // client connections in all; default 0: no limit but the system's
 	HTTP2         H2Limits `yaml:"http2,omitempty"`                                  // of one connection that speaks HTTP/2
@@ -123,6 +124,7 @@ type Site struct {
 	ResponseHeaders HeaderRules  `yaml:"response_headers,omitempty"`                                          // changes to every response
 	Compress        *Compress    `yaml:"compress,omitempty"`                                                  // compression of responses, or the word off; left out: off
 	Filter          *Filter      `yaml:"filter,omitempty"`                                                    // requests that are refused for what they ask; left out: none
+	WAF             *WAF         `yaml:"waf,omitempty"`                                                       // the OWASP Core Rule Set; left out: off
 	Routes          []Route      `yaml:"routes" example:"routes: [{path: /, to: \"https://10.0.0.5:8443\"}]"` // the first that matches wins
 }
 
@@ -267,6 +269,7 @@ type Route struct {
 	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`                             // changes to requests of this route, after those of the site
 	ResponseHeaders HeaderRules       `yaml:"response_headers,omitempty"`                            // changes to responses of this route, after those of the site
 	Compress        *Compress         `yaml:"compress,omitempty"`                                    // instead of that of the site
+	WAF             string            `yaml:"waf,omitempty" jsonschema:"enum=off,enum=watch"`        // less than the site has: off, or watch in place of block; left out: that of the site
 }
 
 // Compress says which responses are compressed for clients that take it. What
@@ -425,6 +428,44 @@ type Pool struct {
 	Requests     int      `yaml:"requests,omitempty" jsonschema:"minimum=0"`    // under way at a time; further ones wait; default 0: no limit
 	Queue        Count    `yaml:"queue,omitempty"`                              // how many may wait, or off: they get a 503 at once; default 100
 	QueueTimeout Duration `yaml:"queue_timeout,omitempty"`                      // how long they wait; default 5s
+}
+
+// WAF says what the OWASP Core Rule Set does for a site.
+type WAF struct {
+	Mode       string            `yaml:"mode" jsonschema:"enum=off,enum=watch,enum=block" example:"mode: watch"` // watch: what would be refused is told of, and passes; block: it is refused with 403
+	Paranoia   int               `yaml:"paranoia,omitempty" jsonschema:"minimum=1"`                              // rules up to this level, 1 to 4, count against the thresholds; default 1
+	Detect     int               `yaml:"detect,omitempty" jsonschema:"minimum=1"`                                // rules up to this level are told of; left out: paranoia
+	Thresholds WAFThresholds     `yaml:"thresholds,omitempty"`                                                   // scores at which an exchange is refused
+	Body       WAFBody           `yaml:"body,omitempty"`                                                         // what rules see of request bodies
+	Responses  bool              `yaml:"responses,omitempty"`                                                    // rules about responses too; text up to 512KiB is held back until it is judged
+	OnFailure  string            `yaml:"on_failure,omitempty" jsonschema:"enum=refuse,enum=pass"`                // when the WAF itself fails: 500, or the exchange passes unseen; default refuse
+	Set        map[string]string `yaml:"set,omitempty"`                                                          // variables of the rule set's setup, such as allowed_methods
+	Exclude    []WAFExclusion    `yaml:"exclude,omitempty"`                                                      // rules that do not fit some requests
+}
+
+// WAFThresholds are scores: a critical match adds 5, an error 4, a warning 3, a
+// notice 2.
+type WAFThresholds struct {
+	Inbound  int `yaml:"inbound,omitempty" jsonschema:"minimum=1"`  // of a request; default 5
+	Outbound int `yaml:"outbound,omitempty" jsonschema:"minimum=1"` // of a response; default 4
+}
+
+// WAFBody says what rules see of request bodies.
+type WAFBody struct {
+	Limit Size     `yaml:"limit,omitempty" jsonschema:"minimum=1"`                 // bytes of a body that rules see; it is held until they have; default 128KiB; at most 64MiB
+	Over  string   `yaml:"over,omitempty" jsonschema:"enum=refuse,enum=partial"`   // a longer body: 413, or what is behind the limit passes unseen; default refuse
+	Types []string `yaml:"types,omitempty" example:"types: [application/msgpack]"` // further media types to look at, such as application/octet-stream or image/*
+}
+
+// WAFExclusion keeps a rule from requests that it does not fit. What is left out
+// applies to all.
+type WAFExclusion struct {
+	Rule   string `yaml:"rule" example:"rule: \"942100\""` // an id, a range such as 942100-942199, or tag:NAME
+	Target string `yaml:"target,omitempty"`                // such as ARGS:comment: that variable alone; left out: the whole rule
+	Host   string `yaml:"host,omitempty"`                  // a name of the site
+	Path   string `yaml:"path,omitempty"`                  // prefix of the decoded path
+	Method string `yaml:"method,omitempty"`                // such as POST
+	Why    string `yaml:"why,omitempty"`                   // what the next reader has to know
 }
 
 // Duration is written 5s, 250ms, 1h30m.

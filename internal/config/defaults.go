@@ -56,6 +56,7 @@ func (l Limits) WithDefaults() Limits {
 	setDefault(&l.HTTP2.Resets, 200)
 	setDefault(&l.HTTP2.Frames, 2000)
 	setDefault(&l.HandOver, Duration(24*time.Hour))
+	setDefault(&l.Inspected, 64*mib)
 	setDefault(&l.Compressions, 256)
 	return l
 }
@@ -71,6 +72,7 @@ func (s *Site) setDefaults(name string) {
 	s.RateLimit.setDefaults()
 	s.Compress.setDefaults()
 	s.Filter.setDefaults()
+	s.WAF.setDefaults()
 	for i := range s.Routes {
 		s.Routes[i].Compress.setDefaults()
 		s.Routes[i].setDefaults()

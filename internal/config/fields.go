@@ -68,6 +68,7 @@ func homesOf(key string) []string {
 		{"in a site", Site{}}, {"in filter of a site", Filter{}}, {"in max of filter", FilterMax{}}, {"in an entry of rules of filter", FilterRule{}}, {"in rejected of filter", FilterRejected{}}, {"in certificate", Certificate{}}, {"in a route", Route{}}, {"in limits of a site", SiteLimits{}}, {"in limits of a route", RouteLimits{}}, {"in rate_limit", RateLimit{}},
 		{"in rewrite of a route", Rewrite{}}, {"in respond of a route", Respond{}}, {"in tls of a route", OriginTLS{}}, {"in timeouts of a route", Timeouts{}}, {"in pool of a route", Pool{}},
 		{"in an entry of to", originForm{}}, {"in health of a route", Health{}}, {"in eject of a route", Eject{}}, {"in retry of a route", Retry{}},
+		{"in waf of a site", WAF{}}, {"in thresholds of waf", WAFThresholds{}}, {"in body of waf", WAFBody{}}, {"in exclude of waf", WAFExclusion{}},
 	} {
 		for _, f := range fieldsOf(reflect.TypeOf(home.of)) {
 			if f.key == key {

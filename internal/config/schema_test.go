@@ -139,12 +139,12 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Sites: map[string]*Site{"a": {Bind: []Binding{{}}, Filter: &Filter{Rules: []FilterRule{{}}}, Routes: []Route{{To: Origins{{}}, Health: &Health{}}}}}}
+	c := Config{Sites: map[string]*Site{"a": {Bind: []Binding{{}}, WAF: &WAF{}, Filter: &Filter{Rules: []FilterRule{{}}}, Routes: []Route{{To: Origins{{}}, Health: &Health{}}}}}}
 	c.SetDefaults()
-	filter := c.Sites["a"].Filter
+	filter, waf := c.Sites["a"].Filter, c.Sites["a"].WAF
 	route := c.Sites["a"].Routes[0]
 	checked := 0
-	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool, route.Limits, *route.Health, route.Eject, route.Retry, *filter, filter.AlwaysAllow, filter.Rules[0]} {
+	for _, v := range []any{c, c.Recording, c.Recording.Disk, c.Limits, *c.Sites["a"], route, route.TLS, route.Timeouts, route.Pool, route.Limits, *route.Health, route.Eject, route.Retry, *filter, filter.AlwaysAllow, filter.Rules[0], *waf, waf.Thresholds, waf.Body} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
 			name := value.Type().Name() + "." + value.Type().Field(i).Name

@@ -137,7 +137,7 @@ func TestEveryKindHasAName(t *testing.T) {
 			t.Errorf("kind %d is written %q, which reads as kind %d", k, k, got)
 		}
 	}
-	if OriginState != Kind(len(kindNames)-1) {
+	if WAFMatch != Kind(len(kindNames)-1) {
 		t.Error("the last kind is not the last of the table of names")
 	}
 }

@@ -102,6 +102,9 @@ const (
 	SiteState   // Text: site; Attrs: state, reason, binds, when_stopped
 	OriginState // Text: origin; Attrs: site, state, reason; with state moved: addresses
 
+	// Kinds that were added later: records on disk have numbers.
+
+	WAFMatch // a rule of the WAF matched; Text: its message; Attrs: rule, severity, adds, target, value, compared, matched, further
 )
 
 var kindNames = [...]string{
@@ -124,6 +127,7 @@ var kindNames = [...]string{
 	Chosen: "chosen", Decision: "decision", Timeout: "timeout", Retry: "retry",
 	Pinned: "pinned", Incident: "incident", Hanging: "hanging",
 	BindFailed: "bind-failed", HostsEntry: "hosts-entry", SiteState: "site-state", OriginState: "origin-state",
+	WAFMatch: "waf-match",
 }
 
 // String gives the name used in the text form and in JSON.
@@ -238,6 +242,19 @@ const (
 	KeyErrno       = "errno"
 	KeyBinds       = "binds"
 	KeyWhenStopped = "when_stopped"
+	KeyScore       = "score"     // of the WAF, that counts
+	KeyThreshold   = "threshold" // which it is compared with
+	KeyParanoia    = "paranoia"  // level up to which rules count
+	KeyEngine      = "engine"    // of the WAF: plan, coraza
+	KeyUnseen      = "unseen"    // bytes of the body that no rule saw; more: not known how many
+	KeyRule        = "rule"      // id
+	KeySeverity    = "severity"  // of a rule
+	KeyAdds        = "adds"      // to the score, of what counts
+	KeyTarget      = "target"    // what a rule matched in, as ARGS:q
+	KeyValue       = "value"     // of it, as it stood, or a part
+	KeyCompared    = "compared"  // the same as it was compared, where that differs
+	KeyMatched     = "matched"   // the part of it that the rule found
+	KeyFurther     = "further"   // how many more values the rule matched in
 )
 
 // NoSourcePort is the text of ConnectFailed where the connecting machine had no

@@ -37,6 +37,9 @@ func (r *ride) serve() {
 		return
 	}
 	r.compress(route.Compression)
+	if !r.inspect(route.WAF) {
+		return
+	}
 	switch {
 	case route.Folder != nil:
 		r.serveFile(route)

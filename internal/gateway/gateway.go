@@ -21,14 +21,15 @@ import (
 
 // Options are what a gateway is made of.
 type Options struct {
-	Table    *site.Table
-	Recorder *flow.Recorder // nil: recording is off
-	Buffers  *httpconn.Buffers
-	Limits   httpconn.Limits
-	TLSLimit time.Duration  // of a client's handshake
-	Trusted  []netip.Prefix // peers whose forwarding fields are believed
-	MaxConns int            // client connections in all; 0: no limit
-	Encoders int            // responses that are compressed at a time; others pass as they are
+	Table     *site.Table
+	Recorder  *flow.Recorder // nil: recording is off
+	Buffers   *httpconn.Buffers
+	Limits    httpconn.Limits
+	TLSLimit  time.Duration  // of a client's handshake
+	Trusted   []netip.Prefix // peers whose forwarding fields are believed
+	MaxConns  int            // client connections in all; 0: no limit
+	Inspected int64          // bytes of bodies that the WAF may hold in all
+	Encoders  int            // responses that are compressed at a time; others pass as they are
 	// KeyLog is asked at each handshake where to write its secrets, in the format
 	// of SSLKEYLOGFILE; nil, or nil from it: nowhere.
 	KeyLog func() io.Writer
@@ -46,6 +47,7 @@ type Gateway struct {
 	sites      atomic.Pointer[map[string]*Site]
 	passMark   []byte // see passes
 
+	held      atomic.Int64 // bytes of bodies that the WAF holds
 	encoders  coding.Pool
 	balancers atomic.Pointer[Balancers]
 	leaving   atomic.Bool // every response is the last of its connection

@@ -22,6 +22,10 @@ const (
 	byPerAddress  = "per-address"
 	byBody        = "body-bytes"
 	byConnections = "connections"
+	byWAF         = "waf"
+	byWAFFailure  = "waf-failure"
+	byInspected   = "waf-inspected"
+	byWAFBody     = "waf-body"
 )
 
 // admits asks a guard; where it says no, the exchange is answered. of names

@@ -140,23 +140,9 @@ func (k *carriage) settle(f *origin.Failure) *origin.Failure {
 	case k.x.Responded():
 		k.x.Truncate(clientFault.Cause)
 	default:
-		k.answerClientFault(clientFault)
+		k.r.clientFault(clientFault)
 	}
 	return nil
-}
-
-func (k *carriage) answerClientFault(fault *httpconn.BodyFault) {
-	if fault.Gone || fault.Status == 0 {
-		k.s.g.Metrics.responded(0)
-		k.x.Truncate(fault.Cause)
-		return
-	}
-	k.x.CloseAfter(fault.Cause)
-	if fault.Status == 413 {
-		k.r.refuse(413, byBody, fault.Cause)
-		return
-	}
-	k.r.fail(fault.Status, fault.Cause)
 }
 
 // connect finds the way to the origin: the connection this client signed in

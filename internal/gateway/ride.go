@@ -20,6 +20,7 @@ type ride struct {
 	carriage   carriage
 	facts      facts
 	compressor *compressor // nil: no route of this connection compressed so far
+	inspection *inspection // nil: no route of this connection had a WAF so far
 	target     string      // what an origin or a folder is asked for
 	head       *[]byte     // holds the request to an origin until it has left
 	left       func()      // putHead, kept here so that asking allocates nothing
@@ -141,6 +142,7 @@ func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
 }
 
 func (a *rides) end(r *ride) {
+	r.inspection.release()
 	r.since.Store(0)
 	if !a.several.Load() {
 		return

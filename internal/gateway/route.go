@@ -47,6 +47,7 @@ type Route struct {
 	Pages           *Pages        // nil: those of the site
 	BodyBytes       int64         // of a request; 0: that of the site
 	Compression     *Compression  // nil: responses pass as they are
+	WAF             *Protection   // nil: off
 	Exchange        time.Duration // what an exchange with an origin may take in all, tunnels excepted; 0: no limit
 
 	title     string // in messages

@@ -108,7 +108,7 @@ func sender(e *flow.Event) flow.Side {
 	switch e.Kind {
 	case flow.Established, flow.ConnectFailed, flow.TLSDone, flow.TLSFailed, flow.Renegotiated, flow.MidStream,
 		flow.ExchangeDone, flow.Closed, flow.Chosen, flow.Decision, flow.Timeout, flow.Retry, flow.Pinned,
-		flow.Incident, flow.Hanging, flow.Tunnel, flow.TunnelDone, flow.Irregular, flow.LookedUp, flow.Compressed:
+		flow.Incident, flow.Hanging, flow.Tunnel, flow.TunnelDone, flow.Irregular, flow.LookedUp, flow.Compressed, flow.WAFMatch:
 		return flow.Unknown
 	case flow.SYN, flow.ClientHello, flow.Renegotiating, flow.EarlyData, flow.Request, flow.RequestDone:
 		return flow.Client
@@ -235,6 +235,8 @@ func facts(k flow.Kind) []string {
 		return []string{flow.KeyBy}
 	case flow.Incident:
 		return []string{flow.KeyCause}
+	case flow.WAFMatch:
+		return []string{flow.KeyRule, flow.KeyTarget}
 	}
 	return nil
 }

@@ -28,10 +28,14 @@ type Policy struct {
 	BodyLimit  int  // bytes of a request body that rules see
 	Partial    bool // a longer body is judged by its first BodyLimit bytes; otherwise it is refused
 	Responses  bool // rules about responses run
+	Setup      []Setting
 	Exclusions []Exclusion
 	Directives string // further SecLang behind the rule set; mostly empty
 	Coraza     bool   // no plan of our own: what Coraza says, at its price
 }
+
+// Setting is a variable of the rule set's setup, such as allowed_methods.
+type Setting struct{ Name, Value string }
 
 // Defaults are those of the rule set.
 func Defaults() Policy {
@@ -80,6 +84,8 @@ type Match struct {
 // Hit is one value that a rule, or a link of its chain, matched.
 type Hit struct {
 	Variable, Key string // "ARGS", "q"
+	Before        string // as it stood, before all transformations
+	Known         bool   // Before is; not where several values have one name, or the engine made it
 	Value         string // as it was compared, after all transformations
 	Link          int    // 0: the rule itself; 1: the first link of its chain
 }
@@ -111,7 +117,8 @@ type Transaction interface {
 	// Headers judges the head of the request.
 	Headers() *Interruption
 	// Body judges the body, as far as Policy.BodyLimit goes; empty without one.
-	// more is how many bytes follow that rules do not see, -1: not known.
+	// more is how many bytes follow that rules do not see, -1: not known. What was
+	// cut is not refused for ending too early.
 	Body(body []byte, more int64) *Interruption
 	// ResponseHeaders judges the head of a response.
 	ResponseHeaders(h *httpwire.Head) *Interruption

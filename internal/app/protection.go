@@ -1,0 +1,93 @@
+package app
+
+import (
+	"strings"
+
+	"fanlight/internal/config"
+	"fanlight/internal/gateway"
+	"fanlight/internal/waf"
+)
+
+// protections are what the WAF does on the routes of a site, by what these say:
+// nothing, or watch. nil: the WAF is off.
+func (b *builder) protections(c *config.Site) (map[string]*gateway.Protection, error) {
+	if c.WAF == nil || c.WAF.Mode == "off" {
+		return nil, nil
+	}
+	out := map[string]*gateway.Protection{}
+	modes := []string{""}
+	for i := range c.Routes {
+		if c.Routes[i].WAF == "watch" {
+			modes = append(modes, "watch")
+			break
+		}
+	}
+	for _, mode := range modes {
+		p := policy(c.WAF)
+		if mode == "watch" {
+			p.Mode = waf.Watch
+		}
+		engine, err := b.engines.Get(&p)
+		if err != nil {
+			return nil, err
+		}
+		out[mode] = &gateway.Protection{Engine: engine, Policy: p, Types: lowered(c.WAF.Body.Types), Pass: c.WAF.OnFailure == "pass"}
+	}
+	return out, nil
+}
+
+// protection is that of one route, nil if the WAF is off there.
+func protection(of map[string]*gateway.Protection, c *config.Route) *gateway.Protection {
+	if c.WAF == "off" {
+		return nil
+	}
+	return of[c.WAF]
+}
+
+// policy is what the configuration says of the rules.
+func policy(c *config.WAF) waf.Policy {
+	out := waf.Defaults()
+	if c.Mode == "block" {
+		out.Mode = waf.Block
+	}
+	out.Paranoia, out.Detect = c.Paranoia, c.Detect
+	out.Inbound, out.Outbound = c.Thresholds.Inbound, c.Thresholds.Outbound
+	out.BodyLimit, out.Partial, out.Responses = int(c.Body.Limit), c.Body.Over == "partial", c.Responses
+	for _, name := range sortedKeys(c.Set) {
+		out.Setup = append(out.Setup, waf.Setting{Name: name, Value: c.Set[name]})
+	}
+	for _, e := range c.Exclude {
+		out.Exclusions = append(out.Exclusions, waf.Exclusion{Rule: e.Rule, Target: e.Target, Host: e.Host, Path: e.Path, Method: e.Method})
+	}
+	return out
+}
+
+func lowered(words []string) []string {
+	var out []string
+	for _, w := range words {
+		out = append(out, strings.ToLower(w))
+	}
+	return out
+}
+
+// inForce are the engines that sites use. The caller holds mu.
+func (a *App) inForce() map[waf.Engine]bool {
+	used := map[waf.Engine]bool{}
+	for _, all := range []map[string]*built{a.leaving, a.built} {
+		for _, b := range all {
+			for i := 0; b.does != nil && i < len(b.does.Routes); i++ {
+				if p := b.does.Routes[i].WAF; p != nil {
+					used[p.Engine] = true
+				}
+			}
+		}
+	}
+	return used
+}
+
+// forgetEngines gives the rule sets back that no site uses any more.
+func (a *App) forgetEngines() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.engines.Keep(a.inForce())
+}

@@ -1,0 +1,33 @@
+package waf
+
+import (
+	"errors"
+	"fmt"
+)
+
+// New makes an engine of a policy.
+func New(p *Policy) (Engine, error) {
+	if err := p.valid(); err != nil {
+		return nil, err
+	}
+	return newCoraza(p)
+}
+
+func (p *Policy) valid() error {
+	switch {
+	case p.Paranoia < 1 || p.Paranoia > 4:
+		return fmt.Errorf("read the policy of the WAF: paranoia %d is not between 1 and 4", p.Paranoia)
+	case p.Detect < p.Paranoia || p.Detect > 4:
+		return fmt.Errorf("read the policy of the WAF: detect %d is not between paranoia, %d, and 4", p.Detect, p.Paranoia)
+	case p.Inbound < 1 || p.Outbound < 1:
+		return errors.New("read the policy of the WAF: a threshold is below 1")
+	case p.BodyLimit < 1 || p.BodyLimit >= 1<<30:
+		return fmt.Errorf("read the policy of the WAF: body limit %d is not between 1 byte and 1 GiB", p.BodyLimit)
+	}
+	for i := range p.Exclusions {
+		if fault := p.Exclusions[i].fault(); fault != "" {
+			return fmt.Errorf("read the policy of the WAF: exclusion %d %s", i+1, fault)
+		}
+	}
+	return nil
+}
