@@ -1,73 +1,77 @@
 package rx
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
-// automaton finds the literals of many expressions in one pass: the automaton of
-// Aho and Corasick with all its transitions written out, over classes of bytes
-// in which upper and lower case are one.
+// keyword is a literal, and the condition under which it tells that an
+// expression may match.
+type keyword struct {
+	text string
+	condition
+}
+
+// automaton finds literals in one pass: the automaton of Aho and Corasick with
+// all its transitions written out, over classes of bytes in which upper and
+// lower case are one.
 type automaton struct {
 	class    [256]uint32
-	width    uint32   // classes
-	next     []uint32 // by row and class: a row, as its offset in next
-	firstHit uint32   // from this row on, a literal ends
-	hits     []Bits   // by row behind firstHit: the expressions that have it
+	width    uint32        // of a row; the last entry of one behind firstHit is its place in hits
+	next     []uint32      // by row and class: a row, as its offset in next
+	firstHit uint32        // from this row on, a literal ends
+	hits     [][]condition // those of the literals that end
 }
 
 // node is a prefix of some literal while the automaton is made.
 type node struct {
 	next []uint32 // by class; 0: none yet
 	fail uint32   // the longest suffix that is a prefix too
-	hits Bits     // nil: none
+	hits []int    // the keywords that end here, ascending
 }
 
-func newAutomaton(needs []Needs) *automaton {
+func newAutomaton(words []keyword) *automaton {
 	a := &automaton{}
-	a.classify(needs)
-	nodes := a.trie(needs)
+	a.classify(words)
+	nodes := a.trie(words)
 	order := a.link(nodes)
-	a.write(nodes, order)
+	a.write(nodes, order, words)
 	return a
 }
 
-// found is the expressions of which a literal ends in row.
-func (a *automaton) found(row uint32) Bits { return a.hits[(row-a.firstHit)/a.width] }
+// found is the conditions of the literals that end in row.
+func (a *automaton) found(row uint32) []condition { return a.hits[a.next[row+a.width-1]] }
 
 // classify gives each byte that literals use a class; all others are in class 0.
-func (a *automaton) classify(needs []Needs) {
+func (a *automaton) classify(words []keyword) {
 	a.width = 1
-	for _, n := range needs {
-		for _, s := range n.Literals {
-			for i := range len(s) {
-				if a.class[s[i]] == 0 {
-					a.class[s[i]] = a.width
-					a.width++
-				}
+	for _, w := range words {
+		for i := range len(w.text) {
+			if b := w.text[i]; a.class[b] == 0 {
+				a.class[b] = a.width
+				a.width++
 			}
 		}
 	}
 	for b := 'A'; b <= 'Z'; b++ {
 		a.class[b] = a.class[b+'a'-'A']
 	}
+	a.width++
 }
 
-func (a *automaton) trie(needs []Needs) []node {
-	nodes := []node{{next: make([]uint32, a.width)}}
-	for i, n := range needs {
-		for _, s := range n.Literals {
-			at := uint32(0)
-			for j := range len(s) {
-				c := a.class[s[j]]
-				if nodes[at].next[c] == 0 {
-					nodes[at].next[c] = uint32(len(nodes))
-					nodes = append(nodes, node{next: make([]uint32, a.width)})
-				}
-				at = nodes[at].next[c]
+func (a *automaton) trie(words []keyword) []node {
+	nodes := []node{{next: make([]uint32, a.width-1)}}
+	for i, w := range words {
+		at := uint32(0)
+		for j := range len(w.text) {
+			c := a.class[w.text[j]]
+			if nodes[at].next[c] == 0 {
+				nodes[at].next[c] = uint32(len(nodes))
+				nodes = append(nodes, node{next: make([]uint32, a.width-1)})
 			}
-			if nodes[at].hits == nil {
-				nodes[at].hits = NewBits(len(needs))
-			}
-			nodes[at].hits.add(i)
+			at = nodes[at].next[c]
 		}
+		nodes[at].hits = append(nodes[at].hits, i)
 	}
 	return nodes
 }
@@ -88,12 +92,7 @@ func (a *automaton) link(nodes []node) []uint32 {
 				behind = 0
 			}
 			nodes[to].fail = behind
-			if more := nodes[behind].hits; more != nil {
-				if nodes[to].hits == nil {
-					nodes[to].hits = make(Bits, len(more))
-				}
-				nodes[to].hits.or(more)
-			}
+			nodes[to].hits = slices.Concat(nodes[to].hits, nodes[behind].hits)
 			order = append(order, to)
 		}
 	}
@@ -101,12 +100,12 @@ func (a *automaton) link(nodes []node) []uint32 {
 }
 
 // write makes the table, the nodes with hits behind all others.
-func (a *automaton) write(nodes []node, order []uint32) {
+func (a *automaton) write(nodes []node, order []uint32, words []keyword) {
 	rows := make([]uint32, len(nodes))
 	place := uint32(0)
 	number := func(hits bool) {
 		for _, at := range order {
-			if (nodes[at].hits != nil) == hits {
+			if (len(nodes[at].hits) > 0) == hits {
 				rows[at] = place
 				place += a.width
 			}
@@ -116,27 +115,36 @@ func (a *automaton) write(nodes []node, order []uint32) {
 	a.firstHit = place
 	number(true)
 	a.next = make([]uint32, place)
-	a.hits = make([]Bits, (place-a.firstHit)/a.width)
-	same := map[string]Bits{}
-	for i := range nodes {
-		for c, to := range nodes[i].next {
+	same := map[string]uint32{}
+	for i, n := range nodes {
+		for c, to := range n.next {
 			a.next[rows[i]+uint32(c)] = rows[to]
 		}
-		if nodes[i].hits != nil {
-			a.hits[(rows[i]-a.firstHit)/a.width] = shared(same, nodes[i].hits)
+		if len(n.hits) > 0 {
+			a.next[rows[i]+a.width-1] = a.share(same, n.hits, words)
 		}
 	}
 }
 
-// shared is a set equal to b, the same for all that are equal.
-func shared(same map[string]Bits, b Bits) Bits {
+// share is the place in a.hits of the distinct conditions of some keywords.
+func (a *automaton) share(same map[string]uint32, hits []int, words []keyword) uint32 {
+	all := make([]condition, 0, len(hits))
 	var key []byte
-	for _, word := range b {
-		key = binary.LittleEndian.AppendUint64(key, word)
+	for _, i := range hits {
+		if c := words[i].condition; !slices.Contains(all, c) {
+			all = append(all, c)
+			key = binary.AppendUvarint(key, uint64(c.number))
+			key = binary.AppendUvarint(key, uint64(c.min))
+			for _, word := range c.sets {
+				key = binary.LittleEndian.AppendUint64(key, word)
+			}
+		}
 	}
-	if old, ok := same[string(key)]; ok {
-		return old
+	place, ok := same[string(key)]
+	if !ok {
+		place = uint32(len(a.hits))
+		same[string(key)] = place
+		a.hits = append(a.hits, all)
 	}
-	same[string(key)] = b
-	return b
+	return place
 }

@@ -27,17 +27,4 @@ func (b Bits) Next(i int) int {
 	return n<<6 + bits.TrailingZeros64(word)
 }
 
-func (b Bits) add(i int)    { b[i>>6] |= 1 << (i & 63) }
-func (b Bits) remove(i int) { b[i>>6] &^= 1 << (i & 63) }
-
-func (b Bits) or(c Bits) {
-	for i, word := range c {
-		b[i] |= word
-	}
-}
-
-func (b Bits) and(c Bits) {
-	for i, word := range c {
-		b[i] &= word
-	}
-}
+func (b Bits) add(i int) { b[i>>6] |= 1 << (i & 63) }

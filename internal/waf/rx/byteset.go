@@ -3,6 +3,7 @@ package rx
 import (
 	"cmp"
 	"maps"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -14,6 +15,12 @@ func (s *ByteSet) add(b byte) { s[b>>6] |= 1 << (b & 63) }
 
 // Has tells whether b is in the set.
 func (s *ByteSet) Has(b byte) bool { return s[b>>6]&(1<<(b&63)) != 0 }
+
+func (s *ByteSet) addBytes(lo, hi byte) {
+	for b := int(lo); b <= int(hi); b++ {
+		s.add(byte(b))
+	}
+}
 
 // addRunes adds the first bytes of the runes lo to hi. U+FFFD also stands for
 // every byte that is no UTF-8.
@@ -28,9 +35,7 @@ func (s *ByteSet) addRunes(lo, hi rune) {
 	if lo <= utf8.RuneError && utf8.RuneError <= hi {
 		first, last = utf8.RuneSelf, 0xff
 	}
-	for b := int(first); b <= int(last); b++ {
-		s.add(byte(b))
-	}
+	s.addBytes(first, last)
 }
 
 // lead is the first byte of a rune in UTF-8; of a surrogate, that it would have.
@@ -53,9 +58,9 @@ func (s *ByteSet) within(t *ByteSet) bool { return s.or(*t) == *t }
 // chance is about how often a byte is one of s.
 func (s *ByteSet) chance() float64 {
 	sum := 0.0
-	for b := range 256 {
-		if s.Has(byte(b)) {
-			sum += frequency(byte(b))
+	for n, word := range s {
+		for ; word != 0; word &= word - 1 {
+			sum += frequency(byte(n*64 + bits.TrailingZeros64(word)))
 		}
 	}
 	return sum
@@ -88,11 +93,11 @@ func disjunction(a, b []ByteSet) []ByteSet {
 	return conjunction(sets)
 }
 
-// mostUsed is the n sets that are used most, in an order that is always the same.
-func mostUsed(used map[ByteSet]int, n int) []ByteSet {
-	sets := slices.Collect(maps.Keys(used))
+// heaviest is the n sets of most weight, in an order that is always the same.
+func heaviest(weight map[ByteSet]int, n int) []ByteSet {
+	sets := slices.Collect(maps.Keys(weight))
 	slices.SortFunc(sets, func(a, b ByteSet) int {
-		if c := cmp.Compare(used[b], used[a]); c != 0 {
+		if c := cmp.Compare(weight[b], weight[a]); c != 0 {
 			return c
 		}
 		return slices.Compare(a[:], b[:])

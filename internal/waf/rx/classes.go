@@ -8,9 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxClasses bounds the classes of an expression, so that one is a byte and the
-// end of the text is another.
+// maxClasses bounds the classes of an expression, so that one is a byte, the end
+// of the text is another, and wide is none.
 const maxClasses = 254
+
+const wide = 255
 
 // classSet is a set of classes.
 type classSet [4]uint64
@@ -20,11 +22,11 @@ func (s *classSet) has(c uint8) bool { return s[c>>6]&(1<<(c&63)) != 0 }
 
 // classes divides the runes: an expression treats all runes of a class alike.
 type classes struct {
-	ascii  [utf8.RuneSelf]uint8
-	bounds []rune  // first rune of each further range, the first is utf8.RuneSelf
-	of     []uint8 // its class
-	kinds  []kind  // by class
-	end    uint8   // stands for the end of the text; also the number of classes
+	byte   [256]uint8 // of a byte that is a rune; wide for one that may be part of one
+	bounds []rune     // first rune of each range behind ASCII
+	of     []uint8    // its class
+	kinds  []kind     // by class
+	end    uint8      // stands for the end of the text; also the number of classes
 }
 
 // kind is what a class says about the empty-width conditions beside it.
@@ -52,10 +54,11 @@ func (c *classes) class(r rune) uint8 {
 
 // runeSets collects the sets of runes of a program.
 type runeSets struct {
-	list  [][]rune // pairs of bounds
-	index map[string]uint32
-	lines bool // some condition looks at newlines
-	words bool // some condition looks at word characters
+	latin1 bool
+	list   [][]rune // pairs of bounds
+	index  map[string]uint32
+	lines  bool // some condition looks at newlines
+	words  bool // some condition looks at word characters
 }
 
 func (s *runeSets) note(conditions syntax.EmptyOp) {
@@ -114,7 +117,7 @@ func (s *runeSets) classes() (c classes, takes []classSet, ok bool) {
 		if i+1 < len(starts) {
 			hi = starts[i+1] - 1
 		}
-		c.put(lo, hi, class)
+		c.put(lo, hi, class, s.latin1)
 	}
 	c.end = uint8(len(seen))
 	c.kinds = append(c.kinds, kindNone)
@@ -122,14 +125,13 @@ func (s *runeSets) classes() (c classes, takes []classSet, ok bool) {
 }
 
 // put gives the runes lo to hi, which follow those put before, their class.
-func (c *classes) put(lo, hi rune, class uint8) {
-	for r := lo; r <= hi && r < utf8.RuneSelf; r++ {
-		c.ascii[r] = class
+func (c *classes) put(lo, hi rune, class uint8, latin1 bool) {
+	for r := lo; r <= min(hi, 0xff); r++ {
+		if c.byte[r] = wide; latin1 || r < utf8.RuneSelf {
+			c.byte[r] = class
+		}
 	}
-	if lo < utf8.RuneSelf {
-		return
-	}
-	if n := len(c.of); n > 0 && c.of[n-1] == class {
+	if n := len(c.of); lo < utf8.RuneSelf || n > 0 && c.of[n-1] == class {
 		return
 	}
 	c.bounds, c.of = append(c.bounds, lo), append(c.of, class)

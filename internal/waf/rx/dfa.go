@@ -44,8 +44,8 @@ type table struct {
 }
 
 // newDFA is nil where the expression does not fit one.
-func newDFA(source string, m *Memory) *dfa {
-	p := newProgram(source)
+func newDFA(source string, latin1 bool, m *Memory) *dfa {
+	p := newProgram(source, latin1)
 	if p == nil {
 		return nil
 	}
@@ -88,16 +88,12 @@ type position struct {
 
 // run follows s through t until there is a verdict or an unknown transition.
 func (d *dfa) run(t *table, s string, p *position) uint32 {
-	next, row := t.next, p.row
-	ascii := &d.classes.ascii
-	for i := p.offset; ; {
-		class, size := d.classes.end, 1
-		if i < len(s) {
-			if b := s[i]; b < utf8.RuneSelf {
-				class = ascii[b]
-			} else {
-				class, size = d.classes.decode(s[i:])
-			}
+	next, row, i := t.next, p.row, p.offset
+	classes := &d.classes.byte
+	for i < len(s) {
+		class, size := classes[s[i]], 1
+		if class == wide {
+			class, size = d.classes.decode(s[i:])
 		}
 		to := atomic.LoadUint32(&next[row+uint32(class)])
 		if to < verdicts {
@@ -107,6 +103,8 @@ func (d *dfa) run(t *table, s string, p *position) uint32 {
 		row = to
 		i += size
 	}
+	p.row, p.offset, p.class = row, i, d.classes.end
+	return atomic.LoadUint32(&next[row+uint32(d.classes.end)])
 }
 
 // decode is the class of the first rune of s, which is not ASCII, and its size.

@@ -1,38 +1,39 @@
 package rx
 
+import "math/bits"
+
 // An Index tells at one look at a text which of many expressions it may match.
 // It is immutable.
 type Index struct {
-	size   int
-	bytes  [256]column
-	need   []uint64 // by expression: the sets of bytes it needs, as in column.sets
-	groups []group  // the expressions without literals
-	byLen  []Bits   // by length: the expressions that do not need more; longer texts satisfy all
-	words  *automaton
+	size    int
+	bytes   [256]column
+	always  Bits                 // expressions of which nothing is known
+	pivots  byteSets             // the sets below
+	byPivot [maxSets][]condition // by set: the clauses without literals of which it is the rarest
+	words   *automaton
 }
+
+// maxSets bounds the sets of bytes that an index tells apart.
+const maxSets = 256
+
+// byteSets is a set of such sets.
+type byteSets [maxSets / 64]uint64
 
 // column is what the index knows of a byte.
 type column struct {
-	sets  uint64 // a bit for each set of bytes that holds it
-	class uint32 // of the automaton
+	in    byteSets // the sets that hold it
+	class uint32   // of the automaton
 }
 
-// group is expressions that need the same sets of bytes and no literal.
-type group struct {
-	need    uint64
-	members Bits
+// condition is what a clause needs besides its literals.
+type condition struct {
+	sets   byteSets
+	min    int
+	number int // of the expression that may match
 }
 
-// NewIndex makes the index of expressions by what they need. Their numbers are
-// their places in needs.
-func NewIndex(needs []Needs) *Index {
-	x := &Index{size: len(needs), words: newAutomaton(needs)}
-	for b := range x.bytes {
-		x.bytes[b].class = x.words.class[b]
-	}
-	x.indexBytes(needs)
-	x.indexLengths(needs)
-	return x
+func (c *condition) met(sets *byteSets, length int) bool {
+	return c.sets[0]&^sets[0]|c.sets[1]&^sets[1]|c.sets[2]&^sets[2]|c.sets[3]&^sets[3] == 0 && c.min <= length
 }
 
 // Len is the number of expressions.
@@ -41,85 +42,111 @@ func (x *Index) Len() int { return x.size }
 // Scan puts into set, which has room for Len numbers, the expressions that s may
 // match, and no other. It takes time in proportion to s and allocates nothing.
 func (x *Index) Scan(s string, set Bits) {
-	clear(set)
-	sets, row := uint64(0), uint32(0)
-	next, hits := x.words.next, x.words.firstHit
+	copy(set, x.always)
+	var in byteSets
 	for i := range len(s) {
 		c := &x.bytes[s[i]]
-		sets |= c.sets
-		row = next[row+c.class]
+		in[0] |= c.in[0]
+		in[1] |= c.in[1]
+		in[2] |= c.in[2]
+		in[3] |= c.in[3]
+	}
+	for n, word := range in {
+		for word &= x.pivots[n]; word != 0; word &= word - 1 {
+			x.try(x.byPivot[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
+		}
+	}
+	next, hits, row := x.words.next, x.words.firstHit, uint32(0)
+	for i := range len(s) {
+		row = next[row+x.bytes[s[i]].class]
 		if row >= hits {
-			set.or(x.words.found(row))
+			x.try(x.words.found(row), &in, len(s), set)
 		}
-	}
-	for i := set.Next(0); i >= 0; i = set.Next(i + 1) {
-		if x.need[i]&^sets != 0 {
-			set.remove(i)
-		}
-	}
-	for i := range x.groups {
-		if g := &x.groups[i]; g.need&^sets == 0 {
-			set.or(g.members)
-		}
-	}
-	if len(s) < len(x.byLen) {
-		set.and(x.byLen[len(s)])
 	}
 }
 
-// indexBytes gives the sets of bytes that most expressions need a bit each.
-func (x *Index) indexBytes(needs []Needs) {
-	used := map[ByteSet]int{}
-	for _, n := range needs {
-		for _, s := range n.Bytes {
-			used[s]++
+// try adds the expressions whose conditions are met.
+func (x *Index) try(all []condition, in *byteSets, length int, set Bits) {
+	for i := range all {
+		if c := &all[i]; c.met(in, length) {
+			set.add(c.number)
 		}
 	}
-	number := map[ByteSet]int{}
-	for i, s := range mostUsed(used, 64) {
-		number[s] = i
+}
+
+// NewIndex makes the index of expressions by what they need. Their numbers are
+// their places in needs.
+func NewIndex(needs []Needs) *Index {
+	x := &Index{size: len(needs), always: NewBits(len(needs))}
+	numbers := x.numberSets(needs)
+	var words []keyword
+	for i, n := range needs {
+		if len(n.Any) == 0 {
+			x.always.add(i)
+		}
+		for _, c := range n.Any {
+			cond, pivot := conditionOf(c, numbers)
+			cond.number = i
+			switch {
+			case len(c.Literals) > 0:
+				for _, l := range c.Literals {
+					words = append(words, keyword{l, cond})
+				}
+			case pivot >= 0:
+				x.pivots[pivot>>6] |= 1 << (pivot & 63)
+				x.byPivot[pivot] = append(x.byPivot[pivot], cond)
+			default:
+				x.always.add(i)
+			}
+		}
+	}
+	x.words = newAutomaton(words)
+	for b := range x.bytes {
+		x.bytes[b].class = x.words.class[b]
+	}
+	return x
+}
+
+// numberSets gives sets of bytes numbers: first those that clauses without
+// literals rest on, then those that most clauses need.
+func (x *Index) numberSets(needs []Needs) map[ByteSet]int {
+	weight := map[ByteSet]int{}
+	for _, n := range needs {
+		for _, c := range n.Any {
+			for i, s := range c.Bytes { // the rarest is first
+				weight[s]++
+				if i == 0 && len(c.Literals) == 0 {
+					weight[s] += 1000
+				}
+			}
+		}
+	}
+	numbers := map[ByteSet]int{}
+	for i, s := range heaviest(weight, maxSets) {
+		numbers[s] = i
 		for b := range x.bytes {
 			if s.Has(byte(b)) {
-				x.bytes[b].sets |= 1 << i
+				x.bytes[b].in[i>>6] |= 1 << (i & 63)
 			}
 		}
 	}
-	x.need = make([]uint64, len(needs))
-	at := map[uint64]int{}
-	for i, n := range needs {
-		for _, s := range n.Bytes {
-			if bit, ok := number[s]; ok {
-				x.need[i] |= 1 << bit
-			}
-		}
-		if len(n.Literals) > 0 {
-			continue
-		}
-		g, ok := at[x.need[i]]
-		if !ok {
-			g = len(x.groups)
-			at[x.need[i]] = g
-			x.groups = append(x.groups, group{need: x.need[i], members: NewBits(len(needs))})
-		}
-		x.groups[g].members.add(i)
-	}
+	return numbers
 }
 
-// indexLengths tells for the lengths below the longest that any expression needs
-// which are long enough.
-func (x *Index) indexLengths(needs []Needs) {
-	const most = 256
-	longest := 0
-	for _, n := range needs {
-		longest = max(longest, n.MinLen)
-	}
-	for length := range min(longest, most) {
-		fits := NewBits(len(needs))
-		for i, n := range needs {
-			if n.MinLen <= length {
-				fits.add(i)
-			}
+// conditionOf is what a clause needs besides its literals, and the number of the
+// rarest set of bytes among it, -1 if there is none.
+func conditionOf(c Clause, numbers map[ByteSet]int) (cond condition, pivot int) {
+	cond.min, pivot = c.MinLen, -1
+	rarest := 2.0
+	for _, s := range c.Bytes {
+		n, ok := numbers[s]
+		if !ok {
+			continue
 		}
-		x.byLen = append(x.byLen, fits)
+		cond.sets[n>>6] |= 1 << (n & 63)
+		if p := s.chance(); p < rarest {
+			rarest, pivot = p, n
+		}
 	}
+	return cond, pivot
 }

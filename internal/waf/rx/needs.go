@@ -3,104 +3,155 @@ package rx
 import (
 	"regexp/syntax"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Needs is what every text that an expression matches holds. The zero value
 // says nothing. It tells too little rather than too much: a text that has it all
 // need not match.
 type Needs struct {
-	// Literals: a matching text, its ASCII letters in lower case, contains one of
-	// these. Empty: nothing is known.
+	// Any: a matching text meets one of these, each on its own. Empty: nothing is
+	// known.
+	Any []Clause
+}
+
+// Clause is what a text must hold, all of it.
+type Clause struct {
+	// Literals: the text, its ASCII letters in lower case, contains one of these.
+	// Empty: nothing is known.
 	Literals []string
-	// Bytes: a matching text contains, of each set, one byte.
+	// Bytes: the text contains, of each set, one byte.
 	Bytes []ByteSet
-	// MinLen is the least length of a matching text, in bytes.
+	// MinLen is the least length of the text, in bytes.
 	MinLen int
 }
 
 // Bounds of what is kept while an expression is read.
 const (
 	maxExact    = 64   // strings that stand for a whole part
-	maxLiterals = 600  // alternatives of which a text must hold one
-	maxLength   = 16   // bytes of one of them
-	maxConjunct = 4    // sets of bytes
+	maxLiterals = 1000 // alternatives of which a text must hold one
+	maxLength   = 8    // bytes of one of them
+	maxConjunct = 5    // sets of bytes
+	maxClauses  = 24   // alternatives with needs of their own
 	maxMinLen   = 4096 // bytes
 )
 
 // facts is what is known of the texts that a part of an expression matches.
 type facts struct {
 	exact literals // all of them, if known
+	any   []clause // each meets one of these; empty: the part matches nothing
+}
+
+// clause is what is known of some of the texts that a part matches.
+type clause struct {
 	some  literals // each contains one of these
 	bytes []ByteSet
 	min   int
-	never bool // it matches nothing
 }
 
-// literals is a set of strings with ASCII in lower case; nil is unknown.
-type literals struct {
-	list []string
-	// Some k or s among them also stands for its fold that is not ASCII.
-	kelvin, longS bool
+// reader finds out about a part of an expression.
+type reader struct {
+	latin1 bool // a rune is a byte
 }
 
-func needsOf(tree *syntax.Regexp) Needs {
-	f := read(tree)
-	f.some = better(f.some, f.exact.useful())
-	n := Needs{Literals: f.some.list, Bytes: f.bytes, MinLen: f.min}
-	if len(n.Literals) == 0 {
-		return n
+func needsOf(tree *syntax.Regexp, latin1 bool) Needs {
+	r := reader{latin1: latin1}
+	f := r.read(tree)
+	var n Needs
+	for _, c := range f.withExact() {
+		if c.nothing() {
+			return Needs{Any: []Clause{{MinLen: c.min}}}
+		}
+		n.Any = append(n.Any, c.export())
 	}
-	n.Literals = slices.Clone(n.Literals)
-	if f.some.kelvin {
-		n.Literals = append(n.Literals, "\u212a")
-	}
-	if f.some.longS {
-		n.Literals = append(n.Literals, "\u017f")
-	}
-	n.Literals = minimal(n.Literals)
 	return n
 }
 
-// read finds out about a part of an expression.
-func read(re *syntax.Regexp) facts {
+func (c clause) export() Clause {
+	e := Clause{Literals: slices.Clone(c.some.list), MinLen: c.min}
+	if len(e.Literals) > 0 {
+		if c.some.kelvin {
+			e.Literals = append(e.Literals, kelvin)
+		}
+		if c.some.longS {
+			e.Literals = append(e.Literals, longS)
+		}
+		e.Literals = minimal(e.Literals)
+	}
+	for _, set := range c.bytes {
+		if len(e.Literals) == 0 || !implied(set, e.Literals) {
+			e.Bytes = append(e.Bytes, set)
+		}
+	}
+	return e
+}
+
+// implied tells whether a text that holds one of the literals, in whatever case,
+// has a byte of the set.
+func implied(set ByteSet, list []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool {
+		for i := range len(s) {
+			if b := s[i]; set.Has(b) && (b < 'a' || b > 'z' || set.Has(b-'a'+'A')) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (c clause) nothing() bool { return c.some.list == nil && len(c.bytes) == 0 }
+
+// withExact is what is known, that the texts may be spelt out included.
+func (f facts) withExact() []clause {
+	if f.exact.list == nil || len(f.any) != 1 {
+		return f.any
+	}
+	c := f.any[0]
+	c.some = better(c.some, f.exact.useful())
+	return []clause{c}
+}
+
+// Facts of the empty text, of any text at all, and of none.
+func empty() facts {
+	return facts{exact: literals{list: []string{""}}, any: []clause{{}}}
+}
+func anything(least int) facts { return facts{any: []clause{{min: least}}} }
+func never() facts             { return facts{} }
+
+func (f facts) never() bool { return len(f.any) == 0 }
+
+func (r reader) read(re *syntax.Regexp) facts {
 	switch re.Op {
 	case syntax.OpNoMatch:
-		return facts{never: true}
+		return never()
 	case syntax.OpLiteral:
-		return readLiteral(re)
+		return r.literal(re)
 	case syntax.OpCharClass:
-		return readClass(re.Rune)
+		return r.class(re.Rune)
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		return facts{min: 1}
+		return anything(1)
 	case syntax.OpCapture:
-		return read(re.Sub[0])
+		return r.read(re.Sub[0])
 	case syntax.OpStar:
-		return facts{}
+		return anything(0)
 	case syntax.OpQuest:
-		return optional(read(re.Sub[0]))
+		return optional(r.read(re.Sub[0]))
 	case syntax.OpPlus:
-		return repeated(read(re.Sub[0]), 1, -1)
+		return repeated(r.read(re.Sub[0]), 1, -1)
 	case syntax.OpRepeat:
-		return repeated(read(re.Sub[0]), re.Min, re.Max)
+		return repeated(r.read(re.Sub[0]), re.Min, re.Max)
 	case syntax.OpConcat:
-		return readConcat(re.Sub)
+		return r.concat(re.Sub)
 	case syntax.OpAlternate:
-		return readAlternate(re.Sub)
+		return r.alternate(re.Sub)
 	}
 	return empty() // a condition
 }
 
-// empty is what is known of the empty text.
-func empty() facts { return facts{exact: literals{list: []string{""}}} }
-
 func optional(f facts) facts {
-	if f.never {
+	if f.never() {
 		return empty()
 	}
-	return facts{exact: union(f.exact, empty().exact, maxExact)}
+	return facts{exact: union(f.exact, empty().exact, maxExact), any: []clause{{}}}
 }
 
 // repeated is f at least least times, and at most most times, -1 for no limit.
@@ -113,117 +164,107 @@ func repeated(f facts, least, most int) facts {
 	case least == 0 && most == 1:
 		return optional(f)
 	case least == 0:
-		return facts{}
-	case f.never:
+		return anything(0)
+	case f.never():
 		return f
 	}
-	all := sequence{}
+	s := newSequence()
 	for range min(least, 4) {
-		all.add(f)
+		s.add(f)
 	}
-	if most != least {
-		all.breakOff()
+	if most != least || least > 4 {
+		s.breakOff()
 	}
-	g := all.facts()
-	if least > 4 || most != least {
-		g.exact = literals{}
+	g := s.facts()
+	if more := least - 4; more > 0 {
+		shortest := slices.MinFunc(f.any, func(a, b clause) int { return a.min - b.min }).min
+		for i := range g.any {
+			g.any[i].min = min(g.any[i].min+more*shortest, maxMinLen)
+		}
 	}
-	g.min = min(f.min*least, maxMinLen)
 	return g
 }
 
-func readLiteral(re *syntax.Regexp) facts {
-	all := sequence{}
-	for _, r := range re.Rune {
-		all.add(readRune(r, re.Flags&syntax.FoldCase != 0))
+func (r reader) literal(re *syntax.Regexp) facts {
+	s := newSequence()
+	for _, c := range re.Rune {
+		s.add(r.class(foldsOf(c, re.Flags&syntax.FoldCase != 0)))
 	}
-	return all.facts()
+	return s.facts()
 }
 
-func readRune(r rune, fold bool) facts {
-	set := []rune{r, r}
-	if fold {
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			set = append(set, f, f)
-		}
+// class is what is known of one rune of a set, given as pairs of bounds.
+func (r reader) class(set []rune) facts {
+	if r.latin1 {
+		set = latin1Of(set)
 	}
-	return readClass(set)
-}
-
-// readClass is what is known of one rune of a set, given as pairs of bounds.
-func readClass(set []rune) facts {
 	if len(set) == 0 {
-		return facts{never: true}
+		return never()
 	}
-	f := facts{min: utf8.UTFMax}
+	c := clause{min: 4}
 	var bytes ByteSet
 	for i := 0; i < len(set); i += 2 {
-		lo, hi := set[i], set[i+1]
-		f.min = min(f.min, width(lo, hi))
-		bytes.addRunes(lo, hi)
+		if r.latin1 {
+			c.min = 1
+			bytes.addBytes(byte(set[i]), byte(set[i+1]))
+			continue
+		}
+		c.min = min(c.min, width(set[i], set[i+1]))
+		bytes.addRunes(set[i], set[i+1])
 	}
-	f.exact = spell(set)
-	f.bytes = []ByteSet{bytes}
+	c.bytes = conjunction([]ByteSet{bytes})
+	return facts{exact: spell(set, r.latin1), any: []clause{c}}
+}
+
+func (r reader) concat(subs []*syntax.Regexp) facts {
+	s := newSequence()
+	for _, sub := range subs {
+		if sub.Op == syntax.OpPlus { // at least once, right behind what was before
+			s.add(r.read(sub.Sub[0]))
+			s.breakOff()
+		} else {
+			s.add(r.read(sub))
+		}
+	}
+	return s.facts()
+}
+
+func (r reader) alternate(subs []*syntax.Regexp) facts {
+	f := never()
+	for _, sub := range subs {
+		g := r.read(sub)
+		switch {
+		case g.never():
+		case f.never():
+			f = g
+		default:
+			f = either(f, g)
+		}
+	}
 	return f
 }
 
-// width is the least length of a rune between two in a text. U+FFFD also stands
-// for a byte that is no UTF-8.
-func width(lo, hi rune) int {
-	if lo <= utf8.RuneError && utf8.RuneError <= hi {
-		return 1
+func either(f, g facts) facts {
+	exact := union(f.exact, g.exact, maxExact)
+	if exact.list != nil {
+		return facts{exact: exact, any: []clause{or(merge(f.any), merge(g.any))}}
 	}
-	if n := utf8.RuneLen(lo); n > 0 {
-		return n
-	}
-	return 1
-}
-
-// spell writes the runes of a small set as strings; it is unknown for others.
-func spell(set []rune) (l literals) {
-	lower := func(r rune) bool { return slices.Contains(l.list, string(r)) }
-	for i := 0; i < len(set); i += 2 {
-		lo, hi := set[i], set[i+1]
-		if hi-lo >= maxExact || lo <= utf8.RuneError && utf8.RuneError <= hi || len(l.list) > 8 {
-			return literals{}
-		}
-		for r := lo; r <= hi; r++ {
-			l.list = append(l.list, strings.ToLower(string(min(r, utf8.RuneSelf-1))))
-			if r >= utf8.RuneSelf {
-				l.list[len(l.list)-1] = string(r)
-			}
-		}
-	}
-	if i := slices.Index(l.list, "\u212a"); i >= 0 && lower('k') {
-		l.list, l.kelvin = slices.Delete(l.list, i, i+1), true
-	}
-	if i := slices.Index(l.list, "\u017f"); i >= 0 && lower('s') {
-		l.list, l.longS = slices.Delete(l.list, i, i+1), true
-	}
-	slices.Sort(l.list)
-	l.list = slices.Compact(l.list)
-	if len(l.list) > 8 {
-		return literals{}
-	}
-	return l
+	return facts{any: fewer(slices.Concat(f.withExact(), g.withExact()), maxClauses)}
 }
 
 // sequence gathers what is known of parts that follow each other.
 type sequence struct {
-	parts int
 	run   literals // what the parts since the last unknown one spell
 	whole bool     // there was no unknown one
-	f     facts
+	any   []clause
+}
+
+func newSequence() *sequence {
+	return &sequence{run: empty().exact, whole: true, any: []clause{{}}}
 }
 
 func (s *sequence) add(f facts) {
-	if s.parts++; s.parts == 1 {
-		s.run, s.whole = empty().exact, true
-	}
-	s.f.never = s.f.never || f.never
-	s.f.min = min(s.f.min+f.min, maxMinLen)
-	s.f.bytes = conjunction(append(s.f.bytes, f.bytes...))
-	s.f.some = better(s.f.some, f.some)
+	s.any = both(s.any, f.any)
 	next := cross(s.run, f.exact)
 	if next.list == nil || shortest(s.run) >= maxLength {
 		s.breakOff()
@@ -236,62 +277,16 @@ func (s *sequence) add(f facts) {
 
 // breakOff says that something unknown stands here.
 func (s *sequence) breakOff() {
-	s.f.some = better(s.f.some, s.run.useful())
+	if l := s.run.useful(); l.list != nil {
+		s.any = both(s.any, []clause{{some: l}})
+	}
 	s.run, s.whole = empty().exact, false
 }
 
 func (s *sequence) facts() facts {
-	if s.parts == 0 {
-		return empty()
-	}
-	f := s.f
 	if s.whole {
-		f.exact = s.run
+		return facts{exact: s.run, any: s.any}
 	}
-	f.some = better(f.some, s.run.useful())
-	return f
-}
-
-func readConcat(subs []*syntax.Regexp) facts {
-	all := sequence{}
-	for _, sub := range subs {
-		if least := atLeastOnce(sub); least != nil {
-			all.add(read(least))
-			all.breakOff()
-		} else {
-			all.add(read(sub))
-		}
-	}
-	return all.facts()
-}
-
-// atLeastOnce is what re repeats, if it spells something once and perhaps more
-// often.
-func atLeastOnce(re *syntax.Regexp) *syntax.Regexp {
-	if re.Op == syntax.OpPlus {
-		return re.Sub[0]
-	}
-	return nil
-}
-
-func readAlternate(subs []*syntax.Regexp) facts {
-	f := facts{never: true}
-	for _, sub := range subs {
-		g := read(sub)
-		switch {
-		case g.never:
-		case f.never:
-			f = g
-		default:
-			f = either(f, g)
-		}
-	}
-	return f
-}
-
-func either(f, g facts) facts {
-	h := facts{min: min(f.min, g.min), bytes: disjunction(f.bytes, g.bytes)}
-	h.exact = union(f.exact, g.exact, maxExact)
-	h.some = union(better(f.some, f.exact.useful()), better(g.some, g.exact.useful()), maxLiterals)
-	return h
+	s.breakOff()
+	return facts{any: s.any}
 }

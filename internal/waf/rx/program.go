@@ -3,7 +3,6 @@ package rx
 import (
 	"math"
 	"regexp/syntax"
-	"unicode"
 )
 
 type op uint8
@@ -35,8 +34,9 @@ type program struct {
 }
 
 // newProgram compiles an expression that is known to be valid. It is nil where
-// the expression has more classes than the DFA can tell apart.
-func newProgram(source string) *program {
+// the expression has more classes than the DFA can tell apart. latin1 says that
+// each byte of a text is a rune.
+func newProgram(source string, latin1 bool) *program {
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil
@@ -46,7 +46,7 @@ func newProgram(source string) *program {
 		return nil
 	}
 	p := &program{insts: make([]inst, len(compiled.Inst))}
-	sets := &runeSets{}
+	sets := &runeSets{latin1: latin1}
 	for i := range compiled.Inst {
 		p.insts[i] = instruction(compiled, i, sets)
 	}
@@ -99,12 +99,5 @@ func runesOf(i *syntax.Inst) []rune {
 	if len(i.Rune) != 1 {
 		return i.Rune
 	}
-	r := i.Rune[0]
-	set := []rune{r, r}
-	if i.Op == syntax.InstRune && syntax.Flags(i.Arg)&syntax.FoldCase != 0 {
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			set = append(set, f, f)
-		}
-	}
-	return set
+	return foldsOf(i.Rune[0], i.Op == syntax.InstRune && syntax.Flags(i.Arg)&syntax.FoldCase != 0)
 }

@@ -25,9 +25,14 @@ const multiline = "(?sm)"
 type Regexp struct {
 	source string // with its flags
 	needs  Needs
-	bytes  *binaryregexp.Regexp // instead of all below, where the expression is one over bytes
-	plain  func() *regexp.Regexp
-	lazy   func() *dfa // nil: the expression is too large for one
+	plain  func() engine
+	lazy   func() *dfa // gives nil if the expression is too large for one
+}
+
+// engine is what decides what a match is.
+type engine interface {
+	MatchString(s string) bool
+	FindStringSubmatchIndex(s string) []int
 }
 
 // Compile reads an expression as @rx does, with states in memory of its own.
@@ -39,33 +44,39 @@ func Compile(pattern string) (*Regexp, error) { return NewMemory(DefaultMemory).
 // one over bytes, without any flag; all others match the runes of a text.
 func (m *Memory) Compile(pattern string) (*Regexp, error) {
 	if wantsBytes(multiline + pattern) {
-		re, err := binaryregexp.Compile(pattern)
-		if err != nil {
-			return nil, fmt.Errorf("read expression over bytes: %w", err)
-		}
-		return &Regexp{source: pattern, bytes: re}, nil
+		return m.compileBytes(pattern)
 	}
-	source := multiline + pattern
-	tree, err := syntax.Parse(source, syntax.Perl)
+	r := &Regexp{source: multiline + pattern}
+	tree, err := syntax.Parse(r.source, syntax.Perl)
 	if err != nil {
 		return nil, fmt.Errorf("read expression: %w", err)
 	}
-	return &Regexp{
-		source: source,
-		needs:  needsOf(tree),
-		plain:  sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) }),
-		lazy:   sync.OnceValue(func() *dfa { return newDFA(source, m) }),
-	}, nil
+	r.needs = needsOf(tree, false)
+	r.plain = sync.OnceValue(func() engine { return regexp.MustCompile(r.source) })
+	r.lazy = sync.OnceValue(func() *dfa { return newDFA(r.source, false, m) })
+	return r, nil
+}
+
+// compileBytes reads an expression over bytes. Both packages mean the same by an
+// expression they can read, but the one for bytes is older and has its own limits.
+func (m *Memory) compileBytes(pattern string) (*Regexp, error) {
+	re, err := binaryregexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("read expression over bytes: %w", err)
+	}
+	r := &Regexp{
+		source: pattern,
+		plain:  func() engine { return re },
+		lazy:   sync.OnceValue(func() *dfa { return newDFA(pattern, true, m) }),
+	}
+	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
+		r.needs = needsOf(tree, true)
+	}
+	return r, nil
 }
 
 // Match tells whether s has a match of the expression, whatever bytes it holds.
 func (r *Regexp) Match(s string) bool {
-	if r.bytes != nil {
-		return r.bytes.MatchString(s)
-	}
-	if len(s) < r.needs.MinLen {
-		return false
-	}
 	if d := r.lazy(); d != nil {
 		if found, known := d.match(s); known {
 			return found
@@ -77,12 +88,7 @@ func (r *Regexp) Match(s string) bool {
 // Find is the leftmost match of s and its submatches as pairs of offsets, -1
 // for a group that took no part; nil without a match. It is as slow as package
 // regexp.
-func (r *Regexp) Find(s string) []int {
-	if r.bytes != nil {
-		return r.bytes.FindStringSubmatchIndex(s)
-	}
-	return r.plain().FindStringSubmatchIndex(s)
-}
+func (r *Regexp) Find(s string) []int { return r.plain().FindStringSubmatchIndex(s) }
 
 // Needs is what every text that matches holds.
 func (r *Regexp) Needs() Needs { return r.needs }

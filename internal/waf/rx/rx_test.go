@@ -150,8 +150,20 @@ func indexOf(all []*Regexp) *Index {
 
 // lacks is what s does not have of n, empty if nothing.
 func lacks(n Needs, s string) string {
-	if len(s) < n.MinLen {
-		return fmt.Sprintf("the length %d", n.MinLen)
+	var all []string
+	for _, c := range n.Any {
+		missing := c.lacks(s)
+		if missing == "" {
+			return ""
+		}
+		all = append(all, missing)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (c Clause) lacks(s string) string {
+	if len(s) < c.MinLen {
+		return fmt.Sprintf("the length %d", c.MinLen)
 	}
 	low := []byte(s)
 	for i, b := range low {
@@ -160,10 +172,10 @@ func lacks(n Needs, s string) string {
 		}
 	}
 	has := func(l string) bool { return strings.Contains(string(low), l) }
-	if len(n.Literals) > 0 && !slices.ContainsFunc(n.Literals, has) {
-		return fmt.Sprintf("the literals %q", n.Literals)
+	if len(c.Literals) > 0 && !slices.ContainsFunc(c.Literals, has) {
+		return fmt.Sprintf("the literals %q", c.Literals)
 	}
-	for _, set := range n.Bytes {
+	for _, set := range c.Bytes {
 		if !slices.ContainsFunc([]byte(s), set.Has) {
 			return fmt.Sprintf("a byte of %q", bytesOf(set))
 		}
