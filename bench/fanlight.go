@@ -19,6 +19,11 @@ func buildFanlight(b *bench) (program, version string, err error) {
 
 // fanlightWith gives a start of Fanlight with a value for `recording:`.
 func fanlightWith(recording string) func(*bench, string, route) (*process, error) {
+	return fanlightSite(recording, "")
+}
+
+// fanlightSite has further lines for the site.
+func fanlightSite(recording, more string) func(*bench, string, route) (*process, error) {
 	return func(b *bench, program string, r route) (*process, error) {
 		tls := ""
 		if r.scheme == "https" {
@@ -36,7 +41,8 @@ sites:
       - path: /
         to: %[6]s://%[7]s%[8]s
         pool: {idle: %[9]d}
-`, filepath.Join(b.dir, r.name+"-data"), recording, r.listen, r.cert.file, r.cert.key, r.scheme, r.origin, tls, r.keeps())
+%[10]s
+`, filepath.Join(b.dir, r.name+"-data"), recording, r.listen, r.cert.file, r.cert.key, r.scheme, r.origin, tls, r.keeps(), more)
 		if err != nil {
 			return nil, err
 		}

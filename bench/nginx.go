@@ -9,15 +9,21 @@ import (
 
 // startNginx runs nginx with one worker and kept connections to the origin.
 func startNginx(b *bench, program string, r route) (*process, error) {
+	return nginxServer(b, program, r.name, serverCPU, r.most(), nginxProxy(r, ""))
+}
+
+// nginxProxy is the route, with further lines for the server.
+func nginxProxy(r route, more string) string {
 	http2 := ""
 	if r.http2 {
 		http2 = " http2"
 	}
-	return nginxServer(b, program, r.name, serverCPU, r.most(), fmt.Sprintf(`
+	return fmt.Sprintf(`
   upstream origin { server %[2]s; keepalive %[8]d; keepalive_requests 1000000000; keepalive_time 1d; }
   server {
     listen %[1]s ssl%[7]s;
     %[4]s
+    %[9]s
     location / {
       proxy_pass %[3]s://origin;
       proxy_http_version 1.1;
@@ -27,7 +33,7 @@ func startNginx(b *bench, program string, r route) (*process, error) {
       proxy_ssl_name %[6]s;
       proxy_ssl_verify on;
     }
-  }`, r.listen, r.origin, r.scheme, nginxTLS(r.cert), r.cert.file, benchName, http2, r.keeps()))
+  }`, r.listen, r.origin, r.scheme, nginxTLS(r.cert), r.cert.file, benchName, http2, r.keeps(), more)
 }
 
 // startOrigin runs an origin that answers every request from memory, on the
@@ -73,6 +79,11 @@ const originConns = 4096
 // nginxServer runs nginx with one worker, for so many connections, around the
 // given servers.
 func nginxServer(b *bench, program, name, cpu string, conns int, servers string) (*process, error) {
+	return nginxModular(b, program, name, cpu, conns, "", servers)
+}
+
+// nginxModular has lines in front of all others, where modules are loaded.
+func nginxModular(b *bench, program, name, cpu string, conns int, modules, servers string) (*process, error) {
 	home := filepath.Join(b.dir, name)
 	if err := os.Mkdir(home, 0o755); err != nil {
 		return nil, err
@@ -81,10 +92,10 @@ func nginxServer(b *bench, program, name, cpu string, conns int, servers string)
 	if os.Geteuid() == 0 {
 		user = "user root;"
 	}
-	conf, err := b.write(name+".conf", `
+	conf, err := b.write(name+".conf", `%[5]s
 daemon off;
 worker_processes 1;
-%s
+%[1]s
 pid %[2]s/pid;
 error_log stderr error;
 events { worker_connections %[4]d; }
@@ -99,7 +110,7 @@ http {
   scgi_temp_path %[2]s/5;
 %[3]s
 }
-`, user, home, servers, conns)
+`, user, home, servers, conns, modules)
 	if err != nil {
 		return nil, err
 	}

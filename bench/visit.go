@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,6 +28,15 @@ type visitation struct {
 	Control    string // socket of the door
 	Tasks      []task
 	Turn, Pace time.Duration
+	Ask        string     // the request, with a number in place of %d; left out: GET /
+	Attack     *attacking // nil: nobody attacks
+}
+
+// attacking are the last so many of the sites: what they ask, and how it has to
+// be answered. What they wait does not count.
+type attacking struct {
+	Sites, Status int
+	Ask           string
 }
 
 // task is commands for one site: stop and start; or only start, which changes
@@ -55,6 +66,12 @@ func visit(ctx context.Context, in io.Reader, out io.Writer) error {
 			return err
 		}
 		defer c.Close()
+		if v.Ask != "" {
+			c.request = v.Ask
+		}
+		if a := v.Attack; a != nil && i >= len(v.Sites)-a.Sites {
+			c.request, c.status, c.attacks = a.Ask, a.Status, true
+		}
 		conns[i] = c
 	}
 	seen, err := v.visitAll(ctx, conns)
@@ -103,6 +120,9 @@ func (v *visitation) sort(began time.Time, conns []*visitor, changes [][]float64
 		seen[i].Changes = changes[i]
 	}
 	for _, c := range conns {
+		if c.attacks {
+			continue
+		}
 		for _, a := range c.asked {
 			s := &seen[v.turn(began, a.at)]
 			s.Millis = append(s.Millis, a.took.Seconds()*1e3)
@@ -121,6 +141,8 @@ type visitor struct {
 	*tls.Conn
 	r       *bufio.Reader
 	request string
+	status  int // that answers have to have
+	attacks bool
 	asked   []asked
 }
 
@@ -146,7 +168,7 @@ func dialVisitor(ctx context.Context, s hostedSite) (*visitor, error) {
 		raw.Close()
 		return nil, err
 	}
-	return &visitor{Conn: c, r: bufio.NewReader(c), request: "GET / HTTP/1.1\r\nHost: " + s.Host + "\r\n\r\n"}, nil
+	return &visitor{Conn: c, r: bufio.NewReader(c), status: 200, request: "GET / HTTP/1.1\r\nHost: " + s.Host + "\r\n\r\n"}, nil
 }
 
 // visit makes a request at due and after every further interval. A request
@@ -176,7 +198,8 @@ func (c *visitor) visit(ctx context.Context, due time.Time, every time.Duration)
 
 func (c *visitor) ask() error {
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // fails only on a closed connection; the write says so
-	if _, err := io.WriteString(c, c.request); err != nil {
+	request := strings.ReplaceAll(c.request, "%d", strconv.Itoa(1000000+len(c.asked)))
+	if _, err := io.WriteString(c, request); err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}
 	res, err := http.ReadResponse(c.r, nil)
@@ -185,7 +208,7 @@ func (c *visitor) ask() error {
 	}
 	defer res.Body.Close()
 	n, err := io.Copy(io.Discard, res.Body)
-	if err == nil && (res.StatusCode != 200 || n != bodySize) {
+	if err == nil && (res.StatusCode != c.status || c.status == 200 && n != bodySize) {
 		err = fmt.Errorf("answer was %s with %d bytes", res.Status, n)
 	}
 	return err
