@@ -24,6 +24,7 @@ build: $(web) ## bin/fanlight, with the console
 
 bench: ## side by side with other servers
 	scripts/install.sh curl haproxy ip nginx openssl slowhttptest taskset tcpdump tshark unshare wrk
+	[ -e /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] || scripts/install.sh nginx-modsecurity
 	$(GO) run ./bench
 
 soak: ## ten minutes of failing origins and clients, FOR=10m; ends with an error where anything is left behind

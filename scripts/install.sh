@@ -19,6 +19,7 @@ package() {
 	ip | ss) echo iproute2 ;;
 	mitmdump) echo mitmproxy ;;
 	mod_security2) echo libapache2-mod-security2 ;;
+	nginx-modsecurity) echo libnginx-mod-http-modsecurity modsecurity-crs ;; # a module and its rules
 	node) echo nodejs ;;
 	nghttp | h2load) echo nghttp2-client ;;
 	nghttpd) echo nghttp2-server ;;

@@ -68,21 +68,19 @@ func unescaped(text string) string {
 	return text
 }
 
-// sample is request number i of a seed: a third each of the suite's own (as they
-// are while there are new ones, then changed), of ordinary requests with a
-// payload somewhere, and of ordinary requests.
-func (g *generator) sample(seed uint64, i, of int) sample {
+// sample is request number i of a seed: a third each of the suite's own, mostly
+// changed, of ordinary requests with a payload somewhere, and of ordinary
+// requests.
+func (g *generator) sample(seed uint64, i int) sample {
 	g.Rand = rand.New(rand.NewPCG(seed, uint64(i)))
 	var s sample
-	switch {
-	case i%3 == 0 && of >= 3*len(g.suite) && i/3 < len(g.suite):
-		return g.suite[i/3].clone()
-	case i%3 == 0:
+	switch g.IntN(3) {
+	case 0:
 		s = g.pick()
 		for range g.IntN(4) {
 			g.change(&s)
 		}
-	case i%3 == 1:
+	case 1:
 		s = g.ordinary()
 		g.plant(&s, g.disguised(g.payload()))
 		if g.one(3) {

@@ -49,7 +49,7 @@ func TestSameness(t *testing.T) {
 				if *sameOnly >= 0 && i != *sameOnly {
 					continue
 				}
-				s := g.sample(*sameSeed, i, requests)
+				s := g.sample(*sameSeed, i)
 				s.name = fmt.Sprintf("-seed %d -only %d (%s)", *sameSeed, i, s.name)
 				c.compare(&s)
 			}
@@ -59,13 +59,17 @@ func TestSameness(t *testing.T) {
 }
 
 // TestSuiteSameness sends the suite's own requests past both engines with
-// everything switched on.
+// everything switched on: a tenth of them, or all in a long run.
 func TestSuiteSameness(t *testing.T) {
 	p := waf.Defaults()
 	p.Paranoia, p.Detect, p.Responses = 4, 4, true
 	c := newComparison(t, p)
+	step := 1
+	if *sameRequests < 20_000 {
+		step = 10
+	}
 	for i, s := range suiteSamples(t) {
-		if !testing.Short() || i%10 == 0 {
+		if i%step == 0 {
 			c.compare(&s)
 		}
 	}
@@ -82,7 +86,7 @@ func FuzzSameness(f *testing.F) {
 	c := newComparison(f, p)
 	f.Fuzz(func(t *testing.T, head, body string) {
 		s := sample{name: "fuzzed", unparsed: []byte(head), body: []byte(body)}
-		if a, b, same := c.both(&s); !same {
+		if a, b, same := c.both(&s, often); !same {
 			t.Errorf("%s\ncoraza: %s\nours:   %s", &s, &a, &b)
 		}
 	})
@@ -119,10 +123,14 @@ func newComparison(t testing.TB, p waf.Policy) *comparison {
 	return &comparison{oracle: start(true), ours: start(false), rules: map[int]bool{}, differences: map[string]*difference{}}
 }
 
+// often is how often Coraza is asked before a difference is one.
+const often = 24
+
 // both judges a sample by both engines. Coraza walks through maps, so that it
 // says this or that of a request whose parameters have one name or whose body is
-// damaged: a difference counts only if it stays.
-func (c *comparison) both(s *sample) (oracle, ours judgement, same bool) {
+// damaged: a difference counts only if it stays when Coraza is asked again, so
+// often.
+func (c *comparison) both(s *sample, again int) (oracle, ours judgement, same bool) {
 	oracle, ok := s.judge(c.oracle)
 	if !ok {
 		return oracle, ours, true
@@ -133,14 +141,14 @@ func (c *comparison) both(s *sample) (oracle, ours judgement, same bool) {
 	}
 	always, ever := set(oracle.rules), set(oracle.rules)
 	agrees := true
-	for range 8 {
-		again, _ := s.judge(c.oracle)
-		if again.same(&ours) {
+	for range again {
+		other, _ := s.judge(c.oracle)
+		if other.same(&ours) {
 			c.undecided++
-			return again, ours, true
+			return other, ours, true
 		}
-		agrees = agrees && again.same(&oracle)
-		more := set(again.rules)
+		agrees = agrees && other.same(&oracle)
+		more := set(other.rules)
 		maps.DeleteFunc(always, func(id int, _ bool) bool { return !more[id] })
 		maps.Copy(ever, more)
 	}
@@ -169,7 +177,7 @@ func set(ids []int) map[int]bool {
 }
 
 func (c *comparison) compare(s *sample) {
-	oracle, ours, same := c.both(s)
+	oracle, ours, same := c.both(s, often)
 	c.compared++
 	if oracle.engine != "" && ours.engine != "coraza" {
 		c.byPlan++
@@ -189,7 +197,7 @@ func (c *comparison) compare(s *sample) {
 		d = &difference{}
 		c.differences[key] = d
 		d.example = c.minimized(s, key)
-		d.oracle, d.ours, _ = c.both(&d.example)
+		d.oracle, d.ours, _ = c.both(&d.example, often)
 	}
 	d.count++
 }
