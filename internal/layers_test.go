@@ -24,7 +24,7 @@ type layer struct {
 
 const (
 	decoders = "packet pcap reassembly proxywire tlswire quicwire dnswire httpwire authwire"
-	offline  = "pcap sniff dissect archive foreignlog query probe explain explain/rules explain/score explain/compare report machine cert"
+	offline  = "pcap sniff dissect archive foreignlog iisimport query probe explain explain/rules explain/score explain/compare report machine cert"
 	// door is what serves traffic: it must not know of its observers.
 	door = "httpconn bind cert files site origin balance filter waf signin script gateway intercept probe"
 )
@@ -55,6 +55,7 @@ func layers() []layer {
 		{rank: 2, path: "archive", may: list("flow httpwire")},
 		{rank: 2, path: "machine", may: list("flow")},
 		{rank: 2, path: "foreignlog", may: list("flow")},
+		{rank: 2, path: "iisimport"},
 
 		{rank: 3, path: "query", may: list("flow")},
 		{rank: 3, path: "store", may: list("flow query")},

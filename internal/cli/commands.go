@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 var commands = []func(streams) *cobra.Command{
 	runCommand,
 	checkCommand,
+	importCommand,
 	reloadCommand,
 	upgradeCommand,
 	traceCommand,
