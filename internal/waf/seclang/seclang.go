@@ -47,9 +47,11 @@ type Variable struct {
 	Except []Key  // not these; an empty one means none at all
 }
 
-// Key selects members of a collection. Those of ARGS and its kin are written as
-// in the rule, others in lower case; keys in Except always as in the rule, to be
-// compared in lower case with members in lower case.
+// Key selects members of a collection by their names in lower case. An expression
+// is matched against those. A text is compared with them as it stands; for ARGS,
+// ARGS_GET and ARGS_POST, which have it as it was written, in lower case. (So
+// ARGS_NAMES:Foo, kept as written too, finds nothing, and neither does ARGS:/Foo/.)
+// Texts in Except are as written, and always compared in lower case.
 type Key struct {
 	Text string
 	Rx   bool // Text is a regular expression
