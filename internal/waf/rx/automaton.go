@@ -5,6 +5,10 @@ import (
 	"slices"
 )
 
+// maxLists bounds the lists of conditions of an automaton; literals beyond share
+// the last one.
+const maxLists = 2048
+
 // keyword is a literal, and the condition under which it tells that an
 // expression may match.
 type keyword struct {
@@ -39,8 +43,8 @@ func newAutomaton(words []keyword) *automaton {
 	return a
 }
 
-// found is the conditions of the literals that end in row.
-func (a *automaton) found(row uint32) []condition { return a.hits[a.next[row+a.width-1]] }
+// place is where in hits the conditions of the literals that end in row are.
+func (a *automaton) place(row uint32) uint32 { return a.next[row+a.width-1] }
 
 // classify gives each byte that literals use a class; all others are in class 0.
 func (a *automaton) classify(words []keyword) {
@@ -128,23 +132,33 @@ func (a *automaton) write(nodes []node, order []uint32, words []keyword) {
 
 // share is the place in a.hits of the distinct conditions of some keywords.
 func (a *automaton) share(same map[string]uint32, hits []int, words []keyword) uint32 {
-	all := make([]condition, 0, len(hits))
+	var all []condition
 	var key []byte
 	for _, i := range hits {
 		if c := words[i].condition; !slices.Contains(all, c) {
 			all = append(all, c)
-			key = binary.AppendUvarint(key, uint64(c.number))
-			key = binary.AppendUvarint(key, uint64(c.min))
-			for _, word := range c.sets {
-				key = binary.LittleEndian.AppendUint64(key, word)
-			}
+			key = c.append(key)
 		}
 	}
-	place, ok := same[string(key)]
-	if !ok {
-		place = uint32(len(a.hits))
-		same[string(key)] = place
+	if place, ok := same[string(key)]; ok {
+		return place
+	}
+	if len(a.hits) == maxLists {
+		last := &a.hits[maxLists-1]
+		*last = append(*last, all...)
+	} else {
 		a.hits = append(a.hits, all)
 	}
-	return place
+	same[string(key)] = uint32(len(a.hits) - 1)
+	return uint32(len(a.hits) - 1)
+}
+
+// append writes what tells a condition from others behind key.
+func (c *condition) append(key []byte) []byte {
+	key = binary.AppendUvarint(key, uint64(c.number))
+	key = binary.AppendUvarint(key, uint64(c.min))
+	for _, word := range c.sets {
+		key = binary.LittleEndian.AppendUint64(key, word)
+	}
+	return key
 }

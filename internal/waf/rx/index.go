@@ -42,31 +42,36 @@ func (x *Index) Len() int { return x.size }
 // Scan puts into set, which has room for Len numbers, the expressions that s may
 // match, and no other. It takes time in proportion to s and allocates nothing.
 func (x *Index) Scan(s string, set Bits) {
-	copy(set, x.always)
 	var in byteSets
+	var ended [maxLists / 64]uint64 // places of literals in s
+	next, hits, row := x.words.next, x.words.firstHit, uint32(0)
 	for i := range len(s) {
 		c := &x.bytes[s[i]]
 		in[0] |= c.in[0]
 		in[1] |= c.in[1]
 		in[2] |= c.in[2]
 		in[3] |= c.in[3]
-	}
-	for n, word := range in {
-		for word &= x.pivots[n]; word != 0; word &= word - 1 {
-			x.try(x.byPivot[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
+		row = next[row+c.class]
+		if row >= hits {
+			place := x.words.place(row)
+			ended[place/64%uint32(len(ended))] |= 1 << (place & 63)
 		}
 	}
-	next, hits, row := x.words.next, x.words.firstHit, uint32(0)
-	for i := range len(s) {
-		row = next[row+x.bytes[s[i]].class]
-		if row >= hits {
-			x.try(x.words.found(row), &in, len(s), set)
+	copy(set, x.always)
+	for n, word := range in {
+		for word &= x.pivots[n]; word != 0; word &= word - 1 {
+			try(x.byPivot[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
+		}
+	}
+	for n, word := range ended {
+		for ; word != 0; word &= word - 1 {
+			try(x.words.hits[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
 		}
 	}
 }
 
 // try adds the expressions whose conditions are met.
-func (x *Index) try(all []condition, in *byteSets, length int, set Bits) {
+func try(all []condition, in *byteSets, length int, set Bits) {
 	for i := range all {
 		if c := &all[i]; c.met(in, length) {
 			set.add(c.number)

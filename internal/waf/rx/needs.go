@@ -230,26 +230,27 @@ func (r reader) concat(subs []*syntax.Regexp) facts {
 }
 
 func (r reader) alternate(subs []*syntax.Regexp) facts {
-	f := never()
+	var exact literals
+	var spelt, all []clause
 	for _, sub := range subs {
-		g := r.read(sub)
-		switch {
-		case g.never():
-		case f.never():
-			f = g
-		default:
-			f = either(f, g)
+		f := r.read(sub)
+		if f.never() {
+			continue
 		}
+		if all == nil {
+			exact = f.exact
+		} else {
+			exact = union(exact, f.exact, maxExact)
+		}
+		spelt, all = append(spelt, f.any...), append(all, f.withExact()...)
 	}
-	return f
-}
-
-func either(f, g facts) facts {
-	exact := union(f.exact, g.exact, maxExact)
-	if exact.list != nil {
-		return facts{exact: exact, any: []clause{or(merge(f.any), merge(g.any))}}
+	switch {
+	case all == nil:
+		return never()
+	case exact.list != nil:
+		return facts{exact: exact, any: []clause{merge(spelt)}}
 	}
-	return facts{any: fewer(slices.Concat(f.withExact(), g.withExact()), maxClauses)}
+	return facts{any: fewer(all, maxClauses)}
 }
 
 // sequence gathers what is known of parts that follow each other.
