@@ -59,14 +59,17 @@ func perByte(b *testing.B, size int, f func()) {
 
 func BenchmarkScan(b *testing.B) {
 	all := compileAll(b)
-	index := indexOf(all)
-	set := NewBits(index.Len())
+	gate := NewMatcher(NewMemory(DefaultMemory), all)
+	want, set := every(len(all)), NewBits(len(all))
 	for _, c := range []struct{ name, text string }{
 		{"word-16", "sessionid4711abc"}, {"prose-16", prose(16)}, {"prose-100", prose(100)}, {"prose-1000", prose(1000)},
 		{"token-100", strings.Repeat("Zm9vYmFyYmF6", 9)[:100]},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			perByte(b, len(c.text), func() { index.Scan(c.text, set) })
+		b.Run("index-"+c.name, func(b *testing.B) {
+			perByte(b, len(c.text), func() { gate.index.Scan(c.text, set) })
+		})
+		b.Run("matcher-"+c.name, func(b *testing.B) {
+			perByte(b, len(c.text), func() { gate.Candidates(c.text, want, set) })
 		})
 	}
 }
@@ -77,9 +80,11 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-func BenchmarkNewIndex(b *testing.B) {
-	all := compileAll(b)
+func BenchmarkNewMatcher(b *testing.B) {
 	for b.Loop() {
-		indexOf(all)
+		b.StopTimer()
+		all := compileAll(b)
+		b.StartTimer()
+		NewMatcher(NewMemory(DefaultMemory), all)
 	}
 }

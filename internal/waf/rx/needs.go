@@ -12,6 +12,8 @@ type Needs struct {
 	// Any: a matching text meets one of these, each on its own. Empty: nothing is
 	// known.
 	Any []Clause
+
+	chance float64 // about how many texts have it all
 }
 
 // Clause is what a text must hold, all of it.
@@ -56,11 +58,9 @@ type reader struct {
 func needsOf(tree *syntax.Regexp, latin1 bool) Needs {
 	r := reader{latin1: latin1}
 	f := r.read(tree)
-	var n Needs
-	for _, c := range f.withExact() {
-		if c.nothing() {
-			return Needs{Any: []Clause{{MinLen: c.min}}}
-		}
+	all := f.withExact()
+	n := Needs{chance: chance(all)}
+	for _, c := range all {
 		n.Any = append(n.Any, c.export())
 	}
 	return n

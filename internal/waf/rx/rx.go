@@ -24,6 +24,7 @@ const multiline = "(?sm)"
 // and safe for concurrent use.
 type Regexp struct {
 	source string // with its flags
+	latin1 bool   // a rune is a byte
 	needs  Needs
 	plain  func() engine
 	lazy   func() *dfa // gives nil if the expression is too large for one
@@ -53,7 +54,7 @@ func (m *Memory) Compile(pattern string) (*Regexp, error) {
 	}
 	r.needs = needsOf(tree, false)
 	r.plain = sync.OnceValue(func() engine { return regexp.MustCompile(r.source) })
-	r.lazy = sync.OnceValue(func() *dfa { return newDFA(r.source, false, m) })
+	r.lazy = sync.OnceValue(func() *dfa { return newDFA(m, false, r.source) })
 	return r, nil
 }
 
@@ -66,8 +67,9 @@ func (m *Memory) compileBytes(pattern string) (*Regexp, error) {
 	}
 	r := &Regexp{
 		source: pattern,
+		latin1: true,
 		plain:  func() engine { return re },
-		lazy:   sync.OnceValue(func() *dfa { return newDFA(pattern, true, m) }),
+		lazy:   sync.OnceValue(func() *dfa { return newDFA(m, true, pattern) }),
 	}
 	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
 		r.needs = needsOf(tree, true)

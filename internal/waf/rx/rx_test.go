@@ -2,6 +2,7 @@ package rx
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,8 +87,8 @@ func TestRuleSet(t *testing.T) {
 		n = 40
 	}
 	all := compileAll(t)
-	index := indexOf(all)
-	set := NewBits(index.Len())
+	gate := NewMatcher(NewMemory(DefaultMemory), all)
+	set := NewBits(len(all))
 	matches := 0
 	for i, r := range all {
 		find := oracle(t, rulePatterns()[i])
@@ -104,8 +105,8 @@ func TestRuleSet(t *testing.T) {
 			if missing := lacks(r.Needs(), s); missing != "" {
 				t.Fatalf("expression %d, %.200q, matches %q, which lacks %s", i, r, s, missing)
 			}
-			if index.Scan(s, set); !set.Has(i) {
-				t.Fatalf("the index excludes expression %d, %.200q, which matches %q", i, r, s)
+			if gate.Candidates(s, only(len(all), i), set); !set.Has(i) {
+				t.Fatalf("expression %d, %.200q, matches %q but is no candidate", i, r, s)
 			}
 		}
 		if hits == 0 {
@@ -119,8 +120,8 @@ func TestRuleSet(t *testing.T) {
 // TestPayloads compares every expression on every payload of the rule set's tests.
 func TestPayloads(t *testing.T) {
 	all := compileAll(t)
-	index := indexOf(all)
-	set := NewBits(index.Len())
+	gate := NewMatcher(NewMemory(DefaultMemory), all)
+	want, set := every(len(all)), NewBits(len(all))
 	step := 17
 	if testing.Short() {
 		step = 301
@@ -129,23 +130,30 @@ func TestPayloads(t *testing.T) {
 		find := oracle(t, rulePatterns()[i])
 		for j := i % step; j < len(payloads()); j += step {
 			s := payloads()[j]
-			want := find(s) != nil
-			if got := r.Match(s); got != want {
+			matches := find(s) != nil
+			if got := r.Match(s); got != matches {
 				t.Fatalf("expression %d, %.200q, matches %q: %v", i, r, s, got)
 			}
-			if index.Scan(s, set); want && !set.Has(i) {
-				t.Fatalf("the index excludes expression %d, %.200q, which matches %q", i, r, s)
+			if gate.Candidates(s, want, set); matches && !set.Has(i) {
+				t.Fatalf("expression %d, %.200q, matches %q but is no candidate", i, r, s)
 			}
 		}
 	}
 }
 
-func indexOf(all []*Regexp) *Index {
-	needs := make([]Needs, len(all))
-	for i, r := range all {
-		needs[i] = r.Needs()
+// only is the set of i, every that of all numbers below n.
+func only(n, i int) Bits {
+	set := NewBits(n)
+	set.add(i)
+	return set
+}
+
+func every(n int) Bits {
+	set := NewBits(n)
+	for i := range n {
+		set.add(i)
 	}
-	return NewIndex(needs)
+	return set
 }
 
 // lacks is what s does not have of n, empty if nothing.
@@ -215,6 +223,34 @@ func TestSmallMemory(t *testing.T) {
 	}
 }
 
+// TestManyStates runs expressions that have a state for nearly every text: their
+// memory stays bounded, and the verdicts are right all the same.
+func TestManyStates(t *testing.T) {
+	g := rand.New(rand.NewPCG(1, 2))
+	text := make([]byte, 3000)
+	for i := range text {
+		text[i] = "ab"[g.IntN(2)]
+	}
+	for _, p := range []string{`a[ab]{16}c`, `a.{50}b.{50}c`, `(?i)[a-z]{3,10}b.{5,40}a[^z]{10,50}q`} {
+		m := NewMemory(DefaultMemory)
+		r, err := m.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from := 0; from < len(text); from += 100 {
+			for _, s := range []string{string(text[from:]), string(text[from:]) + "cq", string(text[from:from+100]) + "cq"} {
+				got := r.Match(s)
+				if from%500 == 0 && got != r.plain().MatchString(s) {
+					t.Fatalf("%q matches %.100q: %v", p, s, got)
+				}
+			}
+		}
+		if used := m.Used(); used > maxStates+maxStates/2 {
+			t.Errorf("the states of %q take %d bytes", p, used)
+		}
+	}
+}
+
 // TestConcurrent lets eight goroutines make the states of the same expressions.
 func TestConcurrent(t *testing.T) {
 	m := NewMemory(128 << 10)
@@ -235,11 +271,17 @@ func TestConcurrent(t *testing.T) {
 		}
 		all, in, want = append(all, r), append(in, made), append(want, verdicts)
 	}
+	gate := NewMatcher(m, all)
+	wanted := every(len(all))
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
+			set := NewBits(len(all))
 			for i, r := range all {
 				for j, s := range in[i] {
+					if gate.Candidates(s, wanted, set); want[i][j] && !set.Has(i) {
+						t.Errorf("%.100q matches %q but is no candidate", r, s)
+					}
 					if got := r.Match(s); got != want[i][j] {
 						t.Errorf("%.100q matches %q: %v", r, s, got)
 					}
@@ -252,11 +294,11 @@ func TestConcurrent(t *testing.T) {
 
 func TestMatchAllocatesNothing(t *testing.T) {
 	all := compileAll(t)
-	index := indexOf(all)
-	set := NewBits(index.Len())
+	gate := NewMatcher(NewMemory(DefaultMemory), all)
+	want, set := every(len(all)), NewBits(len(all))
 	s := "the quick brown fox; SELECT * FROM users WHERE name = 'jumps' -- é over /etc/passwd"
 	each := func() {
-		index.Scan(s, set)
+		gate.Candidates(s, want, set)
 		for _, r := range all {
 			r.Match(s)
 		}
@@ -276,6 +318,9 @@ func FuzzMatch(f *testing.F) {
 		find func(string) []int
 	}
 	pairs := map[uint16]pair{}
+	all := compileAll(f)
+	gate := NewMatcher(NewMemory(DefaultMemory), all)
+	wanted, set := every(len(all)), NewBits(len(all))
 	f.Fuzz(func(t *testing.T, number uint16, s string) {
 		number %= uint16(len(rulePatterns()))
 		p, ok := pairs[number]
@@ -293,6 +338,9 @@ func FuzzMatch(f *testing.F) {
 		}
 		if missing := lacks(p.r.Needs(), s); want && missing != "" {
 			t.Fatalf("%.200q matches %q, which lacks %s", p.r, s, missing)
+		}
+		if gate.Candidates(s, wanted, set); want && !set.Has(int(number)) {
+			t.Fatalf("%.200q matches %q but is no candidate", p.r, s)
 		}
 	})
 }
