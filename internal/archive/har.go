@@ -44,8 +44,15 @@ type message struct {
 	HTTP       string `json:"httpVersion"`
 	Headers    fields `json:"headers"`
 	BodySize   *int64 `json:"bodySize"`
+	Body       posted `json:"postData"`
 	Error      string `json:"_error"`       // of Chromium and Firefox
 	Failure    string `json:"_failureText"` // of Playwright
+}
+
+// posted is the body of a request. Its text is that of the body only where this
+// is text; of parts that were files browsers leave out the content.
+type posted struct {
+	Text string `json:"text"`
 }
 
 type field struct {
@@ -67,16 +74,21 @@ type timings struct {
 // ReadHAR reads an HTTP archive as a trace. It does not say who closed a
 // connection and how, nor anything of TLS: these are unknown. Entries that name
 // no connection have one each. The source is its name, the trace's provenance.
-func ReadHAR(r io.Reader, source string) (*flow.Trace, error) {
+func ReadHAR(r io.Reader, source string) (*flow.Trace, error) { return Reader{}.HAR(r, source) }
+
+// HAR is ReadHAR with what the reader is asked for.
+func (o Reader) HAR(r io.Reader, source string) (*flow.Trace, error) {
 	limited := &io.LimitedReader{R: r, N: maxHAR + 1}
-	b := builder{source: source, conns: map[string]flow.ConnID{}}
+	b := builder{source: source, conns: map[string]flow.ConnID{}, bodies: newBodies(o)}
 	switch err := readEntries(json.NewDecoder(limited), b.add); {
 	case limited.N <= 0:
 		return nil, fmt.Errorf("read HAR: it is larger than %d MiB", maxHAR>>20)
 	case err != nil:
 		return nil, fmt.Errorf("read HAR: %w", err)
 	}
-	return flow.Fold(b.sorted()), nil
+	t := flow.Fold(b.sorted())
+	b.bodies.give(t)
+	return t, nil
 }
 
 // builder turns entries into events.
@@ -86,6 +98,7 @@ type builder struct {
 	next   flow.ConnID
 	xs     flow.ExchangeID
 	events []flow.Event
+	bodies bodies
 }
 
 // sorted brings the events of all connections into the order of time; archives
@@ -106,6 +119,9 @@ func (b *builder) add(e *entry) error {
 	}
 	conn := b.conn(e, u, began)
 	b.xs++
+	if text := e.Request.Body.Text; text != "" {
+		b.bodies.keep(b.xs, []byte(text))
+	}
 	for _, ev := range e.events(u, began.UTC()) {
 		ev.Conn, ev.Exchange = conn, b.xs
 		b.events = append(b.events, ev)

@@ -17,7 +17,8 @@ import (
 )
 
 // Limits of a SAZ archive: its own bytes, members, and bytes of what is
-// unpacked, of one member and of all. Bodies are never unpacked.
+// unpacked, of one member and of all. Bodies are unpacked only where they
+// are asked for.
 const (
 	maxSAZ       = 1 << 30
 	maxMembers   = 4*maxEntries + 100
@@ -49,6 +50,11 @@ const (
 // A session without metadata has no times. A trace beside an error is what could
 // be read.
 func ReadSAZ(r io.ReaderAt, size int64, source string) (*flow.Trace, error) {
+	return Reader{}.SAZ(r, size, source)
+}
+
+// SAZ is ReadSAZ with what the reader is asked for.
+func (o Reader) SAZ(r io.ReaderAt, size int64, source string) (*flow.Trace, error) {
 	if size > maxSAZ {
 		return nil, fmt.Errorf("read SAZ: it is larger than %d MiB", maxSAZ>>20)
 	}
@@ -65,7 +71,7 @@ func ReadSAZ(r io.ReaderAt, size int64, source string) (*flow.Trace, error) {
 	if len(all) == 0 {
 		return nil, errors.New("read SAZ: this zip file has no Fiddler session (raw/1_c.txt)")
 	}
-	b := sazBuilder{source: source, conns: map[string]flow.ConnID{}, opened: map[flow.ConnID]time.Time{}, budget: maxUnpacked}
+	b := sazBuilder{source: source, conns: map[string]flow.ConnID{}, opened: map[flow.ConnID]time.Time{}, budget: maxUnpacked, bodies: newBodies(o)}
 	var faults []error
 	for _, s := range all {
 		if err := b.session(s); err != nil {
@@ -73,6 +79,7 @@ func ReadSAZ(r io.ReaderAt, size int64, source string) (*flow.Trace, error) {
 		}
 	}
 	t := flow.Fold(b.inOrder())
+	b.bodies.give(t)
 	switch len(faults) {
 	case 0:
 		return t, nil
@@ -134,6 +141,7 @@ type sazBuilder struct {
 	xs     flow.ExchangeID
 	budget int64 // bytes that may still be unpacked
 	placed []placed
+	bodies bodies
 }
 
 // placed is an event with its place in time, which an event without a time of
@@ -168,7 +176,7 @@ func (b *sazBuilder) begin(f *zip.File) ([]byte, error) {
 		return nil, fmt.Errorf("unpack %s: %w", f.Name, err)
 	}
 	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, maxHead))
+	raw, err := io.ReadAll(io.LimitReader(r, maxHead+int64(b.bodies.most)))
 	b.budget -= int64(len(raw))
 	if err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", f.Name, err)

@@ -18,6 +18,7 @@ type sazHead struct {
 	httpwire.Head
 	http string // version
 	body int64  // bytes behind the head, -1: not known
+	rest []byte // of what was unpacked, behind the head
 }
 
 // session adds the events of one.
@@ -37,6 +38,7 @@ func (b *sazBuilder) session(s *session) error {
 	}
 	conn := b.sazConn(meta, u, request)
 	b.xs++
+	b.keepBody(request)
 	b.keep(conn, b.xs, sazEvents(meta, request, response, u))
 	return errors.Join(metaFault, responseFault)
 }
@@ -83,6 +85,7 @@ func (b *sazBuilder) message(f *zip.File, parse func(*httpwire.Head, []byte, htt
 	if m.http == "" {
 		m.http = "1." + strconv.Itoa(m.Minor)
 	}
+	m.rest = raw[n:]
 	n += was - len(raw)
 	if size := f.UncompressedSize64; size < 1<<40 && size >= uint64(n) && !m.HasToken("Transfer-Encoding", "chunked") {
 		m.body = int64(size) - int64(n)

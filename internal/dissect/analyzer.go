@@ -40,6 +40,9 @@ type Options struct {
 	Conn     func(*flow.Conn)
 	// Body is a body that is wanted; nil: none.
 	Body *Body
+	// RequestBodies is how many bytes of the body of each request are given with
+	// its exchange, and kept until then; 0: none.
+	RequestBodies int
 	// Places makes Place work, at the price of memory for each exchange.
 	Places bool
 	// Live says that packets come as they happen: what is over is given out

@@ -44,6 +44,7 @@ type conn struct {
 	noise    [flow.InvalidRST + 1]uint8
 	mark     reassembly.Mark // of the last packet
 	memory   memory
+	bodies   bodies
 }
 
 // identity is what a connection and its exchanges are called in the output;
@@ -162,6 +163,9 @@ func (c *conn) hashing() bool { return c.w.a.opts.Hash }
 func (c *conn) bodyTo(x flow.ExchangeID, dir int) io.Writer {
 	if b := c.w.a.opts.Body; b != nil && b.Of.conn == c.ids.first && b.Of.number == int(x) && b.Request == (dir == fromClient) {
 		return b.To
+	}
+	if most := c.w.a.opts.RequestBodies; most > 0 && dir == fromClient {
+		return c.bodies.to(x, most)
 	}
 	return nil
 }

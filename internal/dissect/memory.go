@@ -51,7 +51,7 @@ func (m *memory) size() int { return connCost + m.record + m.grown }
 func (c *conn) charge() {
 	now := connCost
 	if !c.settled {
-		now = c.memory.size() + c.top.held()
+		now = c.memory.size() + c.top.held() + c.bodies.held
 	}
 	c.w.held += now - c.memory.charged
 	c.memory.charged = now

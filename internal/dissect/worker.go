@@ -315,10 +315,11 @@ func (w *worker) exchange(c *conn, x *flow.Exchange) {
 	if c.session != nil {
 		facts.Keys = flow.Yes
 	}
+	cp.RequestBody = c.bodies.take(x.ID)
 	full := w.made > batchBytes && !w.atEnd() // at the end, what is open is within its own bounds
 	if full && len(cp.RequestHeader)+len(cp.ResponseHeader) > 0 {
 		w.counts.Bared++
-		cp.RequestHeader, cp.ResponseHeader = nil, nil
+		cp.RequestHeader, cp.ResponseHeader, cp.RequestBody = nil, nil, nil
 	}
 	w.emit(output{size: cp.Size() + outputCost, ids: c.ids, exchange: &cp, number: int(x.ID), conn: &facts})
 }

@@ -36,8 +36,12 @@ func (e *Event) Size() int {
 
 // Size estimates the bytes of memory that an exchange takes.
 func (x *Exchange) Size() int {
-	return int(unsafe.Sizeof(*x)) + len(x.Method) + len(x.Target) + len(x.Host) + len(x.Reason) + len(x.Cause) +
+	n := int(unsafe.Sizeof(*x)) + len(x.Method) + len(x.Target) + len(x.Host) + len(x.Reason) + len(x.Cause) +
 		fieldsSize(x.RequestHeader) + fieldsSize(x.ResponseHeader)
+	if x.RequestBody != nil {
+		n += int(unsafe.Sizeof(*x.RequestBody)) + len(x.RequestBody.Kept)
+	}
+	return n
 }
 
 func fieldsSize(fields []Field) int {

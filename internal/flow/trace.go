@@ -108,6 +108,7 @@ type Exchange struct {
 	ResponseDone      time.Time
 	Ended             time.Time
 	RequestBodyBytes  int64
+	RequestBody       *Body // nil: it was not kept, as by all sources that are not asked to
 	ResponseBodyBytes int64
 	Compressed        string // the content coding in which the door sent what came to it without one; empty: none
 	PlainBytes        int64  // of the response body before that; valid if Compressed
@@ -121,6 +122,12 @@ type Exchange struct {
 	Reused            Seen
 	Idle              time.Duration // before it, on a reused connection
 	Tunnel            string        // protocol it was upgraded to
+}
+
+// Body is what was kept of a message's body, without transfer coding.
+type Body struct {
+	Kept []byte // its beginning
+	Seen int64  // bytes of it that passed; fewer than it has: some are missing, nobody knows where
 }
 
 // Wait is the time from the request head to the response head.
