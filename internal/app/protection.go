@@ -23,7 +23,7 @@ func (b *builder) protections(c *config.Site) (map[string]*gateway.Protection, e
 		}
 	}
 	for _, mode := range modes {
-		p := policy(c.WAF)
+		p := WAFPolicy(c.WAF)
 		if mode == "watch" {
 			p.Mode = waf.Watch
 		}
@@ -44,8 +44,8 @@ func protection(of map[string]*gateway.Protection, c *config.Route) *gateway.Pro
 	return of[c.WAF]
 }
 
-// policy is what the configuration says of the rules.
-func policy(c *config.WAF) waf.Policy {
+// WAFPolicy is what the configuration says of the rules.
+func WAFPolicy(c *config.WAF) waf.Policy {
 	out := waf.Defaults()
 	if c.Mode == "block" {
 		out.Mode = waf.Block

@@ -1,11 +1,11 @@
 package gateway
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"strconv"
-	"strings"
+
+	"fanlight/internal/waf"
 )
 
 // readBody holds as much of the body as rules see. False: the exchange is
@@ -15,7 +15,7 @@ func (i *inspection) readBody() bool {
 	if req.Length == 0 || req.Upgrade != "" {
 		return true
 	}
-	if kind, looked := i.rule.looksAt(req.Head.Get("Content-Type")); !looked {
+	if kind, looked := waf.LooksAt(req.Head.Get("Content-Type"), i.rule.Types); !looked {
 		i.unlooked = kind
 		return true
 	}
@@ -76,30 +76,4 @@ func (i *inspection) grow(most int) bool {
 func (i *inspection) tooLong(body string) {
 	i.r.x.CloseAfter("request body is longer than the WAF looks at")
 	i.r.refuse(413, byWAFBody, body+" is longer than the "+strconv.Itoa(i.rule.Policy.BodyLimit)+" bytes that the WAF of "+i.r.facts.route.title+" looks at")
-}
-
-// blind are media types whose bodies hold nothing that rules can read.
-func blind() []string {
-	return []string{"application/octet-stream", "application/zip", "application/gzip", "application/grpc", "application/x-7z-compressed",
-		"application/x-rar-compressed", "application/vnd.rar", "application/x-tar", "application/zstd", "image/*", "audio/*", "video/*", "font/*"}
-}
-
-// looksAt reports whether a body of a media type is looked at. What says nothing
-// of itself is.
-func (rule *Protection) looksAt(field []byte) (kind string, looked bool) {
-	media, _, _ := bytes.Cut(field, []byte(";"))
-	kind = strings.ToLower(string(bytes.TrimSpace(media)))
-	if anyType(rule.Types, kind) {
-		return kind, true
-	}
-	return kind, !anyType(blind(), kind) && !strings.HasPrefix(kind, "application/grpc+")
-}
-
-func anyType(types []string, kind string) bool {
-	for _, t := range types {
-		if all, is := strings.CutSuffix(t, "*"); t == kind || is && strings.HasPrefix(kind, all) {
-			return true
-		}
-	}
-	return false
 }
