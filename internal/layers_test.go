@@ -24,7 +24,7 @@ type layer struct {
 
 const (
 	decoders = "packet pcap reassembly proxywire tlswire quicwire dnswire httpwire authwire"
-	offline  = "pcap sniff dissect archive foreignlog iisimport query probe explain explain/rules explain/score explain/compare report machine cert"
+	offline  = "pcap sniff dissect archive foreignlog iisimport query probe explain explain/rules explain/score explain/compare report machine cert waf waf/seclang waf/replay"
 	// door is what serves traffic: it must not know of its observers.
 	door = "httpconn bind cert files site origin balance filter waf signin script gateway intercept probe"
 )
@@ -83,6 +83,7 @@ func layers() []layer {
 		{rank: 4, path: "waf/operator", may: list("waf/rx")},
 		{rank: 4, path: "waf/vars"},
 		{rank: 4, path: "waf", may: list("flow httpwire waf/seclang waf/transform waf/rx waf/operator waf/vars")},
+		{rank: 4, path: "waf/replay", may: list("flow httpwire waf")},
 		{rank: 4, path: "signin", may: list("flow authwire httpwire")},
 		{rank: 4, path: "script", may: list("flow httpwire")},
 

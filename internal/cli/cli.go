@@ -107,7 +107,7 @@ say of every connection what happened, who closed it, why, and what to change.`,
 	for _, make := range commands {
 		c := make(s)
 		c.GroupID = serving
-		if slices.Contains([]string{"capture", "compare", "explain", "probe", "trace", "why"}, c.Name()) {
+		if slices.Contains([]string{"capture", "compare", "explain", "probe", "trace", "waf", "why"}, c.Name()) {
 			c.GroupID = finding
 		}
 		codeErrors(c)

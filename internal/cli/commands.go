@@ -21,4 +21,5 @@ var commands = []func(streams) *cobra.Command{
 	originsCommand,
 	addressesCommand,
 	whyCommand,
+	wafCommand,
 }

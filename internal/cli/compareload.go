@@ -57,9 +57,9 @@ func (f *compareFlags) read(ctx context.Context, s streams, arg string) (*flow.T
 	case err != nil:
 		return nil, openFault(err)
 	case archive.IsZip(head):
-		return loadSAZ(arg, file)
+		return loadSAZ(arg, file, archive.Reader{})
 	case isText(head):
-		return loadText(arg, file)
+		return loadText(arg, file, archive.Reader{})
 	}
 	if packed, err := packedText(file); packed != nil || err != nil {
 		return loadPacked(arg, packed, err)
@@ -85,7 +85,7 @@ func loadPacked(arg string, packed io.Reader, err error) (*flow.Trace, error) {
 	if err != nil {
 		return nil, openFault(err)
 	}
-	return loadText(arg, packed)
+	return loadText(arg, packed, archive.Reader{})
 }
 
 // blanks may stand in front of text; the first is a byte order mark.
@@ -102,19 +102,19 @@ func beginning(file *os.File) ([]byte, error) {
 	return bytes.TrimLeft(head[:n], blanks), err
 }
 
-func loadSAZ(arg string, file *os.File) (*flow.Trace, error) {
+func loadSAZ(arg string, file *os.File, read archive.Reader) (*flow.Trace, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, openFault(err)
 	}
-	t, err := archive.ReadSAZ(file, info.Size(), arg)
+	t, err := read.SAZ(file, info.Size(), arg)
 	if err != nil {
 		err = failWith(exitDamaged, fmt.Errorf("read %s: %w", arg, err))
 	}
 	return t, err
 }
 
-func loadText(arg string, file io.Reader) (*flow.Trace, error) {
+func loadText(arg string, file io.Reader, read archive.Reader) (*flow.Trace, error) {
 	raw, err := io.ReadAll(io.LimitReader(file, textBytes+1))
 	if err != nil {
 		return nil, openFault(fmt.Errorf("read %s: %w", arg, err))
@@ -122,7 +122,7 @@ func loadText(arg string, file io.Reader) (*flow.Trace, error) {
 	if len(raw) > textBytes {
 		return nil, failWith(exitUsage, fmt.Errorf("read %s: it is larger than %d MiB", arg, textBytes>>20))
 	}
-	return parseText(arg, raw)
+	return parseText(arg, raw, read)
 }
 
 // isText tells records, HAR and flow notation from captures by how they begin.
@@ -137,11 +137,11 @@ func isText(head []byte) bool {
 
 func isHAR(raw []byte) bool { return regexp.MustCompile(`^\s*\{\s*"log"\s*:`).Match(raw) }
 
-func parseText(name string, raw []byte) (t *flow.Trace, err error) {
+func parseText(name string, raw []byte, read archive.Reader) (t *flow.Trace, err error) {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	switch {
 	case isHAR(raw):
-		t, err = archive.ReadHAR(bytes.NewReader(raw), name)
+		t, err = read.HAR(bytes.NewReader(raw), name)
 	case bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")):
 		t, err = flow.ReadRecords(bytes.NewReader(raw))
 	default:

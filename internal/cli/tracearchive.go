@@ -12,7 +12,7 @@ import (
 // openArchive reads a HAR or SAZ file, records or flow notation; nil without an
 // error: it is none of these.
 // A trace beside an error is what could be read.
-func openArchive(path string) (*flow.Trace, error) {
+func openArchive(path string, read archive.Reader) (*flow.Trace, error) {
 	if path == "-" || !rereadable(path) {
 		return nil, nil
 	}
@@ -26,12 +26,12 @@ func openArchive(path string) (*flow.Trace, error) {
 	case err != nil:
 		return nil, nil
 	case archive.IsZip(head):
-		return loadSAZ(path, file)
+		return loadSAZ(path, file, read)
 	case isText(head):
-		return loadText(path, file)
+		return loadText(path, file, read)
 	}
 	if packed, err := packedText(file); packed != nil && err == nil {
-		return loadText(path, packed)
+		return loadText(path, packed, read)
 	}
 	return nil, nil
 }
@@ -43,7 +43,7 @@ func (f *traceFlags) archived(s streams, args []string) (done bool, err error) {
 		return false, nil
 	}
 	began := time.Now()
-	trace, fault := openArchive(args[0])
+	trace, fault := openArchive(args[0], archive.Reader{})
 	if trace == nil {
 		return fault != nil, fault
 	}
