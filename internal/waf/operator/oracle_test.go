@@ -233,21 +233,22 @@ func TestAgainstCoraza(t *testing.T) {
 	}
 }
 
-// Sets of few letters, of which phrases overlap in all ways.
+// Sets of few letters, of which phrases overlap in all ways, and of bytes by
+// which Coraza's search skips ahead.
 func TestPhrasesAgainstCoraza(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	word := func(limit int) string {
+	word := func(alphabet string, limit int) string {
 		b := make([]byte, 1+rng.IntN(limit))
 		for i := range b {
-			b[i] = "abcA"[rng.IntN(4)]
+			b[i] = alphabet[rng.IntN(len(alphabet))]
 		}
 		return string(b)
 	}
 	var specs []spec
-	for i := range 60 {
+	for i := range 90 {
 		var phrases []string
 		for range 1 + rng.IntN(7) {
-			phrases = append(phrases, word(5))
+			phrases = append(phrases, word([]string{"abcA", "a1-.", "z7/"}[i%3], 5))
 		}
 		if i%2 == 0 {
 			specs = append(specs, spec{name: "pm", argument: strings.Join(phrases, " ")})
@@ -256,8 +257,10 @@ func TestPhrasesAgainstCoraza(t *testing.T) {
 		}
 	}
 	o := newOracle(t, specs)
-	for range 1500 {
-		o.agree(t, word(14))
+	for range 500 {
+		o.agree(t, word("abcA", 14))
+		o.agree(t, word("aA1-.z7/", 40))
+		o.agree(t, word("eeeeeeeeA1-z7/", 80))
 	}
 }
 

@@ -212,7 +212,7 @@ func (s *phraseSet) longest(value string) int {
 
 // What is told of phrases: up to so many, and so much of each.
 const (
-	maxNeeded  = 100
+	maxNeeded  = 1000
 	needLength = 8
 )
 
