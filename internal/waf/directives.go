@@ -45,16 +45,22 @@ SecRequestBodyAccess On
 SecRequestBodyLimit %d
 SecRequestBodyInMemoryLimit %d
 SecRequestBodyLimitAction Reject
-SecRequestBodyJsonDepthLimit 1024
-SecArgumentsLimit 1000
+SecRequestBodyJsonDepthLimit %d
+SecArgumentsLimit %d
 SecResponseBodyAccess %s
 SecResponseBodyMimeType text/plain text/html text/xml
 SecResponseBodyLimit %d
 SecResponseBodyLimitAction ProcessPartial
 SecResponseBodyJsonDepthLimit 1024
 SecAuditEngine Off
-`, engine, limit, limit, responses, ResponseLimit)
+`, engine, limit, limit, jsonDepth, argumentLimit, responses, ResponseLimit)
 }
+
+// What is read of a request at most.
+const (
+	argumentLimit = 1000
+	jsonDepth     = 1024
+)
 
 // ResponseLimit is how many bytes of a response body rules see.
 const ResponseLimit = 512 << 10

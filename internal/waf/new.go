@@ -3,6 +3,10 @@ package waf
 import (
 	"errors"
 	"fmt"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+
+	"fanlight/internal/waf/seclang"
 )
 
 // New makes an engine of a policy.
@@ -10,7 +14,14 @@ func New(p *Policy) (Engine, error) {
 	if err := p.valid(); err != nil {
 		return nil, err
 	}
-	return newCoraza(p)
+	if p.Coraza {
+		return newCoraza(p)
+	}
+	made, err := newPlanEngine(*p, coreruleset.FS, func() (Engine, error) { return newCoraza(p) })
+	if errors.As(err, new(unsupported)) || errors.As(err, new(*seclang.Unsupported)) {
+		return newCoraza(p)
+	}
+	return made, err
 }
 
 func (p *Policy) valid() error {

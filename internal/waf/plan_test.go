@@ -1,0 +1,104 @@
+package waf
+
+import (
+	"fmt"
+	"testing"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+)
+
+func TestCalculate(t *testing.T) {
+	for _, c := range []struct {
+		current, value, want string
+		ok                   bool
+	}{
+		{"", "5", "5", true},
+		{"3", "+5", "8", true},
+		{"", "+5", "5", true},
+		{"3", "-5", "-2", true},
+		{"3", "+", "3", true},
+		{"3", "", "", true},
+		{"3", "+five", "+five", true},   // no number: it replaces
+		{"3", "+tx.unknown", "", false}, // a macro that found nothing
+		{"three", "+5", "", false},      // nothing to add to
+		{"3", "+99999999999999999999", "+99999999999999999999", true},
+	} {
+		got, ok := calculate(c.current, c.value)
+		if ok != c.ok || ok && got != c.want {
+			t.Errorf("setvar %q to a variable that is %q: %q, %v; want %q, %v", c.value, c.current, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestTXKeepsNamesThatOnlyMacrosMake(t *testing.T) {
+	n := &names{}
+	for _, name := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "score"} {
+		n.of(name)
+	}
+	var tx txVars
+	tx.reset(n)
+	tx.put("score", "5")
+	tx.put("made_up", "x")
+	tx.Capture(1, "found")
+	for name, want := range map[string]string{"score": "5", "made_up": "x", "1": "found", "2": ""} {
+		if got, ok := tx.get(name); !ok || got != want {
+			t.Errorf("TX:%s is %q, %v; want %q", name, got, ok, want)
+		}
+	}
+	tx.remove("made_up")
+	tx.remove("score")
+	for _, name := range []string{"made_up", "score", "never"} {
+		if got, ok := tx.get(name); ok {
+			t.Errorf("TX:%s is %q, and should not be there", name, got)
+		}
+	}
+	tx.reset(n)
+	if got, _ := tx.get("1"); got != "" {
+		t.Errorf("TX:1 is %q for the next request", got)
+	}
+}
+
+func typeName(v any) string { return fmt.Sprintf("%T", v) }
+
+// What the plan does not know is Coraza's, and no error.
+func TestNewFallsBackToCoraza(t *testing.T) {
+	for directives, want := range map[string]string{
+		"": "*waf.planEngine",
+		`SecRule ARGS "@rx ^a$" "id:1,phase:2,redirect:'https://a.test/',nolog"`: "*waf.corazaEngine",
+		`SecRule ENV:PATH "@rx ^a$" "id:1,phase:2,pass,nolog"`:                   "*waf.corazaEngine",
+	} {
+		p := Defaults()
+		p.Directives = directives
+		e, err := New(&p)
+		if err != nil {
+			t.Errorf("%s: %v", directives, err)
+			continue
+		}
+		if got := typeName(e); got != want {
+			t.Errorf("%s: judged by %s, want %s", directives, got, want)
+		}
+		_ = e.Close()
+	}
+}
+
+// The gate must be what makes the plan quick: nearly all rules that look at what
+// a client sends are behind it.
+func TestMostRulesAreGated(t *testing.T) {
+	p := Defaults()
+	made, err := newPlan(coreruleset.FS, p.directives(), p.Paranoia)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gated, open int
+	for _, r := range made.all {
+		switch {
+		case r.bit >= 0:
+			gated++
+		case r.operator != nil && len(r.targets) > 0 && r.targets[0].live == notLive:
+			open++
+		}
+	}
+	if gated < 3*open {
+		t.Errorf("%d rules are behind the gate and %d are not", gated, open)
+	}
+}

@@ -1,0 +1,159 @@
+package waf
+
+import (
+	"slices"
+
+	"fanlight/internal/waf/transform"
+	"fanlight/internal/waf/vars"
+)
+
+// values are what rules look at in one request, in all the forms that they wanted
+// so far. Where a transformation changes nothing the form is shared.
+type values struct {
+	vars.Values
+	plan    *plan
+	arena   transform.Arena
+	entries []vars.Pair
+	spans   []span  // by collection
+	version int     // of the collections
+	made    []int32 // by entry and step: the form's number + 1; 0: not made
+	forms   []form
+	may     []uint64 // by form, plan.words each
+	groups  []uint64 // by group, plan.words each
+	grouped []bool
+}
+
+// span is where the members of a collection are among the entries.
+type span struct{ from, to, version int }
+
+// form is a value after some transformations.
+type form struct {
+	text    string
+	bytes   transform.Bytes // that text has
+	scanned bool            // may is known
+}
+
+func (v *values) reset(p *plan) {
+	v.plan = p
+	v.arena.Reset()
+	clear(v.entries) // they alias what is not ours
+	clear(v.forms)
+	v.entries, v.made, v.forms, v.may = v.entries[:0], v.made[:0], v.forms[:0], v.may[:0]
+	v.spans = resized(v.spans, p.collections)
+	v.groups = resized(v.groups, len(p.groups)*p.words)
+	v.grouped = resized(v.grouped, len(p.groups))
+	v.version = 1
+}
+
+// resized gives a slice of n zeros, the old one if it has room.
+func resized[T any](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
+}
+
+// changed is called when the collections may hold something else.
+func (v *values) changed() {
+	v.version++
+	clear(v.grouped)
+}
+
+// span gives the entries of a collection. What was there before keeps its forms.
+func (v *values) span(id vars.ID) (from, to int) {
+	s := &v.spans[id]
+	if s.version == v.version {
+		return s.from, s.to
+	}
+	old, now := *s, v.Of(id)
+	s.version = v.version
+	if same(v.entries[old.from:old.to], now) {
+		return s.from, s.to
+	}
+	steps := len(v.plan.steps)
+	s.from, s.to = len(v.entries), len(v.entries)+len(now)
+	v.entries = append(v.entries, now...)
+	n := len(v.made)
+	v.made = slices.Grow(v.made, steps*len(now))[:n+steps*len(now)]
+	clear(v.made[n:])
+	for i := range min(old.to-old.from, len(now)) {
+		if v.entries[old.from+i] == now[i] {
+			copy(v.made[n+i*steps:n+(i+1)*steps], v.made[(old.from+i)*steps:])
+		}
+	}
+	return s.from, s.to
+}
+
+// same tells whether members are what they were: collections only grow, but for
+// those of one value.
+func same(before, now []vars.Pair) bool {
+	return len(before) == len(now) && (len(now) != 1 || before[0] == now[0])
+}
+
+// form gives the number of an entry's form behind a step.
+func (v *values) form(e, step int) int {
+	at := e*len(v.plan.steps) + step
+	if n := v.made[at]; n != 0 {
+		return int(n - 1)
+	}
+	var f int
+	if step == 0 {
+		f = v.newForm(v.entries[e].Value)
+	} else {
+		s := &v.plan.steps[step]
+		f = v.form(e, s.parent)
+		if before := &v.forms[f]; s.whole || s.acts.Meets(&before.bytes) {
+			if after, _ := s.how.Apply(&v.arena, before.text); after != before.text {
+				f = v.newForm(after)
+			}
+		}
+	}
+	v.made[at] = int32(f + 1)
+	return f
+}
+
+func (v *values) newForm(text string) int {
+	v.forms = append(v.forms, form{text: text, bytes: transform.BytesOf(text)})
+	n := len(v.may)
+	v.may = slices.Grow(v.may, v.plan.words)[:n+v.plan.words]
+	return len(v.forms) - 1
+}
+
+// mayOf gives the gated rules that may match a form.
+func (v *values) mayOf(f int) []uint64 {
+	w := v.plan.words
+	may := v.may[f*w : f*w+w]
+	if form := &v.forms[f]; !form.scanned {
+		form.scanned = true
+		v.plan.gate.Scan(form.text, may)
+	}
+	return may
+}
+
+// mayMatch reports whether a gated rule may match anything of what its group
+// looks at.
+func (v *values) mayMatch(r *rule) bool {
+	w := v.plan.words
+	set := v.groups[r.group*w : r.group*w+w]
+	if !v.grouped[r.group] {
+		v.grouped[r.group] = true
+		v.gather(&v.plan.groups[r.group], set)
+	}
+	return set[r.bit/64]>>(r.bit%64)&1 != 0
+}
+
+// gather collects what may match in the values that a group of rules looks at.
+func (v *values) gather(g *group, set []uint64) {
+	clear(set)
+	for i := range g.targets {
+		t := &g.targets[i]
+		from, to := v.span(t.of)
+		for e := from; e < to; e++ {
+			if !t.wants(v.entries[e].Fold) {
+				continue
+			}
+			for w, bits := range v.mayOf(v.form(e, g.step)) {
+				set[w] |= bits
+			}
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package waf
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// verdict copies what the run found.
+func (x *run) verdict() *Verdict {
+	v := &Verdict{Matches: slices.Clone(x.found), Quiet: slices.Clone(x.quiet), Interrupted: x.interrupted, Engine: "plan", Unseen: x.unseen}
+	if v.Interrupted == nil {
+		v.Interrupted = x.would
+	}
+	v.Inbound, v.Outbound = x.sum("inbound_anomaly_score_pl"), x.sum("outbound_anomaly_score_pl")
+	for i := range v.Matches {
+		m := &v.Matches[i]
+		m.Hits, m.Message, m.Data = kept(m.Hits), strings.Clone(m.Message), strings.Clone(m.Data)
+	}
+	return v
+}
+
+// kept copies values out of buffers that are used again.
+func kept(hits []Hit) []Hit {
+	for i := range hits {
+		h := &hits[i]
+		h.Key, h.Before, h.Value = strings.Clone(h.Key), strings.Clone(h.Before), strings.Clone(h.Value)
+	}
+	return hits
+}
+
+// sum adds the scores of the paranoia levels that count.
+func (x *run) sum(prefix string) (sum int) {
+	for level := 1; level <= x.plan.paranoia; level++ {
+		text, _ := x.tx.get(prefix + strconv.Itoa(level))
+		n, _ := strconv.Atoi(text) // "" where the rule set is not there
+		sum += n
+	}
+	return sum
+}
