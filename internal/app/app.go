@@ -81,6 +81,7 @@ type App struct {
 	checks    chan struct{} // a place for each health check under way
 	sticky    []byte        // see stickyKey
 	engines   waf.Engines   // of the WAF
+	audits    *audits       // of the WAF
 	duties    *duties
 	unlock    func()   // gives up the data folder
 	lock      *os.File // of the data folder; nil: none
@@ -146,6 +147,7 @@ func New(cfg *config.Config, opts Options) (*App, error) {
 		a.recorder = flow.NewRecorder(a.store)
 	}
 	a.mask = newMask(opts)
+	a.audits = &audits{mask: a.mask, log: a.log}
 	a.writers.begin()
 	a.background.begin()
 	a.findings = newFindings(a.store, a.mask, a.log)
@@ -313,6 +315,7 @@ func (a *App) Shutdown(ctx context.Context) {
 	a.closeWindows()
 	a.background.end()
 	a.writers.end()
+	a.audits.close()
 	a.closeDisk()
 	a.unlock()
 }

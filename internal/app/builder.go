@@ -31,6 +31,7 @@ type builder struct {
 	duty      func(site, origin string) balance.Duty // what was said of an origin at run time
 
 	engines *waf.Engines // of the WAF, which sites share
+	audits  *audits      // of the WAF; nil: nothing is written
 
 	// Of the site that is being made:
 	stamps []stamp
@@ -51,7 +52,7 @@ type built struct {
 
 func (a *App) builder(cfg *config.Config) *builder {
 	return &builder{cfg: cfg, log: a.log, ca: a.ca, recorder: a.recorder, buffers: a.gateway.Buffers, keyLog: a.secrets.writer,
-		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of, inherited: a.inherited, engines: &a.engines}
+		checks: a.checks, stickyKey: a.stickyKey, duty: a.duties.of, inherited: a.inherited, engines: &a.engines, audits: a.audits}
 }
 
 // buildSites makes the table and the routes of every site. A fault fails its

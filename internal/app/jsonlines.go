@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -59,6 +60,18 @@ func (w *jsonLines) write(v any) {
 		return
 	}
 	w.writeLine(append(flow.PrintableJSON(line), '\n'))
+}
+
+// writePlain leaves <, > and & as they are, for who searches in what is written.
+func (w *jsonLines) writePlain(v any) {
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		w.log.Error("record that is no JSON", "to", w.name, "err", err)
+		return
+	}
+	w.writeLine(append(flow.PrintableJSON(line.Bytes()[:line.Len()-1]), '\n'))
 }
 
 // writeLine writes a line with its end.

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"fmt"
+	"os"
 	"strings"
 
 	"fanlight/internal/config"
@@ -14,6 +16,10 @@ func (b *builder) protections(c *config.Site) (map[string]*gateway.Protection, e
 	if c.WAF == nil || c.WAF.Mode == "off" {
 		return nil, nil
 	}
+	directives, err := b.directives(c.WAF)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]*gateway.Protection{}
 	modes := []string{""}
 	for i := range c.Routes {
@@ -24,6 +30,7 @@ func (b *builder) protections(c *config.Site) (map[string]*gateway.Protection, e
 	}
 	for _, mode := range modes {
 		p := WAFPolicy(c.WAF)
+		p.Directives = directives
 		if mode == "watch" {
 			p.Mode = waf.Watch
 		}
@@ -31,9 +38,23 @@ func (b *builder) protections(c *config.Site) (map[string]*gateway.Protection, e
 		if err != nil {
 			return nil, err
 		}
-		out[mode] = &gateway.Protection{Engine: engine, Policy: p, Types: lowered(c.WAF.Body.Types), Pass: c.WAF.OnFailure == "pass"}
+		out[mode] = &gateway.Protection{Engine: engine, Policy: p, Types: lowered(c.WAF.Body.Types), Pass: c.WAF.OnFailure == "pass", Audit: b.audit(c.WAF.Audit)}
 	}
 	return out, nil
+}
+
+// directives are the rules of the user's own.
+func (b *builder) directives(c *config.WAF) (string, error) {
+	if c.Directives == "" {
+		return "", nil
+	}
+	path := b.cfg.Resolve(c.Directives)
+	b.note(path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read directives: %w", err)
+	}
+	return string(text), nil
 }
 
 // protection is that of one route, nil if the WAF is off there.
@@ -52,6 +73,7 @@ func WAFPolicy(c *config.WAF) waf.Policy {
 	}
 	out.Paranoia, out.Detect = c.Paranoia, c.Detect
 	out.Inbound, out.Outbound = c.Thresholds.Inbound, c.Thresholds.Outbound
+	out.Coraza = c.Engine == "coraza"
 	out.BodyLimit, out.Partial, out.Responses = int(c.Body.Limit), c.Body.Over == "partial", c.Responses
 	for _, name := range sortedKeys(c.Set) {
 		out.Setup = append(out.Setup, waf.Setting{Name: name, Value: c.Set[name]})
@@ -90,4 +112,12 @@ func (a *App) forgetEngines() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.engines.Keep(a.inForce())
+}
+
+// audit is what writes of each request in which a rule matched; nil: nothing does.
+func (b *builder) audit(file string) func(*gateway.Judged) {
+	if file == "" {
+		return nil
+	}
+	return b.audits.of(b.cfg.Resolve(file))
 }

@@ -21,6 +21,7 @@ func (w *WAF) setDefaults() {
 	setDefault(&w.Body.Limit, 128*kib)
 	setDefault(&w.Body.Over, "refuse")
 	setDefault(&w.OnFailure, "refuse")
+	setDefault(&w.Engine, "auto")
 }
 
 // mostWAFBody bounds the bodies that are held for the WAF.

@@ -441,6 +441,9 @@ type WAF struct {
 	OnFailure  string            `yaml:"on_failure,omitempty" jsonschema:"enum=refuse,enum=pass"`                // when the WAF itself fails: 500, or the exchange passes unseen; default refuse
 	Set        map[string]string `yaml:"set,omitempty"`                                                          // variables of the rule set's setup, such as allowed_methods
 	Exclude    []WAFExclusion    `yaml:"exclude,omitempty"`                                                      // rules that do not fit some requests
+	Directives string            `yaml:"directives,omitempty" example:"directives: own.conf"`                    // file of further rules in SecLang, behind the rule set
+	Audit      string            `yaml:"audit,omitempty" example:"audit: waf.jsonl"`                             // file that gets a JSON object for each request in which a rule matched
+	Engine     string            `yaml:"engine,omitempty" jsonschema:"enum=auto,enum=coraza"`                    // coraza: the rules run by Coraza, many times slower, to compare; default auto
 }
 
 // WAFThresholds are scores: a critical match adds 5, an error 4, a warning 3, a

@@ -14,9 +14,10 @@ import (
 // Protection is what the WAF does on a route.
 type Protection struct {
 	Engine waf.Engine
-	Policy waf.Policy // of the engine
-	Types  []string   // media types of request bodies to look at, beside those that are always looked at; in lower case
-	Pass   bool       // what the WAF fails at passes unseen
+	Policy waf.Policy    // of the engine
+	Types  []string      // media types of request bodies to look at, beside those that are always looked at; in lower case
+	Pass   bool          // what the WAF fails at passes unseen
+	Audit  func(*Judged) // is told of each request in which a rule matched, concurrently; nil: nobody is
 }
 
 // inspection stands between an exchange and what answers it: it has the WAF

@@ -12,6 +12,7 @@ import (
 // record says which rules matched and what came of it. A request at which no
 // rule matched and of which all was seen is not worth a word.
 func (i *inspection) record(v *waf.Verdict) {
+	i.audit(v)
 	told := 0
 	for n := range v.Matches {
 		if m := &v.Matches[n]; m.Told() {

@@ -16,9 +16,11 @@ import (
 
 	suitefs "github.com/corazawaf/coraza-coreruleset/v4/tests"
 	"github.com/coreruleset/go-ftw/v2/config"
+	"github.com/coreruleset/go-ftw/v2/ftwhttp"
 	"github.com/coreruleset/go-ftw/v2/output"
 	"github.com/coreruleset/go-ftw/v2/runner"
 	"github.com/coreruleset/go-ftw/v2/test"
+	"github.com/coreruleset/go-ftw/v2/waflog"
 	"github.com/rs/zerolog"
 	"go.yaml.in/yaml/v4"
 )
@@ -108,7 +110,7 @@ func (e exceptions) apply(t *testing.T, files []*test.FTWTest) {
 				continue
 			}
 			out := &file.Tests[i].Stages[len(file.Tests[i].Stages)-1].Output
-			out.Status, out.Log.ExpectIds, out.Log.MatchRegex = want.Status, want.Expect, ""
+			out.Status, out.ExpectError, out.Log.ExpectIds, out.Log.MatchRegex = want.Status, nil, want.Expect, ""
 			if len(want.Expect) > 0 {
 				out.Log.NoExpectIds, out.Log.NoMatchRegex = nil, ""
 			}
@@ -128,8 +130,50 @@ type target struct {
 	log     string
 }
 
-// run sends the suite and gives what became of each test.
-func run(t *testing.T, to target, e exceptions) *runner.RunStats {
+// outcome is what became of the tests.
+type outcome struct {
+	*runner.RunStats
+	errors map[string]error // of tests without an answer
+}
+
+// run sends the suite, test by test: one without an answer is no reason to end.
+func run(t *testing.T, to target, e exceptions) outcome {
+	t.Helper()
+	conf := to.config(t, e)
+	lines, err := waflog.NewFTWLogLines(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lines.Cleanup()
+	client, err := ftwhttp.NewClient(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := &runner.TestRunContext{RunnerConfig: conf, Include: conf.Include, Output: output.NewOutput("quiet", t.Output()),
+		Stats: runner.NewRunStats(), Client: client, LogLines: lines}
+	out := outcome{RunStats: ctx.Stats, errors: map[string]error{}}
+	files := suite(t)
+	e.apply(t, files)
+	for _, file := range files {
+		for i := range file.Tests {
+			one := *file
+			one.Tests = file.Tests[i : i+1]
+			if err := runner.RunTest(ctx, &one); err != nil {
+				id := file.Tests[i].IdString()
+				out.errors[id] = err
+				out.Failed = append(out.Failed, id)
+				ctx.Client, err = ftwhttp.NewClient(conf) // not the connection of the old one
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// config has the runner send everything to the target.
+func (to target) config(t *testing.T, e exceptions) *config.RunnerConfig {
 	t.Helper()
 	host, portText, err := net.SplitHostPort(to.address)
 	if err != nil {
@@ -157,24 +201,22 @@ func run(t *testing.T, to target, e exceptions) *runner.RunStats {
 		set.TestOverride.Ignore[name] = why
 	}
 	conf := config.NewRunnerConfiguration(set)
-	conf.ReadTimeout = 3 * time.Second
-	files := suite(t)
-	e.apply(t, files)
+	conf.ReadTimeout = 30 * time.Second // Coraza takes seconds for 64 KB on a busy machine
 	if only := os.Getenv("CRS_ONLY"); only != "" {
 		conf.Include = regexp.MustCompile(only)
 	}
-	result, err := runner.Run(conf, files, output.NewOutput("quiet", t.Output()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Stats
+	return conf
 }
 
 // judge fails for every test that failed, and tells of those left out.
-func judge(t *testing.T, stats *runner.RunStats, e exceptions) {
+func judge(t *testing.T, stats outcome, e exceptions) {
 	t.Helper()
 	slices.Sort(stats.Failed)
 	for _, id := range stats.Failed {
+		if err := stats.errors[id]; err != nil {
+			t.Errorf("%s failed: %v", id, err)
+			continue
+		}
 		t.Errorf("%s failed; rules that matched: %v", id, stats.TriggeredRules[id])
 	}
 	t.Logf("%d tests, %d passed, %d failed, %d ignored, in %.1f s of requests", stats.Run, len(stats.Success), len(stats.Failed),
