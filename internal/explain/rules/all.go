@@ -72,6 +72,7 @@ func All() []explain.Rule {
 		keepaliveRace,
 		originClosedWithoutAnswer,
 		bodyTruncated,
+		bodyLimitTruncatesUpload,
 		closeWithoutNotify,
 		responseFramingConflict,
 		responseMalformed,

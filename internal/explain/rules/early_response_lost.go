@@ -32,7 +32,7 @@ var earlyResponseLost = explain.Rule{
 		},
 		References: []string{"RFC 9112 section 9.6 (tear-down)", "psf/requests#2422", "nginx: lingering_close", "seen with Python's http.client at HAProxy, Node.js and Python's http.server: BrokenPipeError in place of the answer"},
 	},
-	Hides: []string{"client-gave-up", "receiver-stalls"},
+	Hides: []string{"client-gave-up", "receiver-stalls", "body-limit-truncates-upload"},
 	Check: checkEarlyResponse,
 }
 

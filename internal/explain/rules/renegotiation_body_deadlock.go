@@ -24,12 +24,12 @@ var renegotiationBodyDeadlock = explain.Rule{
 		Confirm: "The same POST with a body of a few bytes works.",
 		LookAlikes: []explain.Alike{
 			{ID: "renegotiation-unanswered", Difference: "the whole request was sent, the client stays silent"},
-			{ID: "a plain 413", Difference: "that path asks for no second handshake, with any request"},
+			{ID: "body-limit-truncates-upload", Difference: "that path asks for no second handshake, with any request"},
 		},
 		References: []string{"Microsoft TechNet cc737382 (413 on renegotiation)", "Apache mod_ssl, SSLRenegBufferSize", "curl/curl#6785", "seen with Apache 2.4.71: 413 and no HelloRequest"},
 	},
 	Hides: []string{"renegotiation-refused", "gateway-timeout", "slow-origin", "client-gave-up", "origin-closed-without-answer", "keepalive-race", "receiver-stalls", "renegotiation-unfinished",
-		"early-response-lost", "slow-sender-cut"},
+		"early-response-lost", "slow-sender-cut", "body-limit-truncates-upload"},
 	Silence: true,
 	Check:   checkBodyDeadlock,
 }

@@ -27,7 +27,7 @@ var requestHeaderTooLarge = explain.Rule{
 		Confirm: "The same request without the large field is answered.",
 		LookAlikes: []explain.Alike{
 			{ID: "request-malformed", Difference: "400 for another reason; the header is small"},
-			{ID: "a plain 413", Difference: "the body is too large, not the header"},
+			{ID: "body-limit-truncates-upload", Difference: "the body is too large, not the header"},
 		},
 		References: []string{"RFC 6585 section 5 (431)", "RFC 9110 section 15.5.15 (414)", "Microsoft support 2020943"},
 	},
