@@ -115,6 +115,18 @@ func TestW3C(t *testing.T) {
 	}
 }
 
+// The sub-status is that of IIS where the door has one to tell.
+func TestSubStatus(t *testing.T) {
+	c, x := exchange()
+	x.Status, x.SubStatus = 404, 5
+	if out := line(t, "w3c", c, x); !strings.Contains(out, " 404 5 - 1500 ") {
+		t.Errorf("w3c: %s", out)
+	}
+	if out := line(t, "json", c, x); !strings.Contains(out, `"substatus":5`) {
+		t.Errorf("json: %s", out)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	c, x := exchange()
 	var r Record

@@ -34,6 +34,7 @@ type Record struct {
 	UserAgent    string   `json:"user_agent,omitempty"`
 	Incident     string   `json:"incident,omitempty"`
 	Cause        string   `json:"cause,omitempty"`
+	SubStatus    int      `json:"substatus,omitempty"`
 	ID           string   `json:"id"`
 	Conn         string   `json:"conn"`
 }
@@ -44,7 +45,7 @@ func flatJSON(b []byte, c *flow.Conn, x *flow.Exchange, mask flow.Mask) []byte {
 		Type: "access", Time: ended(x).UTC().Format("2006-01-02T15:04:05.000000000Z07:00"), Client: who.Addr().String(), ClientPort: who.Port(),
 		Server: c.Server.String(), Site: c.Site, Scheme: x.Scheme, Host: x.Host, Method: x.Method, Target: target(x, mask), HTTP: x.HTTP,
 		Status: x.Status, Outcome: x.Outcome, Compressed: x.Compressed, TotalMS: ms(x.Total()), WaitMS: ms(x.Wait()),
-		Referer: masked(x, "Referer", mask), UserAgent: masked(x, "User-Agent", mask), Incident: x.Incident, Cause: x.Cause, ID: x.ID.String(), Conn: c.ID.String(),
+		Referer: masked(x, "Referer", mask), UserAgent: masked(x, "User-Agent", mask), Incident: x.Incident, Cause: x.Cause, SubStatus: x.SubStatus, ID: x.ID.String(), Conn: c.ID.String(),
 	}
 	if c.Proxied.IsValid() {
 		r.Peer = c.Client.String()

@@ -28,7 +28,13 @@ func w3c(b []byte, c *flow.Conn, x *flow.Exchange, mask flow.Mask) []byte {
 	b = appendField(append(b, " -"...), client(c).Addr().String())
 	b = appendField(b, masked(x, "User-Agent", mask))
 	b = appendField(b, masked(x, "Referer", mask))
-	b = append(appendInt(append(b, ' '), int64(x.Status)), " - - "...)
+	b = appendInt(append(b, ' '), int64(x.Status))
+	if x.SubStatus != 0 {
+		b = appendInt(append(b, ' '), int64(x.SubStatus))
+	} else {
+		b = append(b, " -"...)
+	}
+	b = append(b, " - "...)
 	if took, known := x.Total(); known {
 		b = appendInt(b, took.Milliseconds())
 	} else {

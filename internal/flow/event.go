@@ -127,6 +127,14 @@ func Attrs(pairs ...string) []Attr {
 	return out
 }
 
+// IncidentAttrs are those of an Incident; substatus is 0 if it has none.
+func IncidentAttrs(cause string, substatus int) []Attr {
+	if substatus == 0 {
+		return Attrs(KeyCause, cause)
+	}
+	return Attrs(KeyCause, cause, KeySubStatus, strconv.Itoa(substatus))
+}
+
 // Field is one header field, order and letter case kept by the slice it is in.
 type Field struct{ Name, Value string }
 

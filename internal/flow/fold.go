@@ -271,6 +271,7 @@ func (x *Exchange) fold(e *Event) {
 		x.Tunnel = e.Text
 	case Incident:
 		x.Incident, x.Cause = e.Text, e.Attr(KeyCause)
+		x.SubStatus, _ = strconv.Atoi(e.Attr(KeySubStatus))
 	}
 }
 

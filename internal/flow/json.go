@@ -112,6 +112,7 @@ type ExchangeRecord struct {
 	Packets           []int       `json:"packets,omitempty"`
 	Incident          string      `json:"incident,omitempty"`
 	Cause             string      `json:"cause,omitempty"`
+	SubStatus         int         `json:"substatus,omitempty"`
 	Reused            *bool       `json:"reused,omitempty"`
 	IdleMS            *float64    `json:"idle_ms,omitempty"`
 	Tunnel            string      `json:"tunnel,omitempty"`
@@ -247,7 +248,7 @@ func ExchangeJSON(x *Exchange, mask Mask) ExchangeRecord {
 		RequestHeaders: mask.pairs(x.RequestHeader), ResponseHeaders: mask.pairs(x.ResponseHeader),
 		RequestSHA256: x.RequestSHA256, ResponseSHA256: x.ResponseSHA256, Started: timestamp(x.Started), Outcome: x.Outcome,
 		WaitMS: ms(x.Wait()), ReceiveMS: ms(x.Receive()), TotalMS: ms(x.Total()),
-		Incident: x.Incident, Cause: x.Cause, Reused: yesNo(x.Reused), Tunnel: x.Tunnel,
+		Incident: x.Incident, Cause: x.Cause, SubStatus: x.SubStatus, Reused: yesNo(x.Reused), Tunnel: x.Tunnel,
 	}
 	if x.Parent != 0 {
 		out.Parent = x.Parent.String()

@@ -92,7 +92,7 @@ const (
 	Timeout  // a deadline ended a wait; Text: phase; Attrs: limit_ms
 	Retry    // the request is sent again on another connection; Text: why
 	Pinned   // the connection now belongs to one client; Text: scheme
-	Incident // Fanlight answered by itself; Text: incident id; Attrs: cause
+	Incident // Fanlight answered by itself; Text: incident id; Attrs: cause, substatus
 	Hanging  // the exchange is unfinished and was published by the sweeper, or waited at the end of the capture; Text: phase
 
 	// Facts about the machine, not tied to a connection (Conn is 0).
@@ -204,6 +204,8 @@ const (
 	KeyWaited      = "waited_ms"          // how long a wait had lasted, or all together
 	KeyStep        = "step"               // 1, 2, 3 of an NTLM exchange; init, reply of SPNEGO
 	KeyBy          = "by"                 // part of the door that decided; the address that says so, of what was not delivered
+	KeySubStatus   = "substatus"          // what IIS would say beside the status: 5 of 404.5
+	KeyWhere       = "where"              // part of the request they are in; the offset counts in the target, or in the field
 	KeyWhat        = "what"               // site, origin
 	KeyCause       = "cause"              // one-line cause of an incident
 	KeyLimit       = "limit_ms"           // length of the deadline that fired
@@ -247,7 +249,7 @@ const (
 	KeyParanoia    = "paranoia"  // level up to which rules count
 	KeyEngine      = "engine"    // of the WAF: plan, coraza
 	KeyUnseen      = "unseen"    // bytes of the body that no rule saw; more: not known how many
-	KeyRule        = "rule"      // id
+	KeyRule        = "rule"      // id; of a filter the key of the configuration, or rule NAME
 	KeySeverity    = "severity"  // of a rule
 	KeyAdds        = "adds"      // to the score, of what counts
 	KeyTarget      = "target"    // what a rule matched in, as ARGS:q

@@ -233,7 +233,7 @@ func (r *recordReader) exchange(x *ExchangeRecord, conn ConnID) []Event {
 		out = append(out, Event{At: at(end), Kind: ResponseDone, From: Server, Bytes: *x.ResponseBodyBytes})
 	}
 	if x.Incident != "" {
-		out = append(out, Event{At: at(x.WaitMS), Kind: Incident, Text: x.Incident, Attrs: Attrs(KeyCause, x.Cause)})
+		out = append(out, Event{At: at(x.WaitMS), Kind: Incident, Text: x.Incident, Attrs: IncidentAttrs(x.Cause, x.SubStatus)})
 	}
 	if x.Outcome != "" {
 		out = append(out, Event{At: at(x.TotalMS), Kind: ExchangeDone, Text: x.Outcome})

@@ -118,6 +118,7 @@ type Exchange struct {
 	Outcome           string // empty: not over, or what became of it was not observed
 	Incident          string
 	Cause             string // one line, with an incident
+	SubStatus         int    // what IIS would say beside the status, with an incident; 0: nothing
 	Packets           [2]int
 	Reused            Seen
 	Idle              time.Duration // before it, on a reused connection
