@@ -120,12 +120,15 @@ func (b *builder) fill(out *built) error {
 			return b.place(certificatePath(name), err)
 		}
 	}
-	does := &gateway.Site{Name: name, RequestHeaders: headerRules(c.RequestHeaders), ResponseHeaders: headerRules(c.ResponseHeaders)}
+	does := &gateway.Site{Name: name, RequestHeaders: headerRules(c.RequestHeaders), ResponseHeaders: serverHeader(headerRules(c.ResponseHeaders), c.Filter)}
 	pages, err := b.pages(c.StatusPages)
 	if err != nil {
 		return b.place("sites."+name+".status_pages", err)
 	}
 	does.Guard, does.Pages = guard(c.Allow, c.Deny, c.RateLimit), pages
+	if does.Filter, err = b.filtering(c); err != nil {
+		return b.place("sites."+name+".filter", err)
+	}
 	does.PerAddress, does.BodyBytes = c.Limits.PerAddress, int64(c.Limits.BodyBytes)
 	engines, err := b.protections(c)
 	if err != nil {

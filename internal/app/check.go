@@ -55,6 +55,9 @@ func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 	if _, err := b.protections(c); err != nil {
 		return "sites." + c.Name + ".waf", err
 	}
+	if _, err := b.filtering(c); err != nil {
+		return "sites." + c.Name + ".filter", err
+	}
 	for i := range c.Routes {
 		if err := b.buildRoute(new(gateway.Route), c, &c.Routes[i]); err != nil {
 			return routePath(c.Name, i), err

@@ -144,11 +144,15 @@ func (b *builder) pages(c config.StatusPages) (*gateway.Pages, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read status of page: %w", err)
 		}
-		page := &gateway.Page{Type: kind, Body: gateway.LiteralText(text)}
-		if strings.HasPrefix(kind, "text/") {
-			page.Body = gateway.NewText(text)
-		}
-		out.By[status] = page
+		out.By[status] = page(text, kind)
 	}
 	return out, nil
+}
+
+func page(text, kind string) *gateway.Page {
+	out := &gateway.Page{Type: kind, Body: gateway.LiteralText(text)}
+	if strings.HasPrefix(kind, "text/") {
+		out.Body = gateway.NewText(text)
+	}
+	return out
 }

@@ -3,11 +3,12 @@ package cli
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
 // ruled is an event in flow notation of a rule or limit that said no.
-var ruled = regexp.MustCompile(`decision "refuse: (?:[^"\\]|\\.)*" by=([a-z-]+)|timeout (exchange)\b`)
+var ruled = regexp.MustCompile(`decision "refuse: (?:[^"\\]|\\.)*" by=([a-z-]+)(?: rule=("(?:[^"\\]|\\.)*"|\S+))?|timeout (exchange)\b`)
 
 // setting is what in the configuration says what a rule or limit allows, empty
 // for one that the configuration cannot change.
@@ -29,12 +30,30 @@ func setting(rule string) string {
 	return ""
 }
 
+// filterKey is where the rule of a filter stands.
+func filterKey(rule string) string {
+	if text, err := strconv.Unquote(rule); err == nil {
+		rule = text
+	}
+	if name, found := strings.CutPrefix(rule, "rule "); found {
+		return "the entry " + name + " in `rules` of its `filter`"
+	}
+	outer, inner, nested := strings.Cut(rule, ".")
+	if nested {
+		return "`" + inner + "` in `" + outer + "` of its `filter`"
+	}
+	return "`" + rule + "` of its `filter`"
+}
+
 // advice says which setting to change where a rule of the configuration refused
 // the request; empty if none did.
 func (item *whyItem) advice() string {
 	for _, m := range ruled.FindAllStringSubmatch(item.Notation, -1) {
-		if where := setting(m[1] + m[2]); where != "" {
-			return fmt.Sprintf("A rule of the configuration ended it (%s), as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload", m[1]+m[2], where)
+		if where := setting(m[1] + m[3]); where != "" {
+			return fmt.Sprintf("A rule of the configuration ended it (%s), as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload", m[1]+m[3], where)
+		}
+		if m[1] == "filter" {
+			return fmt.Sprintf("The filter of the site refused it, as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload\n  `mode: watch` records what the filter would refuse, and lets it pass.", filterKey(m[2]))
 		}
 	}
 	return ""

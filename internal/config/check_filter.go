@@ -79,7 +79,14 @@ func (k *checker) extensionList(at string, list []string) {
 	}
 }
 
+// mostTexts bounds what the automaton for a list of texts takes: 1 KiB of memory
+// for each byte at most.
+const mostTexts = 32 << 10
+
 func (k *checker) filterTexts(at string, list []string) {
+	if n := len(strings.Join(list, "")); n > mostTexts {
+		k.fault(at, "shorten it", "the texts have %d bytes together, which is more than %d", n, mostTexts)
+	}
 	for i, text := range list {
 		if text == "" {
 			k.fault(fmt.Sprintf("%s[%d]", at, i), "take it out", "an empty text is in every request")

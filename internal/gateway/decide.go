@@ -12,8 +12,9 @@ import (
 
 // serve decides what becomes of an exchange and carries it out. The questions
 // are asked in this order, and the first no is the answer: does the host belong
-// here, does its site serve, may this client and this often (403, 429, 413),
-// which route takes it, and does that one let it pass too.
+// here, does its site serve, may this client and this often (403, 429), which
+// route takes it, and does that one let it pass too, does the filter of the site
+// like it (404, 400, 431), and is its body not too long (413).
 func (r *ride) serve() {
 	does := r.site()
 	if does == nil {
@@ -33,7 +34,7 @@ func (r *ride) serve() {
 		return
 	}
 	r.facts.route = route
-	if !r.admits(&route.Guard, route.title) || !r.fits(route) || !r.retarget(route) {
+	if !r.admits(&route.Guard, route.title) || !r.filtered(does) || !r.fits(route) || !r.retarget(route) {
 		return
 	}
 	r.compress(route.Compression)

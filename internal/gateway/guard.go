@@ -21,6 +21,8 @@ const (
 	byRate        = "rate-limit"
 	byPerAddress  = "per-address"
 	byBody        = "body-bytes"
+	byFilter      = "filter"
+	byWatch       = "filter-watch" // passed, as the filter only watches
 	byConnections = "connections"
 	byWAF         = "waf"
 	byWAFFailure  = "waf-failure"
@@ -50,7 +52,9 @@ func (r *ride) admits(g *Guard, of string) bool {
 // fits refuses a body that is longer than its route, or else its site, allows.
 // Of one whose length is not known the pump counts the bytes.
 func (r *ride) fits(route *Route) bool {
-	r.bodyLimit = route.bodyBytes
+	if r.bodyLimit == 0 || route.bodyBytes > 0 && route.bodyBytes < r.bodyLimit {
+		r.bodyLimit, r.bodyBy = route.bodyBytes, nil
+	}
 	if length := r.x.Request().Length; r.bodyLimit > 0 && length > r.bodyLimit {
 		r.refuse(413, byBody, "request body of "+strconv.FormatInt(length, 10)+" bytes is longer than the "+strconv.FormatInt(r.bodyLimit, 10)+" of "+route.title)
 		return false

@@ -21,6 +21,8 @@ type Incident struct {
 	Site     string
 	Status   int
 	Cause    string
+
+	SubStatus int `json:",omitempty"` // what IIS would say beside the status; 0: nothing
 }
 
 // Incidents is a ring of the newest incidents.
@@ -78,18 +80,18 @@ func (r *Incidents) add(in Incident) {
 func newIncidentID() string { return rand.Text()[:10] }
 
 // incident keeps and records that Fanlight answers by itself.
-func (g *Gateway) incident(log *flow.Log, x flow.ExchangeID, siteName string, status int, cause string) string {
-	in := Incident{ID: newIncidentID(), At: time.Now(), Conn: log.ID(), Exchange: x, Site: siteName, Status: status, Cause: cause}
+func (g *Gateway) incident(log *flow.Log, in Incident) string {
+	in.ID, in.At, in.Conn = newIncidentID(), time.Now(), log.ID()
 	g.Incidents.add(in)
 	g.Metrics.Incidents.Add(1)
-	g.Metrics.responded(status)
-	log.Add(flow.Event{At: in.At, Exchange: x, Kind: flow.Incident, Status: status, Text: in.ID, Attrs: flow.Attrs(flow.KeyCause, cause)})
+	g.Metrics.responded(in.Status)
+	log.Add(flow.Event{At: in.At, Exchange: in.Exchange, Kind: flow.Incident, Status: in.Status, Text: in.ID, Attrs: flow.IncidentAttrs(in.Cause, in.SubStatus)})
 	return in.ID
 }
 
 // refused is the connection machine's word of a request it does not carry.
 func (g *Gateway) refused(log *flow.Log, x flow.ExchangeID, status int, cause string) string {
-	return g.incident(log, x, "", status, cause)
+	return g.incident(log, Incident{Exchange: x, Status: status, Cause: cause})
 }
 
 // fail answers an exchange with a page of our own, which may have fields that
@@ -104,7 +106,7 @@ func (r *ride) fail(status int, cause string, more ...[2]string) {
 		x.Truncate(cause)
 		return
 	}
-	id := s.g.incident(x.Log(), x.ID(), name, status, cause)
+	id := s.g.incident(x.Log(), Incident{Exchange: x.ID(), Site: name, Status: status, Cause: cause, SubStatus: r.subStatus})
 	r.facts.status, r.facts.incident = status, id
 	body, fields := httpconn.ErrorPage(status, id, string(x.Request().Head.Get("Accept")))
 	if page := r.facts.page(status); page != nil {

@@ -210,7 +210,7 @@ func (r *ride) clientFault(err error) {
 	}
 	r.x.CloseAfter(fault.Cause)
 	if fault.Status == 413 {
-		r.refuse(413, byBody, fault.Cause)
+		r.refuseBody(fault.Cause)
 		return
 	}
 	r.fail(fault.Status, fault.Cause)

@@ -34,9 +34,12 @@ func (p *Pages) find(status int) *Page {
 	return p.By[status/100]
 }
 
-// page is the operator's page for a status: that of the route, else that of the
-// site; nil if there is none.
+// page is the operator's page for a status: that of the filter that refused, else
+// that of the route, else that of the site; nil if there is none.
 func (f *facts) page(status int) *Page {
+	if f.rejection != nil {
+		return f.rejection
+	}
 	if f.route != nil {
 		if page := f.route.Pages.find(status); page != nil {
 			return page

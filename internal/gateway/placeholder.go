@@ -110,6 +110,8 @@ type facts struct {
 	does     *Site
 	incident string
 	status   int
+
+	rejection *Page // what the filter that refused shows; nil: nothing of its own
 }
 
 // known are the placeholders by name.

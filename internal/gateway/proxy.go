@@ -43,6 +43,10 @@ func (r *ride) proxy(does *Site, route *Route) {
 	r.carriage = carriage{r: r, s: r.s, x: r.x, does: does, route: route}
 	k := &r.carriage
 	k.small, k.whole = r.x.Buffered()
+	if r.bodyLimit > 0 && int64(len(k.small)) > r.bodyLimit { // HTTP/2 need not tell its length before
+		r.refuseBody(r.bodyTooLong())
+		return
+	}
 	r.limit.Store(int64(route.Exchange))
 	k.bound = bindsConnection(r.x.Request().Head)
 	if r.looped() || !k.mayShare() || !k.choose() {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"io"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -63,7 +62,7 @@ func (p *pump) tooLong(n int) bool {
 	if p.taken += int64(n); r.bodyLimit == 0 || p.taken <= r.bodyLimit {
 		return false
 	}
-	p.lost(&httpconn.BodyFault{Status: 413, Cause: "request body is longer than the " + strconv.FormatInt(r.bodyLimit, 10) + " bytes of " + r.facts.route.title})
+	p.lost(&httpconn.BodyFault{Status: 413, Cause: r.bodyTooLong()})
 	return true
 }
 

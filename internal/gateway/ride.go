@@ -25,7 +25,9 @@ type ride struct {
 	head       *[]byte     // holds the request to an origin until it has left
 	left       func()      // putHead, kept here so that asking allocates nothing
 
-	bodyLimit int64 // bytes of the request; 0: none
+	bodyLimit int64      // bytes of the request; 0: none
+	bodyBy    *Filtering // whose limit that is; nil: that of route or site
+	subStatus int        // of the answer that a filter gives; 0: none
 
 	tunnel  atomic.Bool
 	gone    atomic.Bool                        // the client left while we waited
@@ -60,7 +62,7 @@ func (r *ride) begin(s *session, x httpconn.Exchange) {
 		r.left = r.putHead
 	}
 	r.facts, r.target = facts{s: s, req: x.Request()}, ""
-	r.bodyLimit = 0
+	r.bodyLimit, r.bodyBy, r.subStatus = 0, nil, 0
 	r.tunnel.Store(false)
 	r.told.Store(false)
 	r.limit.Store(0)

@@ -19,9 +19,10 @@ type Site struct {
 	RequestHeaders  HeaderRules
 	ResponseHeaders HeaderRules
 	Guard           Guard
-	Pages           *Pages // nil: the usual ones
-	PerAddress      int    // connections of one client address, of IPv6 one /64; 0: no limit
-	BodyBytes       int64  // of a request; 0: no limit
+	Pages           *Pages     // nil: the usual ones
+	Filter          *Filtering // nil: none
+	PerAddress      int        // connections of one client address, of IPv6 one /64; 0: no limit
+	BodyBytes       int64      // of a request; 0: no limit
 
 	prepare  sync.Once
 	title    string // in messages
