@@ -8,6 +8,7 @@ type Index struct {
 	size    int
 	bytes   [256]column
 	always  Bits                 // expressions of which nothing is known
+	byMin   []condition          // clauses of which only the length is
 	pivots  byteSets             // the sets below
 	byPivot [maxSets][]condition // by set: the clauses without literals of which it is the rarest
 	words   *automaton
@@ -58,6 +59,7 @@ func (x *Index) Scan(s string, set Bits) {
 		}
 	}
 	copy(set, x.always)
+	try(x.byMin, &in, len(s), set)
 	for n, word := range in {
 		for word &= x.pivots[n]; word != 0; word &= word - 1 {
 			try(x.byPivot[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
@@ -100,6 +102,8 @@ func NewIndex(needs []Needs) *Index {
 			case pivot >= 0:
 				x.pivots[pivot>>6] |= 1 << (pivot & 63)
 				x.byPivot[pivot] = append(x.byPivot[pivot], cond)
+			case cond.min > 0:
+				x.byMin = append(x.byMin, cond)
 			default:
 				x.always.add(i)
 			}

@@ -6,13 +6,20 @@ import (
 	"sync"
 )
 
-// A Matcher tells quickly that none of many expressions matches a text. It is
+// Needing is something that compares texts, of which only some can match. What
+// has a method Expression() *Regexp, as a Regexp itself, and matches what that
+// does may be run together with others.
+type Needing interface {
+	Needs() Needs
+}
+
+// A Matcher tells quickly which of many comparisons a text cannot match. It is
 // safe for concurrent use.
 //
-// The index keeps most expressions from an ordinary text. Of the others several
-// at a time are run as one, which hardly ever matches.
+// The index keeps most of them from an ordinary text. Of the others several
+// expressions at a time are run as one, which hardly ever matches.
 type Matcher struct {
-	all     []*Regexp
+	all     []*Regexp // nil: no expression
 	index   *Index
 	bundles []bundle
 }
@@ -29,14 +36,18 @@ const (
 	likely     = 0.02 // part of the texts that the index must let pass to an expression
 )
 
-// NewMatcher makes a matcher of expressions, whose numbers are their places in
+// NewMatcher makes a matcher of comparisons, whose numbers are their places in
 // all. Its own states count against m.
-func NewMatcher(m *Memory, all []*Regexp) *Matcher {
+func NewMatcher[T Needing](m *Memory, all []T) *Matcher {
 	needs := make([]Needs, len(all))
-	for i, r := range all {
-		needs[i] = r.needs
+	x := &Matcher{all: make([]*Regexp, len(all))}
+	for i, n := range all {
+		needs[i] = n.Needs()
+		if e, ok := any(n).(interface{ Expression() *Regexp }); ok {
+			x.all[i] = e.Expression()
+		}
 	}
-	x := &Matcher{all: all, index: NewIndex(needs)}
+	x.index = NewIndex(needs)
 	for _, latin1 := range []bool{false, true} {
 		for members := range slices.Chunk(x.suited(latin1), bundleSize) {
 			if len(members) > 1 {
@@ -47,7 +58,7 @@ func NewMatcher(m *Memory, all []*Regexp) *Matcher {
 	return x
 }
 
-// Candidates puts into set those of the wanted expressions that s may match. It
+// Candidates puts into set those of the wanted numbers that s may match. It
 // allocates nothing once the states for texts such as s are made.
 func (x *Matcher) Candidates(s string, want, set Bits) {
 	x.index.Scan(s, set)
@@ -70,7 +81,7 @@ func (x *Matcher) Candidates(s string, want, set Bits) {
 func (x *Matcher) suited(latin1 bool) []int {
 	var list []int
 	for i, r := range x.all {
-		if r.latin1 == latin1 && r.needs.chance >= likely && !slices.ContainsFunc(ordinary(), r.Match) {
+		if r != nil && r.latin1 == latin1 && r.needs.chance >= likely && !slices.ContainsFunc(ordinary(), r.Match) {
 			list = append(list, i)
 		}
 	}

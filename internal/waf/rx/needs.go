@@ -67,30 +67,31 @@ func needsOf(tree *syntax.Regexp, latin1 bool) Needs {
 }
 
 func (c clause) export() Clause {
-	e := Clause{Literals: slices.Clone(c.some.list), MinLen: c.min}
-	if len(e.Literals) > 0 {
-		if c.some.kelvin {
-			e.Literals = append(e.Literals, kelvin)
-		}
-		if c.some.longS {
-			e.Literals = append(e.Literals, longS)
-		}
-		e.Literals = minimal(e.Literals)
-	}
+	e := Clause{Literals: c.some.list, MinLen: c.min}
 	for _, set := range c.bytes {
 		if len(e.Literals) == 0 || !implied(set, e.Literals) {
 			e.Bytes = append(e.Bytes, set)
 		}
 	}
+	if len(e.Literals) == 0 {
+		return e
+	}
+	if e.Literals = slices.Clone(e.Literals); c.some.kelvin {
+		e.Literals = append(e.Literals, kelvin)
+	}
+	if c.some.longS {
+		e.Literals = append(e.Literals, longS)
+	}
+	e.Literals = minimal(e.Literals)
 	return e
 }
 
-// implied tells whether a text that holds one of the literals, in whatever case,
-// has a byte of the set.
+// implied tells whether, but for case, a text that holds one of the literals has
+// a byte of the set.
 func implied(set ByteSet, list []string) bool {
 	return !slices.ContainsFunc(list, func(s string) bool {
 		for i := range len(s) {
-			if b := s[i]; set.Has(b) && (b < 'a' || b > 'z' || set.Has(b-'a'+'A')) {
+			if b := s[i]; set.Has(b) || 'a' <= b && b <= 'z' && set.Has(b-'a'+'A') {
 				return false
 			}
 		}

@@ -95,5 +95,8 @@ func (r *Regexp) Find(s string) []int { return r.plain().FindStringSubmatchIndex
 // Needs is what every text that matches holds.
 func (r *Regexp) Needs() Needs { return r.needs }
 
+// Expression is r.
+func (r *Regexp) Expression() *Regexp { return r }
+
 // String is the expression with the flags it is read with.
 func (r *Regexp) String() string { return r.source }
