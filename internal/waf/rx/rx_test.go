@@ -3,22 +3,20 @@ package rx
 import (
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"rsc.io/binaryregexp"
 )
 
 // oracle is what Coraza runs for a pattern.
 func oracle(t testing.TB, pattern string) func(string) []int {
 	t.Helper()
-	if wantsBytes(multiline + pattern) {
-		return binaryregexp.MustCompile(pattern).FindStringSubmatchIndex
+	e, err := compileOracle(pattern)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return regexp.MustCompile(multiline + pattern).FindStringSubmatchIndex
+	return e.FindStringSubmatchIndex
 }
 
 func TestMatch(t *testing.T) {
