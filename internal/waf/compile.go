@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"fanlight/internal/waf/operator"
 	"fanlight/internal/waf/rx"
 	"fanlight/internal/waf/seclang"
 	"fanlight/internal/waf/transform"
@@ -21,7 +20,7 @@ func (u unsupported) Error() string { return string(u) + " is not known to the p
 
 // newPlan compiles a rule set. An unsupported error says that another engine is
 // needed.
-func newPlan(root fs.FS, directives string, paranoia int) (*plan, error) {
+func newPlan(root fs.FS, directives string, paranoia int, shared *library) (*plan, error) {
 	set, err := seclang.Read(root, seclang.Text("policy", directives))
 	if err != nil {
 		return nil, err
@@ -33,7 +32,7 @@ func newPlan(root fs.FS, directives string, paranoia int) (*plan, error) {
 	if err := p.settings(set.Settings); err != nil {
 		return nil, err
 	}
-	c := compiler{plan: p, stepOf: map[string]int{}, groupOf: map[string]int{}, memory: rx.NewMemory(rx.DefaultMemory)}
+	c := compiler{plan: p, stepOf: map[string]int{}, groupOf: map[string]int{}, library: shared}
 	if err := c.rules(set.Rules); err != nil {
 		return nil, err
 	}
@@ -58,10 +57,10 @@ func (p *plan) resolve() {
 // compiler is a plan in the making.
 type compiler struct {
 	*plan
+	*library
 	stepOf  map[string]int
 	groupOf map[string]int
 	gated   []rx.Needs // by bit
-	memory  *rx.Memory
 }
 
 func (c *compiler) rules(list []*seclang.Rule) error {
@@ -114,14 +113,14 @@ func (c *compiler) fill(r *rule, s *seclang.Rule) (err error) {
 		}
 		r.targets = append(r.targets, t)
 	}
-	if r.step, r.steps, err = c.chain(s.Transformations); err != nil {
+	if r.step, r.steps, err = c.chain(s.Transformations, s.MultiMatch); err != nil {
 		return err
 	}
 	if s.Operator.Name != "" {
 		if r.argument, err = c.macro(s.Operator.Macro); err != nil {
 			return err
 		}
-		if r.operator, err = operator.New(s.Operator.Name, s.Operator.Argument, s.Operator.Phrases, c.memory); err != nil {
+		if r.operator, err = c.operator(&s.Operator); err != nil {
 			return err
 		}
 	}
@@ -196,19 +195,22 @@ func (p *plan) scoreOf(name string) int {
 	return noScore
 }
 
-// chain gives the step at the end of a chain of transformations.
-func (c *compiler) chain(names []string) (at int, steps []*transform.Transformation, err error) {
+// chain gives the step at the end of a chain of transformations. told makes
+// steps that go by what a transformation says to have changed, as multiMatch does.
+func (c *compiler) chain(names []string, told bool) (at int, steps []*transform.Transformation, err error) {
 	for _, name := range names {
 		t, ok := transform.Lookup(name)
 		if !ok {
 			return 0, nil, unsupported("transformation " + name)
 		}
 		steps = append(steps, t)
-		key := fmt.Sprint(at, " ", t.Name())
+		key := fmt.Sprint(at, " ", t.Name(), told)
 		next, ok := c.stepOf[key]
 		if !ok {
 			next = len(c.steps)
-			c.steps = append(c.steps, step{parent: at, how: t, acts: t.Acts(), whole: t.Whole()})
+			before := c.steps[at]
+			c.steps = append(c.steps, step{parent: at, how: t, acts: t.Acts(), whole: t.Whole(), told: told,
+				reach: before.reach.Union(t.Acts()), wholes: before.wholes || t.Whole()})
 			c.stepOf[key] = next
 		}
 		at = next
@@ -219,7 +221,7 @@ func (c *compiler) chain(names []string) (at int, steps []*transform.Transformat
 // gateRule has a rule asked only where the gate lets it: its operator must tell
 // beforehand what it cannot match, and what it looks at must not change.
 func (c *compiler) gateRule(r *rule) {
-	if r.operator == nil || r.negated || r.every || slices.ContainsFunc(r.targets, func(t target) bool { return t.count || t.live != notLive }) {
+	if r.operator == nil || r.negated || slices.ContainsFunc(r.targets, func(t target) bool { return t.count || t.live != notLive }) {
 		return
 	}
 	needs := r.operator.Needs()
@@ -228,14 +230,14 @@ func (c *compiler) gateRule(r *rule) {
 	}
 	r.bit = len(c.gated)
 	c.gated = append(c.gated, needs)
-	key := fmt.Sprint(r.step)
+	key := fmt.Sprint(r.step, r.every)
 	for i := range r.targets {
 		key += " " + r.targets[i].String()
 	}
 	g, ok := c.groupOf[key]
 	if !ok {
 		g = len(c.groups)
-		c.groups = append(c.groups, group{targets: r.targets, step: r.step})
+		c.groups = append(c.groups, group{targets: r.targets, step: r.step, every: r.every})
 		c.groupOf[key] = g
 	}
 	r.group = g

@@ -9,8 +9,9 @@ import (
 // a rule set takes memory and time to read. The zero value is ready for use.
 // Its methods may be called concurrently.
 type Engines struct {
-	mu sync.Mutex
-	of map[string]Engine
+	mu     sync.Mutex
+	of     map[string]Engine
+	shared *library
 }
 
 // Get gives the engine of a policy, making it if there is none.
@@ -21,12 +22,12 @@ func (e *Engines) Get(p *Policy) (Engine, error) {
 	if made := e.of[key]; made != nil {
 		return made, nil
 	}
-	made, err := New(p)
+	if e.of == nil {
+		e.of, e.shared = map[string]Engine{}, newLibrary()
+	}
+	made, err := newEngine(p, e.shared)
 	if err != nil {
 		return nil, err
-	}
-	if e.of == nil {
-		e.of = map[string]Engine{}
 	}
 	e.of[key] = made
 	return made, nil

@@ -9,15 +9,17 @@ import (
 	"fanlight/internal/waf/seclang"
 )
 
-// New makes an engine of a policy.
-func New(p *Policy) (Engine, error) {
+// New makes an engine of a policy. Several are better had from Engines.
+func New(p *Policy) (Engine, error) { return newEngine(p, newLibrary()) }
+
+func newEngine(p *Policy, shared *library) (Engine, error) {
 	if err := p.valid(); err != nil {
 		return nil, err
 	}
 	if p.Coraza {
 		return newCoraza(p)
 	}
-	made, err := newPlanEngine(*p, coreruleset.FS, func() (Engine, error) { return newCoraza(p) })
+	made, err := newPlanEngine(*p, coreruleset.FS, shared, func() (Engine, error) { return newCoraza(p) })
 	if errors.As(err, new(unsupported)) || errors.As(err, new(*seclang.Unsupported)) {
 		return newCoraza(p)
 	}

@@ -16,8 +16,8 @@ type planEngine struct {
 	coraza func() (Engine, error) // made when first needed
 }
 
-func newPlanEngine(p Policy, root fs.FS, coraza func() (Engine, error)) (*planEngine, error) {
-	made, err := newPlan(root, p.directives(), p.Paranoia)
+func newPlanEngine(p Policy, root fs.FS, shared *library, coraza func() (Engine, error)) (*planEngine, error) {
+	made, err := newPlan(root, p.directives(), p.Paranoia, shared)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func TestNewFallsBackToCoraza(t *testing.T) {
 // a client sends are behind it.
 func TestMostRulesAreGated(t *testing.T) {
 	p := Defaults()
-	made, err := newPlan(coreruleset.FS, p.directives(), p.Paranoia)
+	made, err := newPlan(coreruleset.FS, p.directives(), p.Paranoia, newLibrary())
 	if err != nil {
 		t.Fatal(err)
 	}

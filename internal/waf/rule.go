@@ -27,12 +27,16 @@ type step struct {
 	how    *transform.Transformation
 	acts   transform.Bytes
 	whole  bool
+	told   bool            // it goes by what how says to have changed
+	reach  transform.Bytes // acts, with those of all steps before
+	wholes bool            // it, or a step before it, acts on any value
 }
 
 // group is what several gated rules look at: the same values in the same form.
 type group struct {
 	targets []target
 	step    int
+	every   bool // and in all forms before
 }
 
 // rule is one rule, or one link of a chain.

@@ -191,15 +191,14 @@ func (x *run) gathered(r *rule, link int, t *target, argument string) (matched b
 		if !t.wants(e.Fold) || x.isWithout(r, t, e.Fold) {
 			continue
 		}
+		if r.bit >= 0 && !v.mayMatchEntry(r, n) {
+			continue
+		}
 		if r.every {
 			matched = x.everyForm(r, link, t, e.Key, e.Value, argument) || matched
 			continue
 		}
-		f := v.form(n, r.step)
-		if r.bit >= 0 && v.mayOf(f)[r.bit/64]>>(r.bit%64)&1 == 0 {
-			continue
-		}
-		h := Hit{Key: e.Key, Before: e.Value, Value: v.forms[f].text}
+		h := Hit{Key: e.Key, Before: e.Value, Value: v.forms[v.form(n, r.step)].text}
 		matched = x.match(r, link, t, h, argument) || matched
 	}
 	return matched

@@ -41,7 +41,7 @@ func (q *question) judge(e Engine) *Verdict {
 }
 
 const prose = "The ship came in late that evening, and nobody on the quay could say whose cargo it was. " +
-	"Take a chair, said the keeper, drop the bag and tell me the news: we have tea, bread and 12 eggs. "
+	"Take a chair, said the keeper, leave the bag and tell me the news: we have tea, bread and 12 eggs. "
 
 // questions are ordinary requests and an attack, some of each so that no two in
 // a row are alike.

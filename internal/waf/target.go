@@ -70,6 +70,9 @@ func (s *selector) holds(lower string) bool {
 	return s.key == "" || s.key == lower
 }
 
+// all reports whether all values are looked at.
+func (t *target) all() bool { return t.rx == nil && t.key == "" && len(t.except) == 0 }
+
 // wants reports whether a value of that name is looked at.
 func (t *target) wants(lower string) bool {
 	if !t.holds(lower) {

@@ -21,6 +21,8 @@ type values struct {
 	may     []uint64 // by form, plan.words each
 	groups  []uint64 // by group, plan.words each
 	grouped []bool
+	wholes  []uint64 // by collection and step, plan.words each: of all members
+	summed  []bool
 }
 
 // span is where the members of a collection are among the entries.
@@ -31,6 +33,7 @@ type form struct {
 	text    string
 	bytes   transform.Bytes // that text has
 	scanned bool            // may is known
+	none    bool            // and empty
 }
 
 func (v *values) reset(p *plan) {
@@ -40,8 +43,11 @@ func (v *values) reset(p *plan) {
 	clear(v.forms)
 	v.entries, v.made, v.forms, v.may = v.entries[:0], v.made[:0], v.forms[:0], v.may[:0]
 	v.spans = resized(v.spans, p.collections)
-	v.groups = resized(v.groups, len(p.groups)*p.words)
+	v.groups = slices.Grow(v.groups[:0], len(p.groups)*p.words)[:len(p.groups)*p.words]
 	v.grouped = resized(v.grouped, len(p.groups))
+	n := p.collections * len(p.steps)
+	v.wholes = slices.Grow(v.wholes[:0], n*p.words)[:n*p.words]
+	v.summed = resized(v.summed, n)
 	v.version = 1
 }
 
@@ -56,6 +62,7 @@ func resized[T any](s []T, n int) []T {
 func (v *values) changed() {
 	v.version++
 	clear(v.grouped)
+	clear(v.summed)
 }
 
 // span gives the entries of a collection. What was there before keeps its forms.
@@ -89,22 +96,30 @@ func same(before, now []vars.Pair) bool {
 	return len(before) == len(now) && (len(now) != 1 || before[0] == now[0])
 }
 
-// form gives the number of an entry's form behind a step.
+// form gives the number of an entry's form behind a step. What no step on the
+// way acts on is as it came.
 func (v *values) form(e, step int) int {
+	raw := &v.made[e*len(v.plan.steps)]
+	if *raw == 0 {
+		*raw = int32(v.newForm(v.entries[e].Value) + 1)
+	}
+	s := &v.plan.steps[step]
+	if !s.wholes && !s.reach.Meets(&v.forms[*raw-1].bytes) {
+		return int(*raw - 1)
+	}
+	return v.madeForm(e, step)
+}
+
+func (v *values) madeForm(e, step int) int {
 	at := e*len(v.plan.steps) + step
 	if n := v.made[at]; n != 0 {
 		return int(n - 1)
 	}
-	var f int
-	if step == 0 {
-		f = v.newForm(v.entries[e].Value)
-	} else {
-		s := &v.plan.steps[step]
-		f = v.form(e, s.parent)
-		if before := &v.forms[f]; s.whole || s.acts.Meets(&before.bytes) {
-			if after, _ := s.how.Apply(&v.arena, before.text); after != before.text {
-				f = v.newForm(after)
-			}
+	s := &v.plan.steps[step]
+	f := v.madeForm(e, s.parent)
+	if before := &v.forms[f]; s.whole || s.acts.Meets(&before.bytes) {
+		if after, changed := s.how.Apply(&v.arena, before.text); after != before.text && (changed || !s.told) {
+			f = v.newForm(after)
 		}
 	}
 	v.made[at] = int32(f + 1)
@@ -112,10 +127,29 @@ func (v *values) form(e, step int) int {
 }
 
 func (v *values) newForm(text string) int {
-	v.forms = append(v.forms, form{text: text, bytes: transform.BytesOf(text)})
+	v.forms = append(v.forms, form{text: text, bytes: bytesOf(text)})
 	n := len(v.may)
 	v.may = slices.Grow(v.may, v.plan.words)[:n+v.plan.words]
 	return len(v.forms) - 1
+}
+
+// bytesOf is transform.BytesOf, quicker for long texts: there each byte would wait
+// for the one before.
+func bytesOf(text string) transform.Bytes {
+	if len(text) < 512 {
+		return transform.BytesOf(text)
+	}
+	var seen [256]bool
+	for i := range len(text) {
+		seen[text[i]] = true
+	}
+	var out transform.Bytes
+	for c, yes := range seen {
+		if yes {
+			out[c>>6] |= 1 << (c & 63)
+		}
+	}
+	return out
 }
 
 // mayOf gives the gated rules that may match a form.
@@ -125,8 +159,19 @@ func (v *values) mayOf(f int) []uint64 {
 	if form := &v.forms[f]; !form.scanned {
 		form.scanned = true
 		v.plan.gate.Scan(form.text, may)
+		form.none = !slices.ContainsFunc(may, func(bits uint64) bool { return bits != 0 })
 	}
 	return may
+}
+
+// addMay adds the gated rules that may match a form to a set.
+func (v *values) addMay(set []uint64, f int) {
+	if form := &v.forms[f]; form.scanned && form.none {
+		return
+	}
+	for w, bits := range v.mayOf(f) {
+		set[w] |= bits
+	}
 }
 
 // mayMatch reports whether a gated rule may match anything of what its group
@@ -146,14 +191,55 @@ func (v *values) gather(g *group, set []uint64) {
 	clear(set)
 	for i := range g.targets {
 		t := &g.targets[i]
-		from, to := v.span(t.of)
+		for step := g.step; ; step = v.plan.steps[step].parent {
+			if t.all() {
+				for w, bits := range v.whole(t.of, step) {
+					set[w] |= bits
+				}
+			} else {
+				v.gatherSome(t, step, set)
+			}
+			if !g.every || step == 0 {
+				break
+			}
+		}
+	}
+}
+
+// gatherSome is gather for a part of a collection.
+func (v *values) gatherSome(t *target, step int, set []uint64) {
+	from, to := v.span(t.of)
+	for e := from; e < to; e++ {
+		if t.wants(v.entries[e].Fold) {
+			v.addMay(set, v.form(e, step))
+		}
+	}
+}
+
+// whole gives what may match in all of a collection, behind a step.
+func (v *values) whole(id vars.ID, step int) []uint64 {
+	w := v.plan.words
+	at := int(id)*len(v.plan.steps) + step
+	set := v.wholes[at*w : at*w+w]
+	if !v.summed[at] {
+		v.summed[at] = true
+		clear(set)
+		from, to := v.span(id)
 		for e := from; e < to; e++ {
-			if !t.wants(v.entries[e].Fold) {
-				continue
-			}
-			for w, bits := range v.mayOf(v.form(e, g.step)) {
-				set[w] |= bits
-			}
+			v.addMay(set, v.form(e, step))
+		}
+	}
+	return set
+}
+
+// mayMatchEntry is mayMatch of one value.
+func (v *values) mayMatchEntry(r *rule, e int) bool {
+	for step := r.step; ; step = v.plan.steps[step].parent {
+		if v.mayOf(v.form(e, step))[r.bit/64]>>(r.bit%64)&1 != 0 {
+			return true
+		}
+		if !r.every || step == 0 {
+			return false
 		}
 	}
 }
