@@ -8,18 +8,44 @@ import (
 	"fanlight/internal/waf/rx"
 )
 
-// sqli is @detectSQLi. It captures the fingerprint, not the text.
-//
-// libinjection's time grows with the square of the quotes that are escaped or
-// doubled within one string of a value: 128 KiB of nothing else take a second
-// or more, 32 KiB a twentieth of one, in Coraza as here.
+// sqli is @detectSQLi. It captures the fingerprint, not the text. Of a value that
+// would keep libinjection busy it sees the beginning alone: the one place where a
+// verdict can be another than Coraza's.
 type sqli struct{}
+
+// libinjection's time grows with the quotes that are escaped or doubled within a
+// string of a value, times its length: 128 KiB of nothing else take a second or
+// more.
+const (
+	sqliWork  = 64 << 20 // escaped quotes times bytes
+	sqliBegin = 8 << 10  // bytes of a value with more
+)
+
+// bounded is the part of a value that libinjection gets to see.
+func bounded(value string) string {
+	if len(value) <= sqliBegin {
+		return value
+	}
+	quotes := 0
+	for i := 1; i < len(value); i++ {
+		switch c := value[i]; c {
+		case '\'', '"', '`':
+			if before := value[i-1]; before == c || before == '\\' {
+				quotes++
+			}
+		}
+	}
+	if quotes*len(value) <= sqliWork {
+		return value
+	}
+	return value[:sqliBegin]
+}
 
 func (o sqli) Match(value, _ string, c Capture) bool {
 	if !o.May(value) {
 		return false
 	}
-	found, fingerprint := libinjection.IsSQLi(value)
+	found, fingerprint := libinjection.IsSQLi(bounded(value))
 	if found && c != nil {
 		c.Capture(0, fingerprint)
 	}

@@ -154,3 +154,18 @@ func FuzzDetect(f *testing.F) {
 		}
 	})
 }
+
+func TestLibinjectionIsNotKeptBusy(t *testing.T) {
+	for text, want := range map[string]int{
+		strings.Repeat("it''s ", 100):         600,
+		strings.Repeat("a long text ", 20000): 240000, // no quotes: all of it
+		strings.Repeat("it's ", 20000):        100000, // none that is escaped
+		strings.Repeat(`\'`, 64<<10):          sqliBegin,
+		strings.Repeat(`''`, 64<<10):          sqliBegin,
+		strings.Repeat("``", 64<<10):          sqliBegin,
+	} {
+		if got := len(bounded(text)); got != want {
+			t.Errorf("libinjection sees %d bytes of %d of %.10q..., want %d", got, len(text), text, want)
+		}
+	}
+}
