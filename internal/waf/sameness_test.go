@@ -139,7 +139,7 @@ func (c *comparison) both(s *sample, again int) (oracle, ours judgement, same bo
 	if oracle.same(&ours) {
 		return oracle, ours, true
 	}
-	always, ever := set(oracle.rules), set(oracle.rules)
+	always, ever := set(oracle.all), set(oracle.all)
 	agrees := true
 	for range again {
 		other, _ := s.judge(c.oracle)
@@ -148,14 +148,14 @@ func (c *comparison) both(s *sample, again int) (oracle, ours judgement, same bo
 			return other, ours, true
 		}
 		agrees = agrees && other.same(&oracle)
-		more := set(other.rules)
+		more := set(other.all)
 		maps.DeleteFunc(always, func(id int, _ bool) bool { return !more[id] })
 		maps.Copy(ever, more)
 	}
 	if agrees {
 		return oracle, ours, false
 	}
-	found, outside := set(ours.rules), false
+	found, outside := set(ours.all), false
 	for id := range always {
 		outside = outside || !found[id]
 	}
@@ -206,13 +206,13 @@ func (c *comparison) compare(s *sample) {
 // are told of once.
 func (j *judgement) beside(k *judgement) string {
 	var parts []string
-	for _, id := range j.rules {
-		if !slices.Contains(k.rules, id) {
+	for _, id := range j.all {
+		if !slices.Contains(k.all, id) {
 			parts = append(parts, fmt.Sprintf("-%d", id))
 		}
 	}
-	for _, id := range k.rules {
-		if !slices.Contains(j.rules, id) {
+	for _, id := range k.all {
+		if !slices.Contains(j.all, id) {
 			parts = append(parts, fmt.Sprintf("+%d", id))
 		}
 	}

@@ -97,6 +97,7 @@ func (s *sample) String() string {
 type judgement struct {
 	rules             []int // in the order in which they matched
 	scores            []int
+	all               []int // with those that are not told of
 	inbound, outbound int
 	interrupted       waf.Interruption
 	engine            string
@@ -104,7 +105,7 @@ type judgement struct {
 
 // same compares all but the engine.
 func (j *judgement) same(k *judgement) bool {
-	return slices.Equal(j.rules, k.rules) && slices.Equal(j.scores, k.scores) && j.inbound == k.inbound &&
+	return slices.Equal(j.rules, k.rules) && slices.Equal(j.scores, k.scores) && slices.Equal(j.all, k.all) && j.inbound == k.inbound &&
 		j.outbound == k.outbound && j.interrupted.Status == k.interrupted.Status && j.interrupted.Rule == k.interrupted.Rule
 }
 
@@ -131,6 +132,7 @@ func (s *sample) judge(e waf.Engine) (j judgement, ok bool) {
 		s.response.judge(t)
 	}
 	v := t.End()
+	j.all = v.IDs()
 	j.engine, j.inbound, j.outbound = v.Engine, v.Inbound, v.Outbound
 	for i := range v.Matches {
 		j.rules, j.scores = append(j.rules, v.Matches[i].Rule), append(j.scores, v.Matches[i].Score)
