@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench soak corpus fuzz lint programs gofmt vet staticcheck layers tsc clean
+.PHONY: demo test build bench crs soak corpus fuzz lint programs gofmt vet staticcheck layers tsc clean
 
 GO ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -26,6 +26,9 @@ bench: ## side by side with other servers
 	scripts/install.sh curl haproxy ip nginx openssl slowhttptest taskset tcpdump tshark unshare wrk
 	[ -e /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] || scripts/install.sh nginx-modsecurity
 	$(GO) run ./bench
+
+crs: ## the regression tests of the Core Rule Set through the running door; ONLY=PATTERN for some
+	cd tests/crs && CRS_ONLY=$(ONLY) $(GO) test -v -count=1 -timeout 20m .
 
 soak: ## ten minutes of failing origins and clients, FOR=10m; ends with an error where anything is left behind
 	scripts/install.sh taskset

@@ -2,7 +2,13 @@ package crs
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +57,7 @@ func startDoor(t *testing.T, scheme string, policies ...string) *door {
 		d.addresses = append(d.addresses, address)
 		bind, certificate := "http://"+address, ""
 		if scheme == "https" {
-			bind, certificate = address+" localhost", "certificate: local, "
+			bind, certificate = address, selfSigned(t, folder)
 		}
 		fmt.Fprintf(&conf, "  s%d: {bind: [%q], %swaf: {%s}, routes: [{path: /, to: %q}]}\n", i, bind, certificate, policy, server.URL)
 	}
@@ -83,6 +89,30 @@ func startDoor(t *testing.T, scheme string, policies ...string) *door {
 	}
 	f.Close()
 	return d
+}
+
+// selfSigned makes a certificate that is for every name, since nobody looks.
+func selfSigned(t *testing.T, folder string) (setting string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "certificate: {file: cert.pem, key: key.pem}, "
 }
 
 func freeAddress(t *testing.T) string {
