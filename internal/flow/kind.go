@@ -104,7 +104,7 @@ const (
 
 	// Kinds that were added later: records on disk have numbers.
 
-	WAFMatch // a rule of the WAF matched; Text: its message; Attrs: rule, severity, adds, target, value, compared, matched, further
+	WAFMatch // a rule of the WAF matched; Text: its message; Attrs: rule, severity, adds, target, value, steps, compared, matched, further
 )
 
 var kindNames = [...]string{
@@ -255,6 +255,7 @@ const (
 	KeyTarget      = "target"    // what a rule matched in, as ARGS:q
 	KeyValue       = "value"     // of it, as it stood, or a part
 	KeyCompared    = "compared"  // the same as it was compared, where that differs
+	KeySteps       = "steps"     // what transformations made of it: on each line the name of one and its outcome
 	KeyMatched     = "matched"   // the part of it that the rule found
 	KeyFurther     = "further"   // how many more values the rule matched in
 )

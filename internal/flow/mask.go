@@ -28,6 +28,12 @@ type masker struct{ key []byte }
 
 func (m masker) field(name, value string) string {
 	// Blanks around a name are irregular but do not make its value less secret.
+	if parameter, is := strings.CutPrefix(name, ParameterField); is {
+		if secretName(parameter) {
+			return m.token(value)
+		}
+		return value
+	}
 	switch name = strings.ToLower(strings.TrimSpace(name)); name {
 	case "authorization", "proxy-authorization":
 		return m.credentials(value)

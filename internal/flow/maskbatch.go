@@ -26,6 +26,9 @@ func (m Mask) event(e Event) Event {
 	if method, target, found := strings.Cut(e.Text, " "); found && e.Kind == Request {
 		e.Text = method + " " + m(TargetField, target)
 	}
+	if e.Kind == WAFMatch {
+		return m.matched(e)
+	}
 	return e
 }
 
@@ -33,7 +36,7 @@ func (m Mask) event(e Event) Event {
 // as little as it can: it is asked of every exchange.
 func secretive(b Batch) bool {
 	for e := range b.Events {
-		if e.Kind == Request && strings.ContainsAny(e.Text, "?@") || secretHeader(e.Header) {
+		if e.Kind == WAFMatch || e.Kind == Request && strings.ContainsAny(e.Text, "?@") || secretHeader(e.Header) {
 			return true
 		}
 	}

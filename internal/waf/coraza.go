@@ -16,6 +16,7 @@ import (
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
 	"fanlight/internal/httpwire"
+	"fanlight/internal/waf/transform"
 )
 
 // corazaEngine is Coraza as it comes: slow, and what the plan of our own is
@@ -219,12 +220,12 @@ func corazaMatched(by types.MatchedRule) {
 	}
 	t.inbound, t.outbound = inbound, outbound
 	for _, data := range by.MatchedDatas() {
-		m.Hits = append(m.Hits, t.hit(data))
+		m.Hits = append(m.Hits, t.hit(data, chainOf(rule.Raw(), data.ChainLevel())))
 	}
 	t.matches = append(t.matches, m)
 }
 
-func (t *corazaTransaction) hit(data types.MatchData) Hit {
+func (t *corazaTransaction) hit(data types.MatchData, chain *transform.Chain) Hit {
 	h := Hit{Variable: data.Variable().Name(), Key: data.Key(), Value: data.Value(), Link: data.ChainLevel()}
 	var all []types.MatchData
 	switch from := t.state.Collection(data.Variable()).(type) {
@@ -234,8 +235,10 @@ func (t *corazaTransaction) hit(data types.MatchData) Hit {
 	default:
 		all = from.FindAll()
 	}
-	if len(all) == 1 {
-		h.Before, h.Known = all[0].Value(), true
+	values := make([]string, 0, len(all))
+	for _, d := range all {
+		values = append(values, d.Value())
 	}
+	h.trace(values, chain)
 	return h
 }

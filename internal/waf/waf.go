@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"fanlight/internal/httpwire"
+	"fanlight/internal/waf/transform"
 )
 
 // Mode is what becomes of a request that scores too much.
@@ -83,11 +84,12 @@ type Match struct {
 
 // Hit is one value that a rule, or a link of its chain, matched.
 type Hit struct {
-	Variable, Key string // "ARGS", "q"
-	Before        string // as it stood, before all transformations
-	Known         bool   // Before is; not where several values have one name, or the engine made it
-	Value         string // as it was compared, after all transformations
-	Link          int    // 0: the rule itself; 1: the first link of its chain
+	Variable, Key string           // "ARGS", "q"
+	Before        string           // as it stood, before all transformations
+	Known         bool             // Before is; not where the engine itself made the value
+	Value         string           // as it was compared, after all transformations
+	Steps         []transform.Step // from Before to Value, if it is known; those that changed nothing too
+	Link          int              // 0: the rule itself; 1: the first link of its chain
 }
 
 // Verdict is what the rules found in the end.
