@@ -18,6 +18,7 @@ import (
 	"fanlight/internal/balance"
 	"fanlight/internal/flow"
 	"fanlight/internal/origin"
+	"fanlight/internal/waf"
 )
 
 // deed is one exchange that must be the same whatever carries it.
@@ -189,10 +190,15 @@ func (x deed) do(client *http.Client) string {
 func TestMatrix(t *testing.T) {
 	saw := map[string]map[string]string{} // by deed and combination
 	facts := map[string]string{}          // by combination
+	policy := waf.Defaults()
+	policy.Responses, policy.Partial = true, true
+	watching := &Protection{Engine: &judge{wants: true}, Policy: policy}
 	for _, combination := range []struct {
 		name        string
 		client, far bool
-	}{{"1>1", false, false}, {"1>2", false, true}, {"2>1", true, false}, {"2>2", true, true}} {
+		waf         *Protection
+	}{{"1>1", false, false, nil}, {"1>2", false, true, nil}, {"2>1", true, false, nil}, {"2>2", true, true, nil},
+		{"1>waf>1", false, false, watching}, {"1>waf>2", false, true, watching}, {"2>waf>1", true, false, watching}, {"2>waf>2", true, true, watching}} {
 		t.Run(combination.name, func(t *testing.T) {
 			d := newDoor(t)
 			protocol := "http/1.1"
@@ -201,7 +207,7 @@ func TestMatrix(t *testing.T) {
 			}
 			o := goOrigin(t, d, play, protocol)
 			o.HTTP = origin.Auto
-			d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
+			d.site(&Site{Name: "app", Routes: []Route{{Prefix: "/", Origins: balance.Of(o), WAF: combination.waf}}}, "app.test")
 			client := d.visitor(combination.client)
 			for _, x := range deeds() {
 				got := x.do(client)
@@ -219,7 +225,7 @@ func TestMatrix(t *testing.T) {
 	}
 	for _, x := range deeds() {
 		want := saw[x.name]["1>1"]
-		for _, other := range []string{"1>2", "2>1", "2>2"} {
+		for _, other := range []string{"1>2", "2>1", "2>2", "1>waf>1", "1>waf>2", "2>waf>1", "2>waf>2"} {
 			if got := saw[x.name][other]; got != want {
 				t.Errorf("%s, %s: got\n%s\nwant, as with 1>1,\n%s", x.name, other, got, want)
 			}

@@ -106,6 +106,10 @@ func (r *ride) fail(status int, cause string, more ...[2]string) {
 		x.Truncate(cause)
 		return
 	}
+	if i, judged := x.(*inspection); judged {
+		i.aside()
+		x = r.x
+	}
 	id := s.g.incident(x.Log(), Incident{Exchange: x.ID(), Site: name, Status: status, Cause: cause, SubStatus: r.subStatus})
 	r.facts.status, r.facts.incident = status, id
 	body, fields := httpconn.ErrorPage(status, id, string(x.Request().Head.Get("Accept")))

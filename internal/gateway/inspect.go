@@ -36,6 +36,9 @@ type inspection struct {
 	taken    int64  // of what the door may hold in all
 	unlooked string // why the body was not looked at, empty if it was, or if there is none
 
+	stage  int // of the response
+	answer answer
+
 	failure error // of the WAF
 }
 
@@ -72,11 +75,14 @@ func (i *inspection) request() bool {
 	if i.failure != nil {
 		return i.failed()
 	}
-	v := i.conclude()
-	if i.failure != nil {
-		return i.failed()
+	if by == nil && i.rule.Policy.Responses && i.r.facts.req.Upgrade == "" {
+		return true // and goes on with the response
 	}
-	if by == nil {
+	v := i.conclude()
+	switch {
+	case i.failure != nil:
+		return i.failed()
+	case by == nil:
 		return true
 	}
 	i.refuse(by, v)

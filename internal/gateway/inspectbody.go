@@ -62,14 +62,21 @@ const firstHeld = 8 << 10
 // grow doubles the room, if the door may hold so much.
 func (i *inspection) grow(most int) bool {
 	size := min(max(firstHeld, 2*cap(i.held)), most)
-	g := i.r.s.g
-	more := int64(size - cap(i.held))
-	if g.Inspected > 0 && g.held.Add(more) > g.Inspected {
+	if !i.take(size - cap(i.held)) {
+		return false
+	}
+	i.held = append(make([]byte, 0, size), i.held...)
+	return true
+}
+
+// take counts memory of what the door may hold in all.
+func (i *inspection) take(bytes int) bool {
+	g, more := i.r.s.g, int64(bytes)
+	if now := g.held.Add(more); g.Inspected > 0 && now > g.Inspected {
 		g.held.Add(-more)
 		return false
 	}
 	i.taken += more
-	i.held = append(make([]byte, 0, size), i.held...)
 	return true
 }
 

@@ -186,7 +186,11 @@ func (k *carriage) release() {
 // clientLost ends an exchange whose client does not take the response.
 func (k *carriage) clientLost(err error) *origin.Failure {
 	k.s.untie(k.leg)
-	k.leg.Abandon("client gone")
+	why := "client gone"
+	if errors.Is(err, errReplaced) {
+		why = "its response was refused"
+	}
+	k.leg.Abandon(why)
 	k.x.Truncate("write response: " + err.Error())
 	return nil
 }
