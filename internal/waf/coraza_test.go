@@ -38,6 +38,28 @@ func ids(v *Verdict) (out []int) {
 	return out
 }
 
+// bothEngines runs a test with each of the engines.
+func bothEngines(t *testing.T, test func(t *testing.T, make func(func(*Policy)) Engine)) {
+	for _, plain := range []bool{true, false} {
+		name := map[bool]string{true: "coraza", false: "plan"}[plain]
+		t.Run(name, func(t *testing.T) {
+			test(t, func(change func(*Policy)) Engine {
+				p := Defaults()
+				p.Mode, p.Coraza = Block, plain
+				if change != nil {
+					change(&p)
+				}
+				e, err := New(&p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { e.Close() })
+				return e
+			})
+		})
+	}
+}
+
 func engine(t *testing.T, change func(*Policy)) Engine {
 	t.Helper()
 	p := Defaults()
@@ -65,8 +87,10 @@ func TestCoraza(t *testing.T) {
 }
 
 // A value is told as it stood, with each step to what was compared.
-func TestCorazaTellsHow(t *testing.T) {
-	e := engine(t, nil)
+func TestTellsHow(t *testing.T) { bothEngines(t, testTellsHow) }
+
+func testTellsHow(t *testing.T, make func(func(*Policy)) Engine) {
+	e := make(nil)
 	_, v := ask(t, e, "GET /?a=1&q=one&q=%2526lt%3bSCRIPT%3Ealert(1)%3C/script%3e HTTP/1.1\r\n"+head+"\r\n", "")
 	i := slices.IndexFunc(v.Matches, func(m Match) bool { return m.Rule == 941110 })
 	if i < 0 {
@@ -78,7 +102,9 @@ func TestCorazaTellsHow(t *testing.T) {
 	}
 }
 
-func TestExclusions(t *testing.T) {
+func TestExclusions(t *testing.T) { bothEngines(t, testExclusions) }
+
+func testExclusions(t *testing.T, make func(func(*Policy)) Engine) {
 	const attack = "id=1' OR '1'='1&comment=1' OR '1'='1"
 	post := func(target, host, method string) string {
 		return method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: test\r\nAccept: */*\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 38\r\n\r\n"
@@ -108,7 +134,7 @@ func TestExclusions(t *testing.T) {
 		{"other method", Exclusion{Rule: "942100", Host: "app.test", Path: "/a", Method: "PUT"}, post("/a", "app.test", "POST"), []string{"ARGS:comment", "ARGS:id"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e := engine(t, func(p *Policy) { p.Exclusions = []Exclusion{{Rule: "920350"}, test.exclusion} })
+			e := make(func(p *Policy) { p.Exclusions = []Exclusion{{Rule: "920350"}, test.exclusion} })
 			_, v := ask(t, e, test.request, form)
 			var found []string
 			for _, m := range v.Matches {
@@ -127,13 +153,15 @@ func TestExclusions(t *testing.T) {
 }
 
 // What cannot be read as what it says it is is refused, unless it was cut.
-func TestOwnRules(t *testing.T) {
+func TestOwnRules(t *testing.T) { bothEngines(t, testOwnRules) }
+
+func testOwnRules(t *testing.T, make func(func(*Policy)) Engine) {
 	post := func(kind string) string {
 		return "POST / HTTP/1.1\r\n" + head + "Content-Type: " + kind + "\r\nContent-Length: 10\r\n\r\n"
 	}
 	parts := "--x\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n1\r\n--x--\r\n"
 	many := "a=1" + strings.Repeat("&a=1", 1001)
-	engines := map[Mode]Engine{Block: engine(t, nil), Watch: engine(t, func(p *Policy) { p.Mode = Watch })}
+	engines := map[Mode]Engine{Block: make(nil), Watch: make(func(p *Policy) { p.Mode = Watch })}
 	for _, test := range []struct {
 		name, request, body string
 		more                int64
@@ -159,6 +187,18 @@ func TestOwnRules(t *testing.T) {
 			if got != test.rule || by != nil && (mode == Watch || by.Status != 400) || by == nil && test.rule != 0 && mode == Block {
 				t.Errorf("%s: %d by %+v, want %d (%v)", test.name, got, by, test.rule, ids(v))
 			}
+		}
+	}
+}
+
+func TestLooksAt(t *testing.T) {
+	for kind, want := range map[string]bool{
+		"image/png": false, "Application/Octet-Stream ; x=y": false, "application/grpc+proto": false, "font/woff2": false,
+		"": true, "application/json": true, "text/csv": true, "application/x-unknown": true, "image": true, "application/vnd.rar2": true,
+		"audio/mpeg": true, // it is asked for
+	} {
+		if _, got := LooksAt([]byte(kind), []string{"audio/*"}); got != want {
+			t.Errorf("%q: looked at %v", kind, got)
 		}
 	}
 }

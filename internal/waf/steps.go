@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"slices"
 	"strings"
 
 	"fanlight/internal/waf/transform"
@@ -49,4 +50,32 @@ func (h *Hit) trace(values []string, chain *transform.Chain) {
 			return
 		}
 	}
+}
+
+// trace says of each value of a match how it became what was compared.
+func (p *plan) trace(m *Match) {
+	at := slices.IndexFunc(p.all, func(r *rule) bool { return r.id == m.Rule })
+	for i := range m.Hits {
+		h := &m.Hits[i]
+		if at < 0 || h.Variable == "" || h.Link > len(p.all[at].links) {
+			continue
+		}
+		r := p.all[at]
+		if h.Link > 0 {
+			r = r.links[h.Link-1]
+		}
+		h.trace([]string{h.Before}, p.chain(r))
+	}
+}
+
+// chain is what a rule does to a value.
+func (p *plan) chain(r *rule) *transform.Chain {
+	all := slices.Clone(r.steps)
+	for at := r.step; at > 0 && len(r.steps) == 0; at = p.steps[at].parent {
+		all = append(all, p.steps[at].how)
+	}
+	if len(r.steps) == 0 {
+		slices.Reverse(all)
+	}
+	return transform.NewChain(all...)
 }

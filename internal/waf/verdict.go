@@ -16,6 +16,7 @@ func (x *run) verdict() *Verdict {
 	for i := range v.Matches {
 		m := &v.Matches[i]
 		m.Hits, m.Message, m.Data = kept(m.Hits), strings.Clone(m.Message), strings.Clone(m.Data)
+		x.plan.trace(m)
 	}
 	return v
 }
