@@ -1,6 +1,7 @@
 package rx
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
@@ -27,7 +28,7 @@ const (
 // still use.
 type dfa struct {
 	*program
-	memory  *Memory
+	memory  *share
 	current atomic.Pointer[table]
 	resting atomic.Int64 // bytes left to package regexp
 
@@ -50,7 +51,8 @@ func newDFA(m *Memory, latin1 bool, sources ...string) *dfa {
 	if p == nil {
 		return nil
 	}
-	d := &dfa{program: p, memory: m, work: newClosure(p)}
+	d := &dfa{program: p, memory: &share{of: m}, work: newClosure(p)}
+	runtime.AddCleanup(d, (*share).giveBack, d.memory)
 	p.anchored = d.work.anchored(p)
 	d.restart()
 	return d

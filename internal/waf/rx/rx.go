@@ -43,19 +43,33 @@ func Compile(pattern string) (*Regexp, error) { return NewMemory(DefaultMemory).
 //
 // An expression whose escapes are bytes that make no UTF-8 together is read as
 // one over bytes, without any flag; all others match the runes of a text.
-func (m *Memory) Compile(pattern string) (*Regexp, error) {
-	if wantsBytes(multiline + pattern) {
-		return m.compileBytes(pattern)
+func (m *Memory) Compile(pattern string) (r *Regexp, err error) {
+	if r := m.known(pattern); r != nil {
+		return r, nil
 	}
-	r := &Regexp{source: multiline + pattern}
-	tree, err := syntax.Parse(r.source, syntax.Perl)
+	if wantsBytes(multiline + pattern) {
+		r, err = m.compileBytes(pattern)
+	} else {
+		r, err = m.compileRunes(multiline + pattern)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.remember(pattern, r)
+	return r, nil
+}
+
+func (m *Memory) compileRunes(source string) (*Regexp, error) {
+	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil, fmt.Errorf("read expression: %w", err)
 	}
-	r.needs = needsOf(tree, false)
-	r.plain = sync.OnceValue(func() engine { return regexp.MustCompile(r.source) })
-	r.lazy = sync.OnceValue(func() *dfa { return newDFA(m, false, r.source) })
-	return r, nil
+	return &Regexp{
+		source: source,
+		needs:  needsOf(tree, false),
+		plain:  sync.OnceValue(func() engine { return regexp.MustCompile(source) }),
+		lazy:   sync.OnceValue(func() *dfa { return newDFA(m, false, source) }),
+	}, nil
 }
 
 // compileBytes reads an expression over bytes. Both packages mean the same by an

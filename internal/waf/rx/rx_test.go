@@ -3,10 +3,12 @@ package rx
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // oracle is what Coraza runs for a pattern.
@@ -219,6 +221,38 @@ func TestSmallMemory(t *testing.T) {
 	if used, most := m.Used(), int64(len(rulePatterns())*2*minStates); used > most {
 		t.Errorf("states take %d bytes, at most %d are expected", used, most)
 	}
+}
+
+// TestMemoryIsShared has equal expressions share their states, and give them
+// back when nobody uses them any more.
+func TestMemoryIsShared(t *testing.T) {
+	m := NewMemory(DefaultMemory)
+	match := func() {
+		r, err := m.Compile(`a.{3}b`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := m.Compile(`a.{3}b`)
+		if err != nil || again != r {
+			t.Fatalf("compiled twice: %p and %p, %v", r, again, err)
+		}
+		r.Match("aaaabaxxxb")
+		if m.Used() == 0 {
+			t.Error("the states take no memory")
+		}
+	}
+	match()
+	known := func() int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.compiled)
+	}
+	for deadline := time.Now().Add(10 * time.Second); m.Used() != 0 || known() != 0; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are in use still, %d expressions known", m.Used(), known())
+		}
+	}
+	match()
 }
 
 // TestManyStates runs expressions that have a state for nearly every text: their

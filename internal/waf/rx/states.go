@@ -10,7 +10,6 @@ import (
 type states struct {
 	keys []string          // by row
 	rows map[string]uint32 // the row, as an offset, of each key
-	size int               // bytes of memory, about, with those of the table
 
 	made    int // transitions
 	carried int // bytes they were used for
@@ -23,7 +22,7 @@ const overhead = 64
 // alone.
 func (d *dfa) restart() {
 	if old := d.states; old != nil {
-		d.memory.used.Add(-int64(old.size))
+		d.memory.giveBack()
 		if old.carried < profit*old.made {
 			d.resting.Store(rest)
 		}
@@ -37,7 +36,7 @@ func (d *dfa) restart() {
 // full tells whether there is no room for a state with this key.
 func (d *dfa) full(key string) bool {
 	_, has := d.states.rows[key]
-	return !has && d.memory.full(d.states.size)
+	return !has && d.memory.full()
 }
 
 // intern is the row of the state with this key, a new one if need be.
@@ -52,7 +51,7 @@ func (d *dfa) intern(key string) uint32 {
 	}
 	s.keys = append(s.keys, key)
 	s.rows[key] = uint32(row)
-	d.account(len(key) + overhead)
+	d.memory.take(len(key) + overhead)
 	return uint32(row)
 }
 
@@ -63,13 +62,8 @@ func (d *dfa) grow(n int) {
 		copy(t.next, now.next)
 		n -= len(now.next)
 	}
-	d.account(4 * n)
+	d.memory.take(4 * n)
 	d.current.Store(t)
-}
-
-func (d *dfa) account(n int) {
-	d.states.size += n
-	d.memory.used.Add(int64(n))
 }
 
 // The conditions at a position that what stands before it decides.
