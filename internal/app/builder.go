@@ -125,7 +125,10 @@ func (b *builder) fill(out *built) error {
 	if err != nil {
 		return b.place("sites."+name+".status_pages", err)
 	}
-	does.Guard, does.Pages = guard(c.Allow, c.Deny, c.RateLimit), pages
+	if does.Guard, err = b.guard(c.Allow, c.Deny, c.DenyFile, c.RateLimit); err != nil {
+		return b.place("sites."+name+".deny_file", err)
+	}
+	does.Pages, does.Exchanges = pages, c.Limits.Exchanges
 	if does.Filter, err = b.filtering(c); err != nil {
 		return b.place("sites."+name+".filter", err)
 	}

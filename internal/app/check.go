@@ -55,6 +55,9 @@ func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 	if _, err := b.protections(c); err != nil {
 		return "sites." + c.Name + ".waf", err
 	}
+	if _, err := b.guard(c.Allow, c.Deny, c.DenyFile, c.RateLimit); err != nil {
+		return "sites." + c.Name + ".deny_file", err
+	}
 	if _, err := b.filtering(c); err != nil {
 		return "sites." + c.Name + ".filter", err
 	}

@@ -112,8 +112,12 @@ func (b *builder) readPage(name string) (text, kind string, err error) {
 	return string(raw), cmp.Or(mime.TypeByExtension(filepath.Ext(path)), "application/octet-stream"), nil
 }
 
-func guard(allow, deny []config.Prefix, limit *config.RateLimit) gateway.Guard {
-	var out gateway.Guard
+func (b *builder) guard(allow, deny []config.Prefix, bans string, limit *config.RateLimit) (out gateway.Guard, err error) {
+	if bans != "" {
+		if out.Bans, err = b.bans(bans); err != nil {
+			return out, err
+		}
+	}
 	if len(allow) > 0 {
 		out.Allow = gateway.NewAddresses(allow)
 	}
@@ -126,7 +130,19 @@ func guard(allow, deny []config.Prefix, limit *config.RateLimit) gateway.Guard {
 			out.Rate.Header = name
 		}
 	}
-	return out
+	return out, nil
+}
+
+// bans opens a ban list, which from then on looks after itself.
+func (b *builder) bans(name string) (*gateway.BanList, error) {
+	path := b.resolve(name)
+	return gateway.OpenBanList(path, func(err error) {
+		if err != nil {
+			b.log.Warn("ban list", "err", err)
+			return
+		}
+		b.log.Info("ban list re-read", "file", path)
+	})
 }
 
 // pages reads the pages of a site or a route, nil if there are none.

@@ -110,7 +110,11 @@ func (b *builder) buildRoute(out *gateway.Route, s *config.Site, c *config.Route
 	if err := b.matchAndAct(out, c); err != nil {
 		return err
 	}
-	out.Guard, out.BodyBytes = guard(c.Allow, c.Deny, c.RateLimit), int64(c.Limits.BodyBytes)
+	guard, err := b.guard(c.Allow, c.Deny, c.DenyFile, c.RateLimit)
+	if err != nil {
+		return err
+	}
+	out.Guard, out.BodyBytes = guard, int64(c.Limits.BodyBytes)
 	pages, err := b.pages(c.StatusPages)
 	if err != nil {
 		return err

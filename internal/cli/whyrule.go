@@ -15,11 +15,13 @@ var ruled = regexp.MustCompile(`decision "refuse: (?:[^"\\]|\\.)*" by=([a-z-]+)(
 func setting(rule string) string {
 	switch rule {
 	case "access":
-		return "`allow` and `deny` of the site or the route"
+		return "`allow`, `deny` and `deny_file` of the site or the route"
 	case "rate-limit":
 		return "`rate_limit` of the site or the route"
 	case "per-address":
 		return "`limits: {per_address: ...}` of the site"
+	case "exchanges-per-address":
+		return "`limits: {exchanges_per_address: ...}` of the site"
 	case "body-bytes":
 		return "`limits: {body_bytes: ...}` of the site or the route"
 	case "exchange":

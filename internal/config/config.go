@@ -118,6 +118,7 @@ type Site struct {
 	Limits          SiteLimits   `yaml:"limits,omitempty"`                                                    // what one client may take of the site
 	Allow           []Prefix     `yaml:"allow,omitempty"`                                                     // client addresses that may come; left out: all
 	Deny            []Prefix     `yaml:"deny,omitempty"`                                                      // client addresses that may not come, whatever allow says
+	DenyFile        string       `yaml:"deny_file,omitempty"`                                                 // file with further such addresses, one or a CIDR block a line, # before a comment; read again when it changes
 	RateLimit       *RateLimit   `yaml:"rate_limit,omitempty"`                                                // how many requests pass; more: 429
 	StatusPages     StatusPages  `yaml:"status_pages,omitempty"`                                              // own pages for answers of 4xx and 5xx
 	RequestHeaders  HeaderRules  `yaml:"request_headers,omitempty"`                                           // changes to every request
@@ -264,6 +265,7 @@ type Route struct {
 	Limits          RouteLimits       `yaml:"limits,omitempty"`                                      // what one request may take of the route
 	Allow           []Prefix          `yaml:"allow,omitempty"`                                       // client addresses that may come; those of the site hold too
 	Deny            []Prefix          `yaml:"deny,omitempty"`                                        // client addresses that may not come, whatever allow says
+	DenyFile        string            `yaml:"deny_file,omitempty"`                                   // file with further such addresses, one or a CIDR block a line, # before a comment; read again when it changes
 	RateLimit       *RateLimit        `yaml:"rate_limit,omitempty"`                                  // how many requests pass, beside the limit of the site; more: 429
 	StatusPages     StatusPages       `yaml:"status_pages,omitempty"`                                // own pages for answers of 4xx and 5xx, before those of the site
 	RequestHeaders  HeaderRules       `yaml:"request_headers,omitempty"`                             // changes to requests of this route, after those of the site
@@ -285,8 +287,9 @@ type Compress struct {
 
 // SiteLimits bound what one client may take of a site.
 type SiteLimits struct {
-	PerAddress int  `yaml:"per_address,omitempty" jsonschema:"minimum=0"` // connections of one client address, of IPv6 one /64; default 0: no limit; above: 429
-	BodyBytes  Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=0"`  // body of a request; default 0: no limit; above: 413
+	PerAddress int  `yaml:"per_address,omitempty" jsonschema:"minimum=0"`           // connections of one client address, of IPv6 one /64; default 0: no limit; above: 429
+	Exchanges  int  `yaml:"exchanges_per_address,omitempty" jsonschema:"minimum=0"` // requests under way at a time of one client, also behind trusted_proxies, of IPv6 one /64; default 0: no limit; above: 429
+	BodyBytes  Size `yaml:"body_bytes,omitempty" jsonschema:"minimum=0"`            // body of a request; default 0: no limit; above: 413
 }
 
 // RouteLimits bound what one request may take of a route.

@@ -25,7 +25,7 @@ func (r *ride) serve() {
 		r.fail(405, connectRefused)
 		return
 	}
-	if r.crowded(does) || !r.admits(&does.Guard, does.title) {
+	if r.crowded(does) || r.busy(does) || !r.admits(&does.Guard, does.title) {
 		return
 	}
 	route := does.routes.find(req)

@@ -99,9 +99,12 @@ func (o *oracle) seen() (head []byte, got int) {
 func filtering(t *testing.T, o *oracle, f *Filtering) *door {
 	t.Helper()
 	d := newDoor(t)
-	to := origin.New(origin.Options{Name: "http://oracle", Host: "127.0.0.1", Port: uint16(o.l.Addr().(*net.TCPAddr).Port), Timeouts: patient(), MaxIdle: 10, Recorder: d.g.Recorder, Buffers: d.g.Buffers})
-	d.site(&Site{Name: "app", Filter: f, Routes: []Route{{Prefix: "/", Origins: balance.Of(to)}}}, "app.test")
+	d.site(&Site{Name: "app", Filter: f, Routes: []Route{{Prefix: "/", Origins: d.behind(o)}}}, "app.test")
 	return d
+}
+
+func (d *door) behind(o *oracle) *balance.Group {
+	return balance.Of(origin.New(origin.Options{Name: "http://oracle", Host: "127.0.0.1", Port: uint16(o.l.Addr().(*net.TCPAddr).Port), Timeouts: patient(), MaxIdle: 10, Recorder: d.g.Recorder, Buffers: d.g.Buffers}))
 }
 
 // speaker2 sends requests over HTTP/2 as they are written.

@@ -44,6 +44,7 @@ type Gateway struct {
 	server     httpconn.Server
 	sessions   registry
 	perAddress perAddress
+	underWay   underWay
 	sites      atomic.Pointer[map[string]*Site]
 	passMark   []byte // see passes
 

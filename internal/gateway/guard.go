@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type Guard struct {
 	Allow *Addresses // nil: every address
 	Deny  *Addresses // nil: none
+	Bans  *BanList   // nil: none
 	Rate  *RateLimit // nil: no limit
 }
 
@@ -20,6 +22,7 @@ const (
 	byAccess      = "access"
 	byRate        = "rate-limit"
 	byPerAddress  = "per-address"
+	byExchanges   = "exchanges-per-address"
 	byBody        = "body-bytes"
 	byFilter      = "filter"
 	byWatch       = "filter-watch" // passed, as the filter only watches
@@ -33,7 +36,7 @@ const (
 // admits asks a guard; where it says no, the exchange is answered. of names
 // whose guard it is.
 func (r *ride) admits(g *Guard, of string) bool {
-	if g.Allow != nil || g.Deny != nil {
+	if g.Allow != nil || g.Deny != nil || g.Bans != nil {
 		if why := g.refuses(r.client()); why != "" {
 			r.refuse(403, byAccess, why+" "+of)
 			return false
@@ -67,6 +70,9 @@ func (r *ride) fits(route *Route) bool {
 func (g *Guard) refuses(client netip.Addr) string {
 	if denied, yes := g.Deny.find(client); yes {
 		return "address " + client.String() + " is denied (" + denied.String() + ") by"
+	}
+	if denied, yes := g.Bans.find(client); yes {
+		return "address " + client.String() + " is denied (" + denied.String() + " in " + filepath.Base(g.Bans.path) + ") by"
 	}
 	if _, yes := g.Allow.find(client); !yes && g.Allow != nil {
 		return "address " + client.String() + " is not among those allowed by"

@@ -27,6 +27,7 @@ type ride struct {
 
 	bodyLimit int64      // bytes of the request; 0: none
 	bodyBy    *Filtering // whose limit that is; nil: that of route or site
+	counted   addressAt  // by underWay; zero: it is not
 	subStatus int        // of the answer that a filter gives; 0: none
 
 	tunnel  atomic.Bool
@@ -145,6 +146,10 @@ func (a *rides) begin(s *session, x httpconn.Exchange) *ride {
 
 func (a *rides) end(r *ride) {
 	r.inspection.release()
+	if r.counted != (addressAt{}) {
+		r.s.g.underWay.leave(r.counted)
+		r.counted = addressAt{}
+	}
 	r.since.Store(0)
 	if !a.several.Load() {
 		return

@@ -22,6 +22,7 @@ type Site struct {
 	Pages           *Pages     // nil: the usual ones
 	Filter          *Filtering // nil: none
 	PerAddress      int        // connections of one client address, of IPv6 one /64; 0: no limit
+	Exchanges       int        // of one client under way at a time, of IPv6 one /64; 0: no limit
 	BodyBytes       int64      // of a request; 0: no limit
 
 	prepare  sync.Once
