@@ -145,6 +145,10 @@ func originHTTPFaults() []liveFault {
 			l.before(l.answers("HTTP/1.1 413 Request Entity Too Large\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n"))
 			l.send(request("POST", "/upload", "Connection: close", "Content-Length: 500") + strings.Repeat("x", 500))
 		}},
+		{rule: "waf-blocked-benign-looking", fault: "a search text has a word that is a command too", inject: func(l *live) {
+			l.serve(`- {path: /, respond: {text: "found"}, waf: block}`)
+			l.send(request("GET", "/search?q=time+flies+like+an+arrow", "User-Agent: browser", "Accept: */*", "Connection: close"))
+		}},
 		{rule: "ws-idle-cut", fault: "nothing is said on a WebSocket", inject: func(l *live) {
 			l.before(testnet.Echo{At: plain}.Start(l.t))
 			before := len(clientConns(l.Trace()))

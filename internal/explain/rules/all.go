@@ -98,6 +98,7 @@ func All() []explain.Rule {
 		contentEncodingMismatch,
 		hostRejected,
 		requestFilterRejected,
+		wafBlockedBenignLooking,
 		wsUpgradeHeadersLost,
 		wsOverH2Unsupported,
 		wsIdleCut,
