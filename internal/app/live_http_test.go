@@ -146,7 +146,7 @@ func originHTTPFaults() []liveFault {
 			l.send(request("POST", "/upload", "Connection: close", "Content-Length: 500") + strings.Repeat("x", 500))
 		}},
 		{rule: "waf-blocked-benign-looking", fault: "a search text has a word that is a command too", inject: func(l *live) {
-			l.serve(`- {path: /, respond: {text: "found"}, waf: block}`)
+			l.serve("- {path: /, respond: {text: found}}\n    waf: {mode: block}")
 			l.send(request("GET", "/search?q=time+flies+like+an+arrow", "User-Agent: browser", "Accept: */*", "Connection: close"))
 		}},
 		{rule: "ws-idle-cut", fault: "nothing is said on a WebSocket", inject: func(l *live) {
