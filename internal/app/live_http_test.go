@@ -137,6 +137,14 @@ func originHTTPFaults() []liveFault {
 			l.before(l.answers("HTTP/1.1 404 Not Found\r\nServer: Microsoft-IIS/10.0\r\nContent-Length: 0\r\n\r\n"))
 			l.get("/bin/app.dll")
 		}},
+		{rule: "request-filter-rejected", fault: "the site's own filter refuses", inject: func(l *live) {
+			l.serve("- {path: /, respond: {text: found}}\n    filter: {deny_url: [\"..\"]}")
+			l.get("/docs/a..b.pdf")
+		}},
+		{rule: "body-limit-truncates-upload", fault: "a body is longer than the filter takes", inject: func(l *live) {
+			l.serve("- {path: /, respond: {text: found}}\n    filter: {max: {body: 100}}")
+			l.send(request("POST", "/upload", "Connection: close", "Content-Length: 500") + strings.Repeat("x", 500))
+		}},
 		{rule: "body-limit-truncates-upload", fault: "a body is longer than the route takes", inject: func(l *live) {
 			l.before(l.answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "limits: {body_bytes: 100}")
 			l.send(request("POST", "/upload", "Connection: close", "Content-Length: 500") + strings.Repeat("x", 500))

@@ -16,9 +16,10 @@ var requestFilterRejected = explain.Rule{
 	Severity: explain.Warning,
 	Doc: explain.Page{
 		Means: "Something in the request is on a list of what is not let through: a byte sequence, a file extension, a method, a length. A filter answered, and the application never saw the request.",
-		Looks: "404 (IIS, on purpose without a reason) or 403 (ModSecurity, most firewalls), at once, with a small page; other requests to the same site are fine. IIS logs the sub-status: 404.5 to 404.8, 404.11 to 404.15, 404.18; UrlScan logs `Rejected-By-UrlScan`; ModSecurity writes `Access denied with code 403` and the id of the rule to the error log of its server; HAProxy's log has state `PR`.",
+		Looks: "404 (IIS, on purpose without a reason) or 403 (ModSecurity, most firewalls), at once, with a small page; other requests to the same site are fine. IIS logs the sub-status: 404.5 to 404.8, 404.11 to 404.15, 404.18; UrlScan logs `Rejected-By-UrlScan`; ModSecurity writes `Access denied with code 403` and the id of the rule to the error log of its server; HAProxy's log has state `PR`. Fanlight's own filter names the rule and the bytes in the record.",
 		Why:   "A file name with a plus sign or an escaped percent sign, a long query, a search text that looks like SQL, a path with a segment such as /bin/; or somebody who tries doors.",
 		Fixes: []explain.Fix{
+			fix(explain.Gateway, "Fanlight", "If the request is legitimate, let exactly that through, or see first what else would be refused:", "filter: {always_allow: {urls: [/docs/a..b.pdf], skips: sequences}}", "filter: {mode: watch}"),
 			fix(explain.Origin, "IIS", "If the request is legitimate, allow exactly that: double escaping, lengths (bytes), a hidden segment:", `%windir%\system32\inetsrv\appcmd set config "SITE" /section:requestFiltering /allowDoubleEscaping:true`, `%windir%\system32\inetsrv\appcmd set config "SITE" /section:requestFiltering /requestLimits.maxQueryString:8192 /requestLimits.maxUrl:8192`, `%windir%\system32\inetsrv\appcmd set config "SITE" /section:requestFiltering /-hiddenSegments.[segment='bin']`),
 			fix(explain.Gateway, "ModSecurity", "Exclude the rule that the log names for that argument only, or for that path:", "SecRuleUpdateTargetById 942100 \"!ARGS:q\"", "SecRule REQUEST_URI \"@beginsWith /search\" \"id:10001,phase:1,pass,nolog,ctl:ruleRemoveById=942100\""),
 			fix(explain.Client, "", "Or write the request so that it needs no exception: another file name, a shorter query, the text in a POST body."),
@@ -72,6 +73,10 @@ func checkRequestFilter(p *explain.Pass) {
 	var known []trigger // compiled when first needed
 	for _, c := range p.Conns() {
 		for _, x := range c.Exchanges {
+			if i := decision(c, x, "refuse: ", refusedByFilter); i >= 0 {
+				reportOwnFilter(p, c, x, i)
+				continue
+			}
 			if x.Status != 403 && x.Status != 404 || x.Target == "" || x.Incident != "" || answeredBehind(p, x) {
 				continue
 			}
@@ -87,6 +92,41 @@ func checkRequestFilter(p *explain.Pass) {
 			}
 		}
 	}
+}
+
+// refusedByFilter tells that a decision is the filter's, of anything but a body
+// that is too long.
+func refusedByFilter(e *flow.Event) bool {
+	return e.Attr(flow.KeyBy) == "filter" && e.Attr(flow.KeyRule) != "max.body"
+}
+
+// reportOwnFilter tells what the door itself has recorded of its refusal.
+func reportOwnFilter(p *explain.Pass, c *flow.Conn, x *flow.Exchange, i int) {
+	e := &c.Events[i]
+	why := strings.TrimPrefix(e.Text, "refuse: ")
+	f := explain.Finding{
+		Confidence: explain.Proof,
+		Title:      "Fanlight's own request filter refused",
+		Cause:      fmt.Sprintf("Fanlight did not pass %s on: %s.", asked(x), why),
+		Evidence:   []explain.Evidence{explain.At(c, i, why)},
+		Fixes:      []explain.Fix{ownFilterFix(x, e.Attr(flow.KeyRule)), p.Fixes()[len(p.Fixes())-1]},
+	}
+	p.Blame(&f, c, x)
+	p.Report(f)
+}
+
+// ownFilterFix is what to change in the filter for the key that refused.
+func ownFilterFix(x *flow.Exchange, key string) explain.Fix {
+	text, line := fmt.Sprintf("If the request is legitimate, change `%s` in the filter of the site: take the entry out that the record names, or raise the limit. To see first what else it would refuse:", key), "filter: {mode: watch}"
+	switch key {
+	case "double_escaping", "high_bit", "dots_in_path", "unescaped_percent":
+		text, line = fmt.Sprintf("If such requests are legitimate there, do not look for that (`%s` in the filter of the site):", key), fmt.Sprintf("filter: {%s: allow}", key)
+	case "verbs":
+		text, line = "If the method is legitimate there, add it to the methods of the filter that may come:", fmt.Sprintf("filter: {verbs: {allow: [GET, HEAD, POST, %s]}}", x.Method)
+	case "deny_url":
+		text, line = "If the URL is legitimate, let this one past the texts of `deny_url`, and leave them for all others:", fmt.Sprintf("filter: {always_allow: {urls: [%q], skips: sequences}}", pathOf(x))
+	}
+	return fix(explain.Gateway, "Fanlight", text, line)
 }
 
 // explains tells whether the trigger would give the answer x got.
