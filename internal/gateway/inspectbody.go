@@ -20,7 +20,7 @@ func (i *inspection) readBody() bool {
 		return true
 	}
 	limit := i.rule.Policy.BodyLimit
-	if req.Length > int64(limit) && !i.rule.Policy.Partial {
+	if req.Length > int64(limit) && i.rule.refusesLong() {
 		i.tooLong("request body of " + strconv.FormatInt(req.Length, 10) + " bytes")
 		return false
 	}
@@ -48,7 +48,7 @@ func (i *inspection) hold(most int) bool {
 			return false
 		}
 	}
-	if len(i.held) == most && !i.rule.Policy.Partial {
+	if len(i.held) == most && i.rule.refusesLong() {
 		i.tooLong("request body")
 		return false
 	}
