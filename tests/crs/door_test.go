@@ -163,6 +163,9 @@ func TestWatching(t *testing.T) {
 			d := startDoor(t, scheme, watching)
 			e := readExceptions(t, "ignored.yaml")
 			judge(t, run(t, target{address: d.addresses[0], https: scheme == "https", log: d.audit}, e), e)
+			if text, err := os.ReadFile(d.audit); err == nil {
+				t.Logf("judged by the plan: %d, by Coraza: %d", bytes.Count(text, []byte(`"engine":"plan"`)), bytes.Count(text, []byte(`"engine":"coraza"`)))
+			}
 		})
 	}
 }
