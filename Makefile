@@ -43,15 +43,17 @@ fuzz: ## every decoder and parser with made-up input, TIME=10m each
 lint: gofmt vet staticcheck layers tsc
 
 gofmt:
-	@test -z "$$(gofmt -l bench cmd internal scripts web/*.go | tee /dev/stderr)"
+	@test -z "$$(gofmt -l bench cmd internal scripts tests web/*.go | tee /dev/stderr)"
 
 vet:
 	$(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
+	cd tests/crs && $(GO) vet .
 
 staticcheck:
 	$(GO) run $(STATICCHECK) ./...
+	cd tests/crs && $(GO) run $(STATICCHECK) .
 
 layers:
 	$(GO) test ./internal

@@ -22,8 +22,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	total := goTests(ctx, os.Stdout, os.Args[1:])
-	if len(os.Args) == 1 {
+	var total tally
+	if packages := os.Args[1:]; len(packages) > 0 {
+		total = goTests(ctx, os.Stdout, ".", packages...)
+	} else {
+		total = goTests(ctx, os.Stdout, ".", "./...")
+		total = total.plus(goTests(ctx, os.Stdout, "tests/crs", "-short", "-run", "Watching|Blocking", "."))
 		total = total.plus(check(ctx, os.Stdout, "web: types", "npm", "run", "--silent", "check"))
 		total = total.plus(webTests(ctx, os.Stdout))
 	}
@@ -39,14 +43,12 @@ type tally struct{ passed, failed int }
 
 func (t tally) plus(u tally) tally { return tally{t.passed + u.passed, t.failed + u.failed} }
 
-// goTests runs `go test -race`, prints a line per package and the output of
-// what failed, and judges what was skipped.
-func goTests(ctx context.Context, w io.Writer, packages []string) tally {
-	if len(packages) == 0 {
-		packages = []string{"./..."}
-	}
-	args := append([]string{"test", "-json", "-race", "-timeout", "10m"}, packages...)
+// goTests runs `go test -race` in the folder of a module, prints a line per
+// package and the output of what failed, and judges what was skipped.
+func goTests(ctx context.Context, w io.Writer, module string, what ...string) tally {
+	args := append([]string{"test", "-json", "-race", "-timeout", "10m"}, what...)
 	cmd := command(ctx, "go", args...)
+	cmd.Dir = module
 	// Debian keeps servers where only root's PATH leads.
 	cmd.Env = append(cmd.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
 	cmd.Stderr = os.Stderr
