@@ -227,6 +227,9 @@ func corazaMatched(by types.MatchedRule) {
 
 func (t *corazaTransaction) hit(data types.MatchData, chain *transform.Chain) Hit {
 	h := Hit{Variable: data.Variable().Name(), Key: data.Key(), Value: data.Value(), Link: data.ChainLevel()}
+	if h.Variable == "REQUEST_XML" {
+		h.Variable = "XML" // as rules, and so exclusions, write it
+	}
 	var all []types.MatchData
 	switch from := t.state.Collection(data.Variable()).(type) {
 	case collection.Keyed:

@@ -27,16 +27,11 @@ func (x *run) gatherHead(req *Request) {
 // transaction ends.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// gatherBody reads a body; false if it is one that the plan cannot read.
-func (x *run) gatherBody(body []byte) bool {
-	v := &x.values
-	if !v.Body(body, x.forced) {
-		return false
-	}
-	if text := v.JSON(); text != "" {
+func (x *run) gatherBody(body []byte) {
+	x.values.Body(body, x.forced)
+	if text := x.values.JSON(); text != "" {
 		x.tx.put("json_request_body", text)
 	}
-	return true
 }
 
 func (x *run) gatherResponse(h *httpwire.Head) {

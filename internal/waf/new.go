@@ -19,7 +19,7 @@ func newEngine(p *Policy, shared *library) (Engine, error) {
 	if p.Coraza {
 		return newCoraza(p)
 	}
-	made, err := newPlanEngine(*p, coreruleset.FS, shared, func() (Engine, error) { return newCoraza(p) })
+	made, err := newPlanEngine(*p, coreruleset.FS, shared)
 	if errors.As(err, new(unsupported)) || errors.As(err, new(*seclang.Unsupported)) {
 		return newCoraza(p)
 	}

@@ -8,20 +8,19 @@ import (
 	"fanlight/internal/waf/vars"
 )
 
-// planEngine judges by a plan, and leaves to Coraza what the plan does not do.
+// planEngine judges by a plan.
 type planEngine struct {
 	policy Policy
 	plan   *plan
 	runs   sync.Pool
-	coraza func() (Engine, error) // made when first needed
 }
 
-func newPlanEngine(p Policy, root fs.FS, shared *library, coraza func() (Engine, error)) (*planEngine, error) {
+func newPlanEngine(p Policy, root fs.FS, shared *library) (*planEngine, error) {
 	made, err := newPlan(root, p.directives(), p.Paranoia, shared)
 	if err != nil {
 		return nil, err
 	}
-	return &planEngine{policy: p, plan: made, coraza: sync.OnceValues(coraza)}, nil
+	return &planEngine{policy: p, plan: made}, nil
 }
 
 // Begin takes a transaction that was used before, if there is one.
@@ -34,7 +33,7 @@ func (e *planEngine) Begin(req *Request) Transaction {
 	return x
 }
 
-// Close closes the engine behind, if it was ever needed.
+// Close has nothing to give back.
 func (e *planEngine) Close() error { return nil }
 
 func (x *run) begin(p *plan, req *Request) {
@@ -51,7 +50,7 @@ func (x *run) begin(p *plan, req *Request) {
 	x.interrupted, x.would = nil, nil
 	x.found, x.quiet = x.found[:0], x.quiet[:0]
 	x.forced, x.readsBody = false, true
-	x.behind, x.unseen = nil, 0
+	x.unseen = 0
 }
 
 // unset is the severity before any rule has matched.
@@ -68,31 +67,15 @@ func (x *run) Body(body []byte, more int64) *Interruption {
 	if more != 0 {
 		x.values.Set(vars.InboundDataError, "1")
 	}
-	if len(body) > 0 && x.readsBody && !x.gatherBody(body) {
-		return x.handOver(body, more)
+	if x.readsBody {
+		x.gatherBody(body)
 	}
 	x.values.changed()
 	x.phase(2)
 	return x.interrupted
 }
 
-// handOver has Coraza judge the request from its beginning.
-func (x *run) handOver(body []byte, more int64) *Interruption {
-	engine, err := x.of.coraza()
-	if err != nil {
-		panic(err) // the same directives were read before
-	}
-	x.behind = engine.Begin(x.req)
-	if i := x.behind.Headers(); i != nil {
-		return i
-	}
-	return x.behind.Body(body, more)
-}
-
 func (x *run) ResponseHeaders(h *httpwire.Head) *Interruption {
-	if x.behind != nil {
-		return x.behind.ResponseHeaders(h)
-	}
 	x.gatherResponse(h)
 	x.values.changed()
 	x.phase(3)
@@ -100,16 +83,10 @@ func (x *run) ResponseHeaders(h *httpwire.Head) *Interruption {
 }
 
 func (x *run) WantsResponseBody() bool {
-	if x.behind != nil {
-		return x.behind.WantsResponseBody()
-	}
 	return x.of.policy.Responses && seesBodyOf(x.values.Get(vars.ResponseContentType))
 }
 
 func (x *run) ResponseBody(body []byte) *Interruption {
-	if x.behind != nil {
-		return x.behind.ResponseBody(body)
-	}
 	if x.WantsResponseBody() {
 		x.gatherResponseBody(body)
 	}
@@ -120,11 +97,6 @@ func (x *run) ResponseBody(body []byte) *Interruption {
 
 // End gives the transaction back for another request.
 func (x *run) End() *Verdict {
-	if x.behind != nil {
-		v := x.behind.End()
-		x.release()
-		return v
-	}
 	x.phase(lastPhase)
 	v := x.verdict()
 	x.release()
@@ -132,7 +104,7 @@ func (x *run) End() *Verdict {
 }
 
 func (x *run) release() {
-	x.req, x.behind = nil, nil
+	x.req = nil
 	clear(x.found)
 	x.of.runs.Put(x)
 }

@@ -2,6 +2,7 @@ package waf
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
@@ -66,6 +67,7 @@ func TestNewFallsBackToCoraza(t *testing.T) {
 		"": "*waf.planEngine",
 		`SecRule ARGS "@rx ^a$" "id:1,phase:2,redirect:'https://a.test/',nolog"`: "*waf.corazaEngine",
 		`SecRule ENV:PATH "@rx ^a$" "id:1,phase:2,pass,nolog"`:                   "*waf.corazaEngine",
+		`SecRule FILES_TMPNAMES "@rx ^a$" "id:1,phase:2,pass,nolog"`:             "*waf.corazaEngine",
 	} {
 		p := Defaults()
 		p.Directives = directives
@@ -76,6 +78,33 @@ func TestNewFallsBackToCoraza(t *testing.T) {
 		}
 		if got := typeName(e); got != want {
 			t.Errorf("%s: judged by %s, want %s", directives, got, want)
+		}
+		_ = e.Close()
+	}
+}
+
+// Members of XML have one name in rules and another one when they have matched.
+func TestNamesOfXMLAreCorazas(t *testing.T) {
+	p := Defaults()
+	p.Directives = `SecRule XML:/* "@streq needle" "id:9001,phase:2,pass,log,chain"
+    SecRule MATCHED_VARS_NAMES "@streq REQUEST_XML:/*" "t:none"
+SecRule XML://@* "@streq pin" "id:9002,phase:2,pass,log,chain"
+    SecRule MATCHED_VAR_NAME "@streq REQUEST_XML://@*" "t:none"
+SecRule XML://@* "@streq needle" "id:9003,phase:2,pass,log"
+SecRule &XML:/* "@eq 2" "id:9004,phase:2,pass,log"`
+	q := askWith(t, "POST", "/", "text/xml", `<a b="pin">needle<c>hay</c></a>`)
+	for _, coraza := range []bool{false, true} {
+		p.Coraza = coraza
+		e, err := New(&p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range q.judge(e).Matches {
+			got = append(got, fmt.Sprint(m.Rule, " ", m.Hits[0].Variable, ":", m.Hits[0].Key))
+		}
+		if want := []string{"9001 XML:/*", "9002 XML://@*", "9004 XML:/*"}; !slices.Equal(got, want) {
+			t.Errorf("coraza %v: %q, want %q", coraza, got, want)
 		}
 		_ = e.Close()
 	}

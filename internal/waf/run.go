@@ -9,9 +9,8 @@ import (
 
 // run is one request on its way through a plan.
 type run struct {
-	of     *planEngine
-	req    *Request
-	behind Transaction // Coraza's, where it has taken over
+	of  *planEngine
+	req *Request
 
 	forced    bool // a body of no known type is read as a form
 	readsBody bool
@@ -43,10 +42,14 @@ type run struct {
 type matched struct{ variable, key, value string }
 
 func (m *matched) name() string {
-	if m.key == "" {
-		return m.variable
+	variable := m.variable
+	if variable == "XML" {
+		variable = "REQUEST_XML" // as Coraza calls its members
 	}
-	return m.variable + ":" + m.key
+	if m.key == "" {
+		return variable
+	}
+	return variable + ":" + m.key
 }
 
 // engineState is what SecRuleEngine says.

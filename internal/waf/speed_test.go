@@ -62,6 +62,21 @@ func questions(t testing.TB, sort string) (out []question) {
 				fmt.Fprintf(&b, "&field%d=%s", n, strings.ReplaceAll(strings.Repeat(prose, 4)[n%100+i:], " ", "+"))
 			}
 			out = append(out, askWith(t, "POST", "/comment", "application/x-www-form-urlencoded", b.String()[1:]))
+		case "upload":
+			var b strings.Builder
+			for n := range 10 {
+				fmt.Fprintf(&b, "--b\r\nContent-Disposition: form-data; name=\"field%d\"\r\n\r\n%s\r\n", n, prose[n+i:n+i+60])
+			}
+			for n := range 2 {
+				fmt.Fprintf(&b, "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f%d.txt\"\r\nContent-Type: text/plain\r\n\r\n%s\r\n", n+i, strings.Repeat(prose, 250))
+			}
+			out = append(out, askWith(t, "POST", "/upload", "multipart/form-data; boundary=b", b.String()+"--b--\r\n"))
+		case "soap":
+			var b strings.Builder
+			for n := 0; b.Len() < 20<<10; n++ {
+				fmt.Fprintf(&b, "\n  <Item id=\"%d\"><Name>item %d</Name><Note>%s</Note></Item>", n*i, n, prose[n%90:n%90+60])
+			}
+			out = append(out, askWith(t, "POST", "/service", "text/xml", `<s:Envelope xmlns:s="urn:soap"><s:Body>`+b.String()+"</s:Body></s:Envelope>"))
 		case "attack":
 			out = append(out, askWith(t, "GET", fmt.Sprintf("/item?id=%d%%27+union+select+1,2,3+from+users--+", i), "", ""))
 		}
@@ -78,7 +93,7 @@ func BenchmarkJudge(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for _, sort := range []string{"get", "json", "form", "attack"} {
+		for _, sort := range []string{"get", "json", "form", "upload", "soap", "attack"} {
 			all := questions(b, sort)
 			b.Run(fmt.Sprintf("%s/coraza=%v", sort, coraza), func(b *testing.B) {
 				b.ReportAllocs()

@@ -1,14 +1,14 @@
 package vars
 
 // Body reads the body as REQBODY_PROCESSOR says, which a rule may have set; force
-// is what ctl:forceRequestBodyVariable said. It is false for what is not read
-// here: MULTIPART and XML. The body is aliased.
+// is what ctl:forceRequestBodyVariable said. INBOUND_DATA_ERROR must have been set
+// if there is more of the body. The body is aliased.
 //
 // It takes time in proportion to its length, but for JSON with a fault in it: the
 // time that takes grows with its length and its depth, which Limits bound.
-func (v *Values) Body(body []byte, force bool) bool {
+func (v *Values) Body(body []byte, force bool) {
 	if len(body) == 0 {
-		return true
+		return
 	}
 	if force && v.Get(ReqbodyProcessor) == "" {
 		v.Set(ReqbodyProcessor, "URLENCODED")
@@ -29,12 +29,18 @@ func (v *Values) Body(body []byte, force bool) bool {
 			v.json = text
 		}
 		v.argumentsDone()
-	case "multipart", "xml":
-		return false
+	case "multipart":
+		if fault := v.readParts(text); fault != "" {
+			v.bodyFault(fault)
+		}
+		v.argumentsDone()
+	case "xml":
+		if fault := v.readXML(text); fault != "" {
+			v.bodyFault(fault)
+		}
 	default:
 		v.bodyFault("invalid body processor")
 	}
-	return true
 }
 
 func (v *Values) raw(text string) {

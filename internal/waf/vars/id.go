@@ -67,22 +67,34 @@ const (
 	ArgsNames
 	ArgsPost
 	ArgsPostNames
+	Files
+	FilesNames
+	FilesSizes
+	MultipartFilename
+	MultipartFilenameCharset
+	MultipartFilenameLanguage
+	MultipartName
+	MultipartPartHeaders
 	RequestCookies
 	RequestCookiesNames
 	RequestHeaders
 	RequestHeadersNames
 	ResponseHeaders
 	ResponseHeadersNames
+	XML // of the request; its keys are /* and //@*
 	collections
-	// Empty is any collection that nothing here fills: of multipart bodies, XML,
-	// and what Coraza knows by name alone.
+	// Empty is any collection that nothing fills: what Coraza knows by name alone.
 	Empty
 )
 
 // Lookup finds a collection by its name in upper case. It is false for what
 // changes from rule to rule (TX, RULE, MATCHED_VAR and its kin, HIGHEST_SEVERITY,
-// ENV), for JSON, which has no values in Coraza either, and for unknown names.
+// ENV), for JSON, which has no values in Coraza either, for FILES_TMPNAMES, since
+// no file is ever written here, and for unknown names.
 func Lookup(name string) (ID, bool) {
+	if name == "XML" {
+		return XML, true
+	}
 	for id, known := range names() {
 		if known == name {
 			return ID(id), true
@@ -93,13 +105,12 @@ func Lookup(name string) (ID, bool) {
 
 func empty(name string) bool {
 	switch name {
-	case "ARGS_PATH", "AUTH_TYPE", "FILES", "FILES_NAMES", "FILES_SIZES", "FILES_TMPNAMES", "FILES_TMP_CONTENT",
-		"FULL_REQUEST", "GEO", "IP", "MULTIPART_BOUNDARY_QUOTED", "MULTIPART_BOUNDARY_WHITESPACE", "MULTIPART_CRLF_LF_LINES",
-		"MULTIPART_DATA_BEFORE", "MULTIPART_FILENAME", "MULTIPART_FILENAME_CHARSET", "MULTIPART_FILENAME_LANGUAGE",
+	case "ARGS_PATH", "AUTH_TYPE", "FILES_TMP_CONTENT", "FULL_REQUEST", "GEO", "IP", "MULTIPART_BOUNDARY_QUOTED", "MULTIPART_BOUNDARY_WHITESPACE", "MULTIPART_CRLF_LF_LINES",
+		"MULTIPART_DATA_BEFORE",
 		"MULTIPART_FILE_LIMIT_EXCEEDED", "MULTIPART_HEADER_FOLDING", "MULTIPART_INVALID_HEADER_FOLDING",
-		"MULTIPART_INVALID_PART", "MULTIPART_LF_LINE", "MULTIPART_MISSING_SEMICOLON", "MULTIPART_NAME",
-		"MULTIPART_PART_HEADERS", "MULTIPART_UNMATCHED_BOUNDARY", "PATH_INFO", "REQUEST_XML", "RESPONSE_ARGS", "RESPONSE_XML",
-		"RES_BODY_ERROR", "RES_BODY_ERROR_MSG", "RES_BODY_PROCESSOR_ERROR", "RES_BODY_PROCESSOR_ERROR_MSG", "SESSIONID", "UNKNOWN", "USERID", "XML":
+		"MULTIPART_INVALID_PART", "MULTIPART_LF_LINE", "MULTIPART_MISSING_SEMICOLON",
+		"MULTIPART_UNMATCHED_BOUNDARY", "PATH_INFO", "RESPONSE_ARGS", "RESPONSE_XML",
+		"RES_BODY_ERROR", "RES_BODY_ERROR_MSG", "RES_BODY_PROCESSOR_ERROR", "RES_BODY_PROCESSOR_ERROR_MSG", "SESSIONID", "UNKNOWN", "USERID":
 		return true
 	}
 	return false
@@ -164,11 +175,20 @@ func names() [collections]string {
 		ArgsNames:                    "ARGS_NAMES",
 		ArgsPost:                     "ARGS_POST",
 		ArgsPostNames:                "ARGS_POST_NAMES",
+		Files:                        "FILES",
+		FilesNames:                   "FILES_NAMES",
+		FilesSizes:                   "FILES_SIZES",
+		MultipartFilename:            "MULTIPART_FILENAME",
+		MultipartFilenameCharset:     "MULTIPART_FILENAME_CHARSET",
+		MultipartFilenameLanguage:    "MULTIPART_FILENAME_LANGUAGE",
+		MultipartName:                "MULTIPART_NAME",
+		MultipartPartHeaders:         "MULTIPART_PART_HEADERS",
 		RequestCookies:               "REQUEST_COOKIES",
 		RequestCookiesNames:          "REQUEST_COOKIES_NAMES",
 		RequestHeaders:               "REQUEST_HEADERS",
 		RequestHeadersNames:          "REQUEST_HEADERS_NAMES",
 		ResponseHeaders:              "RESPONSE_HEADERS",
 		ResponseHeadersNames:         "RESPONSE_HEADERS_NAMES",
+		XML:                          "REQUEST_XML", // what Coraza calls members of XML too
 	}
 }

@@ -38,6 +38,27 @@ func bigForm(size int) string {
 	return b.String()
 }
 
+// upload has two files and ten fields.
+func upload(size int) *request {
+	var b strings.Builder
+	for i := range 10 {
+		fmt.Fprintf(&b, "--b\r\nContent-Disposition: form-data; name=\"field%d\"\r\n\r\nsome text %d\r\n", i, i)
+	}
+	for i := range 2 {
+		fmt.Fprintf(&b, "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f%d.txt\"\r\nContent-Type: text/plain\r\n\r\n%s\r\n", i, strings.Repeat("A line of some length, as in a text.\r\n", size/2/37))
+	}
+	return partsOf(ordinary, b.String()+"--b--\r\n")
+}
+
+func soap(size int) *request {
+	var b strings.Builder
+	b.WriteString(`<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><m:List xmlns:m="urn:shop">`)
+	for i := 0; b.Len() < size; i++ {
+		fmt.Fprintf(&b, "\n  <m:Item id=\"%d\"><m:Name>item number %d</m:Name><m:Price currency=\"EUR\">12.50</m:Price><m:Note>good &amp; cheap</m:Note></m:Item>", i, i)
+	}
+	return xmlOf(b.String() + "</m:List></s:Body></s:Envelope>")
+}
+
 // read gathers a request as the door would.
 func read(v *Values, r *request, body []byte) {
 	v.Begin(usual())
@@ -48,6 +69,11 @@ func read(v *Values, r *request, body []byte) {
 	}
 	if len(body) > 0 && strings.HasPrefix(r.fields[0][1], "application/json") {
 		v.Set(ReqbodyProcessor, "JSON")
+	}
+	for _, f := range r.fields {
+		if f[0] == "X-Read" {
+			v.Set(ReqbodyProcessor, f[1])
+		}
 	}
 	v.Body(body, false)
 }
@@ -69,6 +95,7 @@ func BenchmarkRead(b *testing.B) {
 	}{
 		{"GET", benign()}, {"JSON-10K", jsonOf(bigJSON(10 << 10))}, {"form-100K", form(bigForm(100 << 10))},
 		{"not-JSON-128K-60-deep", jsonOf(strings.Repeat("[", 60) + strings.Repeat(`"x",`, 32<<10))},
+		{"upload-100K", upload(100 << 10)}, {"SOAP-20K", soap(20 << 10)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			v, body := new(Values), []byte(c.r.body)
@@ -91,12 +118,12 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %d, %v", name, got, found)
 		}
 	}
-	for _, name := range []string{"TX", "RULE", "MATCHED_VAR", "MATCHED_VARS", "HIGHEST_SEVERITY", "JSON", "ENV", "args", ""} {
+	for _, name := range []string{"TX", "RULE", "MATCHED_VAR", "MATCHED_VARS", "HIGHEST_SEVERITY", "JSON", "ENV", "FILES_TMPNAMES", "args", ""} {
 		if id, found := Lookup(name); found {
 			t.Errorf("%q: %d", name, id)
 		}
 	}
-	for _, name := range []string{"ARGS_PATH", "AUTH_TYPE", "FILES", "FULL_REQUEST", "GEO", "IP", "MULTIPART_INVALID_PART", "PATH_INFO", "RES_BODY_ERROR", "RESPONSE_ARGS", "SESSIONID", "UNKNOWN", "XML"} {
+	for _, name := range []string{"ARGS_PATH", "AUTH_TYPE", "FILES_TMP_CONTENT", "FULL_REQUEST", "GEO", "IP", "MULTIPART_INVALID_PART", "PATH_INFO", "RES_BODY_ERROR", "RESPONSE_ARGS", "SESSIONID", "UNKNOWN"} {
 		if id, found := Lookup(name); !found || id != Empty {
 			t.Errorf("%q: %d, %v", name, id, found)
 		}

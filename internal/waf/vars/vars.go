@@ -3,7 +3,10 @@
 // fill them with.
 package vars
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // Pair is a member of a collection.
 type Pair struct {
@@ -22,15 +25,17 @@ type Limits struct {
 // the zero value is ready for Begin. What they give lives until Reset or the next
 // Begin; it aliases what the caller gave. Not safe for concurrent use.
 type Values struct {
-	limits Limits
-	single [singles]Pair
-	lists  [collections - singles][]Pair
-	args   []Pair // those of the query, then those of the body
-	query  int    // how many of args are of the query
-	typed  bool   // there was a Content-Type
-	json   string // a body that was read as JSON
-	path   []byte // of the member of JSON that is being read
-	arena  arena
+	limits  Limits
+	single  [singles]Pair
+	lists   [collections - singles][]Pair
+	args    []Pair         // those of the query, then those of the body
+	query   int            // how many of args are of the query
+	typed   bool           // there was a Content-Type
+	json    string         // a body that was read as JSON
+	path    []byte         // of the member of JSON that is being read
+	sizes   map[string]int // by folded name of a file: its place in FilesSizes
+	content bytes.Buffer   // of the part that is being read
+	arena   arena
 }
 
 // Begin starts a request.
@@ -58,6 +63,13 @@ func (v *Values) Reset() {
 		v.lists[i] = v.lists[i][:0]
 	}
 	v.args, v.query, v.typed, v.json = v.args[:0], 0, false, ""
+	if len(v.sizes) > sizesKept {
+		v.sizes = nil
+	}
+	clear(v.sizes)
+	if v.content.Cap() > arenaKept {
+		v.content = bytes.Buffer{}
+	}
 	v.arena.reset()
 }
 

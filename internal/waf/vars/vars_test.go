@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 )
 
 // request is what both readers are given.
@@ -20,14 +21,19 @@ type request struct {
 	body                     string
 }
 
+// cut says that there is more of the body.
+func (r *request) cut() bool {
+	return slices.ContainsFunc(r.fields, func(f [2]string) bool { return f[0] == "X-Cut" })
+}
+
 // rules has one rule for each collection and phase, and those that choose how a
 // body is read.
 func rules(l Limits) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SecRequestBodyAccess On\nSecRequestBodyLimit 1000000\nSecArgumentsLimit %d\nSecRequestBodyJsonDepthLimit %d\n", l.Arguments, l.JSONDepth)
 	b.WriteString("SecRule REQUEST_HEADERS:Content-Type \"@rx ^application/json\" \"id:1,phase:1,pass,nolog,t:lowercase,ctl:requestBodyProcessor=JSON\"\n")
-	for i, p := range []string{"RAW", "URLENCODED", "NONSENSE"} {
-		fmt.Fprintf(&b, "SecRule REQUEST_HEADERS:X-Read \"@streq %s\" \"id:%d,phase:1,pass,nolog,ctl:requestBodyProcessor=%s\"\n", p, 2+i, p)
+	for i, p := range processors() {
+		fmt.Fprintf(&b, "SecRule REQUEST_HEADERS:X-Read \"@streq %s\" \"id:%d,phase:1,pass,nolog,ctl:requestBodyProcessor=%s\"\n", p, 10+i, p)
 	}
 	b.WriteString("SecRule REQUEST_HEADERS:X-Read \"@streq force\" \"id:9,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On\"\n")
 	for id, name := range names() {
@@ -38,6 +44,9 @@ func rules(l Limits) string {
 	b.WriteString("SecRule TX:json_request_body \"@unconditionalMatch\" \"id:3000,phase:2,pass,log\"\n")
 	return b.String()
 }
+
+// processors are what X-Read chooses from.
+func processors() []string { return []string{"RAW", "URLENCODED", "NONSENSE", "MULTIPART", "XML"} }
 
 func corazaOf(t testing.TB, l Limits) coraza.WAF {
 	t.Helper()
@@ -67,6 +76,9 @@ func theirs(w coraza.WAF, r *request) seen {
 		tx.AddRequestHeader(f[0], f[1])
 	}
 	tx.ProcessRequestHeaders()
+	if r.cut() {
+		tx.(plugintypes.TransactionState).Variables().InboundDataError().(interface{ Set(string) }).Set("1")
+	}
 	tx.WriteRequestBody([]byte(r.body))
 	if _, err := tx.ProcessRequestBody(); err != nil {
 		panic(err)
@@ -84,8 +96,8 @@ func theirs(w coraza.WAF, r *request) seen {
 
 var isJSON = regexp.MustCompile(`^application/json`)
 
-// ours is what we see; false: Coraza must be asked.
-func ours(v *Values, l Limits, r *request) (seen, bool) {
+// ours is what we see.
+func ours(v *Values, l Limits, r *request) seen {
 	all := seen{}
 	collect := func(phase int) {
 		for id, name := range names() {
@@ -110,29 +122,28 @@ func ours(v *Values, l Limits, r *request) (seen, bool) {
 		}
 	}
 	for _, p := range v.Of(RequestHeaders) {
-		if p.Fold == "x-read" && (p.Value == "RAW" || p.Value == "URLENCODED" || p.Value == "NONSENSE") {
+		if p.Fold == "x-read" && slices.Contains(processors(), p.Value) {
 			v.Set(ReqbodyProcessor, p.Value)
 		}
 		force = force || p.Fold == "x-read" && p.Value == "force"
 	}
 	collect(1)
-	mine := v.Body([]byte(r.body), force)
+	if r.cut() {
+		v.Set(InboundDataError, "1")
+	}
+	v.Body([]byte(r.body), force)
 	collect(2)
 	if v.JSON() != "" {
 		all.add(3, "TX", "json_request_body", v.JSON())
 	}
-	return all, mine
+	return all
 }
 
 // compare tells how the two differ. Of a form whose names differ in letter case
 // alone Coraza keeps the values of any one of them: there we may see more.
 func compare(t *testing.T, w coraza.WAF, v *Values, l Limits, r *request) {
 	t.Helper()
-	got, mine := ours(v, l, r)
-	if !mine {
-		return
-	}
-	want := theirs(w, r)
+	got, want := ours(v, l, r), theirs(w, r)
 	if maps.Equal(got, want) || collides(v) && superset(got, want) {
 		return
 	}
