@@ -97,6 +97,8 @@ type whyItem struct {
 		Proxied string `json:"proxied_client"`
 		Started string `json:"started"`
 		Site    string `json:"site"`
+
+		Events []whyEvent `json:"events"`
 	} `json:"connection"`
 	Exchanges []struct {
 		ID     string `json:"id"`
@@ -134,6 +136,7 @@ const product = "Fanlight"
 // text tells what happened and what to do, before what it was told from.
 func (item *whyItem) text(w *strings.Builder) {
 	item.subject(w)
+	item.waf(w)
 	var undecided []explain.Finding
 	told := 0
 	for _, f := range item.Findings {

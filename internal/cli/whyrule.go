@@ -24,6 +24,10 @@ func setting(rule string) string {
 		return "`limits: {exchanges_per_address: ...}` of the site"
 	case "body-bytes":
 		return "`limits: {body_bytes: ...}` of the site or the route"
+	case "waf-body":
+		return "`body: {limit: ...}` in `waf` of the site"
+	case "waf-inspected":
+		return "`limits: {inspected: ...}` at the top level"
 	case "exchange":
 		return "`timeouts: {exchange: ...}` of the route"
 	case "connections", "header-bytes", "target-bytes", "header-fields":
@@ -50,6 +54,9 @@ func filterKey(rule string) string {
 // advice says which setting to change where a rule of the configuration refused
 // the request; empty if none did.
 func (item *whyItem) advice() string {
+	if text := item.wafAdvice(); text != "" {
+		return text
+	}
 	for _, m := range ruled.FindAllStringSubmatch(item.Notation, -1) {
 		if where := setting(m[1] + m[3]); where != "" {
 			return fmt.Sprintf("A rule of the configuration ended it (%s), as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload", m[1]+m[3], where)

@@ -97,7 +97,7 @@ func (k *checker) wafExclusion(at string, e *WAFExclusion) {
 	}
 	switch {
 	case e.Path != "" && !strings.HasPrefix(e.Path, "/"):
-		k.fault(at+".path", fmt.Sprintf("did you mean %q?", "/"+strings.TrimPrefix(e.Path, "*")), `path %q does not begin with "/"`, e.Path)
+		k.fault(at+".path", fmt.Sprintf("did you mean %q?", "/"+strings.Trim(e.Path, "/*")+"/"), `path %q does not begin with "/"`, e.Path)
 	case strings.HasSuffix(e.Path, "*"):
 		k.fault(at+".path", fmt.Sprintf("did you mean %q?", strings.TrimRight(e.Path, "*")), `path %q ends with "*", but is a prefix as it is`, e.Path)
 	}
