@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -166,7 +167,15 @@ func sitePolicy(file, site string) (p waf.Policy, types []string, err error) {
 	for _, t := range s.WAF.Body.Types {
 		types = append(types, strings.ToLower(t))
 	}
-	return app.WAFPolicy(s.WAF), types, nil
+	p = app.WAFPolicy(s.WAF)
+	if s.WAF.Directives != "" {
+		text, err := os.ReadFile(cfg.Resolve(s.WAF.Directives))
+		if err != nil {
+			return p, nil, failWith(exitConfig, fmt.Errorf("read directives: %w", err))
+		}
+		p.Directives = string(text)
+	}
+	return p, types, nil
 }
 
 func (f *wafReplayFlags) replay(ctx context.Context, s streams, args []string) error {

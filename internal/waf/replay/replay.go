@@ -87,7 +87,7 @@ func (r *Replay) shape(name string) *Shape {
 
 func (r *Replay) rule(m *waf.Match) *Rule {
 	if r.rules[m.Rule] == nil {
-		r.rules[m.Rule] = &Rule{ID: m.Rule, Message: m.Message}
+		r.rules[m.Rule] = &Rule{ID: m.Rule, Message: m.Message, Tags: m.Tags}
 	}
 	return r.rules[m.Rule]
 }

@@ -21,7 +21,9 @@ type Request struct {
 	Lack []string
 	From Place
 
-	head httpwire.Head
+	head     httpwire.Head
+	conn     *flow.Conn
+	exchange *flow.Exchange
 }
 
 // Place says where in the records a request is.
@@ -64,7 +66,7 @@ func Rebuild(c *flow.Conn, x *flow.Exchange) (r *Request, why string) {
 	case len(x.RequestHeader) == 0 && x.HTTP != "1.0":
 		return nil, NoFields
 	}
-	r = &Request{From: Place{Source: c.Source, At: x.Started, Conn: c.ID, Exchange: x.ID}}
+	r = &Request{conn: c, exchange: x, From: Place{Source: c.Source, At: x.Started, Conn: c.ID, Exchange: x.ID}}
 	if !r.parse(x) {
 		return nil, Unreadable
 	}

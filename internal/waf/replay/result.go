@@ -35,7 +35,9 @@ type Shape struct {
 type Rule struct {
 	ID      int
 	Message string
+	Tags    []string
 	Matched [2]int
+	Hits    [2]int // values that it matched in
 	Example *Example
 }
 
@@ -130,6 +132,7 @@ func (s *Shape) count(r *Request, a, b *Judgement) {
 
 func (r *Rule) count(side int, request *Request, j *Judgement, m *waf.Match) {
 	r.Matched[side]++
+	r.Hits[side] += len(m.Hits)
 	if r.Example == nil {
 		r.Example = &Example{Place: request.From, Method: request.Method, Host: request.Host, Target: clip(request.Target),
 			Score: [2]int{j.Score, j.Score}, Rules: []Cause{cause(m)}}

@@ -24,6 +24,7 @@ func (r *Result) Text(w io.Writer, a, b *waf.Policy) {
 	t.head()
 	t.shapes()
 	t.rules()
+	t.idle()
 	t.breakEven()
 	t.live()
 	t.doubts()
@@ -41,6 +42,8 @@ type text struct {
 const (
 	toldShapes = 20
 	toldRules  = 25
+	// manyRequests is from how many on the average says what one costs.
+	manyRequests = 200
 )
 
 func (t *text) head() {
@@ -235,11 +238,14 @@ func (t *text) cost() {
 	each := func(i int) time.Duration {
 		return (t.Sides[i].Cost / time.Duration(t.Requests)).Round(time.Microsecond)
 	}
-	if t.b == nil {
-		fmt.Fprintf(t, "\nJudging took %s of CPU a request.\n", each(0))
-		return
+	fmt.Fprintf(t, "\nJudging took %s of CPU a request", each(0))
+	if t.b != nil {
+		fmt.Fprintf(t, " by A, %s by B", each(1))
 	}
-	fmt.Fprintf(t, "\nJudging took %s of CPU a request by A, %s by B.\n", each(0), each(1))
+	if t.Requests < manyRequests {
+		fmt.Fprint(t, "; the first few cost more than those that follow")
+	}
+	fmt.Fprintln(t, ".")
 }
 
 func counted(n int, what string) string {
