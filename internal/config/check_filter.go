@@ -157,7 +157,14 @@ func (k *checker) filterRejected(at string, r *FilterRejected) {
 }
 
 func warnFilter(warn func(path, hint, format string, args ...any), path string, s *Site) {
-	if s.Filter != nil && s.Filter.ServerHeader.Remove {
+	f := s.Filter
+	if f == nil {
+		return
+	}
+	if len(f.AlwaysAllow.Queries) > 0 && f.AlwaysAllow.Skips == "all" {
+		warn(path+".always_allow.queries", "write skips: own, or skips: sequences", "site %q lets any request with the query %q pass its filter", s.Name, f.AlwaysAllow.Queries[0])
+	}
+	if f.ServerHeader.Remove {
 		warn(path+".server_header", "write {set: NAME}, or keep",
 			"site %q removes Server from responses: Internet Explorer 7 and other old WinINET clients then sign in anew for every request when the origin asks for Windows sign-in", s.Name)
 	}
