@@ -20,9 +20,9 @@ type Protection struct {
 	Audit  func(*Judged) // is told of each request in which a rule matched, concurrently; nil: nobody is
 }
 
-// refusesLong reports whether a body that is longer than rules see is refused;
-// who only watches refuses nothing.
-func (p *Protection) refusesLong() bool { return !p.Policy.Partial && p.Policy.Mode == waf.Block }
+// passes reports whether what the WAF cannot judge goes on; who only watches
+// refuses nothing.
+func (p *Protection) passes() bool { return p.Pass || p.Policy.Mode == waf.Watch }
 
 // inspection stands between an exchange and what answers it: it has the WAF
 // judge the request, and gives the part of its body that was held for that on,
@@ -143,7 +143,7 @@ func (i *inspection) failed() (passes bool) {
 
 // unjudged is for an exchange that the WAF cannot judge.
 func (i *inspection) unjudged(status int, by, cause string) (passes bool) {
-	if !i.rule.Pass && i.rule.Policy.Mode == waf.Block {
+	if !i.rule.passes() {
 		i.r.refuse(status, by, cause)
 		return false
 	}

@@ -242,8 +242,8 @@ func TestInspectedBodyFaults(t *testing.T) {
 	}{
 		{"slow", "Content-Length: 10\r\n\r\nabc", "the request body did not arrive within", 408},
 		{"bad chunk", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", "request body is irregular", 400},
-		{"too long", "Content-Length: 200000\r\n\r\n", "request body of 200000 bytes is longer than the 131072 bytes that the WAF", 413},
-		{"too long, chunked", "Transfer-Encoding: chunked\r\n\r\n20001\r\n" + strings.Repeat("x", 0x20001), "request body is longer than the 131072 bytes that the WAF", 413},
+		{"too long", "Content-Length: 200000\r\n\r\n", "request body of 200000 bytes is longer than the 131072 bytes that it looks at on route 1 of site app", 413},
+		{"too long, chunked", "Transfer-Encoding: chunked\r\n\r\n20001\r\n" + strings.Repeat("x", 0x20001), "request body is longer than the 131072 bytes that it looks at on route 1 of site app", 413},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,8 +20,7 @@ func (i *inspection) readBody() bool {
 		return true
 	}
 	limit := i.rule.Policy.BodyLimit
-	if req.Length > int64(limit) && i.rule.refusesLong() {
-		i.tooLong("request body of " + strconv.FormatInt(req.Length, 10) + " bytes")
+	if req.Length > int64(limit) && !i.mayBeLonger("request body of "+strconv.FormatInt(req.Length, 10)+" bytes") {
 		return false
 	}
 	if body, all := i.Exchange.Buffered(); all {
@@ -48,11 +47,8 @@ func (i *inspection) hold(most int) bool {
 			return false
 		}
 	}
-	if len(i.held) == most && i.rule.refusesLong() {
-		i.tooLong("request body")
-		return false
-	}
-	return true
+	known := i.r.facts.req.Length > 0 // so that it was asked before
+	return len(i.held) < most || known || i.mayBeLonger("request body")
 }
 
 // firstHeld is how much room a body gets at first: a client that announces a
@@ -80,7 +76,20 @@ func (i *inspection) take(bytes int) bool {
 	return true
 }
 
-func (i *inspection) tooLong(body string) {
+// mayBeLonger refuses a body that is longer than rules see, unless its beginning
+// is enough. Who only watches tells that it would be refused.
+func (i *inspection) mayBeLonger(body string) bool {
+	p := &i.rule.Policy
+	why := "the WAF refuses the request: " + body + " is longer than the " + strconv.Itoa(p.BodyLimit) + " bytes that it looks at on " + i.r.facts.route.title
+	switch {
+	case p.Partial:
+		return true
+	case p.Mode == waf.Watch:
+		i.r.s.g.Metrics.Fired.add(byWAF + "-watch")
+		i.decided("watch: "+why, byWAFBody)
+		return true
+	}
 	i.r.x.CloseAfter("request body is longer than the WAF looks at")
-	i.r.refuse(413, byWAFBody, body+" is longer than the "+strconv.Itoa(i.rule.Policy.BodyLimit)+" bytes that the WAF of "+i.r.facts.route.title+" looks at")
+	i.r.refuse(413, byWAFBody, why)
+	return false
 }

@@ -153,7 +153,7 @@ func (i *inspection) replace(by *waf.Interruption) error {
 
 // unjudgedResponse does what the policy says of a WAF that failed.
 func (i *inspection) unjudgedResponse(pass func() error) error {
-	if i.rule.Pass {
+	if i.rule.passes() {
 		i.failed()
 		i.stage = answered
 		return pass()
