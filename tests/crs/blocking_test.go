@@ -151,7 +151,7 @@ func (c *checker) matched() (ids []uint) {
 	}
 	defer f.Close()
 	var b bytes.Buffer
-	if _, err := f.Seek(c.read, 0); err == nil {
+	if _, err = f.Seek(c.read, 0); err == nil {
 		_, err = b.ReadFrom(f)
 	}
 	if err != nil {
