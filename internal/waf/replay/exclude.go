@@ -73,7 +73,7 @@ func hopeless(j *Judgement, p *waf.Policy, r *Request) error {
 	case j.Outcome == TooLong:
 		return fmt.Errorf("its body is longer than the %d bytes that the WAF looks at: raise waf.body.limit, or have over: partial; no exclusion helps", p.BodyLimit)
 	case j.Outcome == Passes && len(r.Lack) > 0:
-		return fmt.Errorf("as far as it was recorded it passes, with a score of %d of %d: %s; try it from a capture with keys", j.Score, p.Inbound, strings.Join(r.Lack, "; "))
+		return fmt.Errorf("as far as it was recorded it passes, with a score of %d of %d: %s; try it from a capture (fanlight capture), and `fanlight why` lists the rules", j.Score, p.Inbound, strings.Join(r.Lack, "; "))
 	case j.Outcome == Passes:
 		return fmt.Errorf("the policy lets it pass already, with a score of %d of %d", j.Score, p.Inbound)
 	}
