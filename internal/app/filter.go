@@ -17,6 +17,9 @@ func (b *builder) filtering(s *config.Site) (*gateway.Filtering, error) {
 		return nil, nil
 	}
 	out := &gateway.Filtering{Filter: filter.New(filterPolicy(c)), Watch: c.Mode == "watch", Status: c.Rejected.Status}
+	if c.ServerHeader.Remove {
+		out.Strips = "Server"
+	}
 	if c.Rejected.Redirect != "" {
 		out.Redirect = gateway.NewText(c.Rejected.Redirect)
 	}

@@ -19,6 +19,16 @@ import (
 // the door.
 func signInFaults() []liveFault {
 	return []liveFault{
+		{rule: "server-header-stripped-reauth", fault: "the site's filter removes the Server header", inject: func(l *live) {
+			o := testnet.NTLMOrigin{}.Start(l.t)
+			l.serve(strings.TrimSpace(l.to("/", o.URL(""), l.trusting(o, "name: localhost"))) + "\n    filter: {server_header: remove}")
+			before := len(clientConns(l.Trace()))
+			w := &windows{d: l.door, scheme: "NTLM"}
+			for i := range 4 {
+				w.get(fmt.Sprintf("/page%d", i))
+			}
+			l.askAbout("", before+3)
+		}},
 		{rule: "server-header-stripped-reauth", fault: "responses have no Server header", inject: func(l *live) {
 			l.before(testnet.NTLMOrigin{NoServerHeader: true}.Start(l.t))
 			before := len(clientConns(l.Trace()))

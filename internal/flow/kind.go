@@ -87,7 +87,7 @@ const (
 
 	// What only the door knows.
 
-	Chosen   // the site or origin that this connection belongs to; Text: its name; Attrs: what
+	Chosen   // the site or origin that this connection belongs to; Text: its name; Attrs: what, strips
 	Decision // Text: verdict and reason; Attrs: by
 	Timeout  // a deadline ended a wait; Text: phase; Attrs: limit_ms
 	Retry    // the request is sent again on another connection; Text: why
@@ -207,6 +207,7 @@ const (
 	KeySubStatus   = "substatus"          // what IIS would say beside the status: 5 of 404.5
 	KeyWhere       = "where"              // part of the request they are in; the offset counts in the target, or in the field
 	KeyWhat        = "what"               // site, origin
+	KeyStrips      = "strips"             // field that the filter of a chosen site takes out of responses
 	KeyCause       = "cause"              // one-line cause of an incident
 	KeyLimit       = "limit_ms"           // length of the deadline that fired
 	KeyOffset      = "offset"             // byte offset in the message

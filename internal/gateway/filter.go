@@ -17,6 +17,8 @@ type Filtering struct {
 	Status   int   // in place of that of the verdict; 0: that one
 	Page     *Page // nil: the one of the status
 	Redirect Text  // where the client is sent instead; empty: nowhere
+
+	Strips string // field that the filter has taken out of responses, for the record; empty: none
 }
 
 // filtered asks the filter of a site about a request as it was received; where it

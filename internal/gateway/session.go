@@ -56,7 +56,11 @@ func (s *session) setSite(found *site.Site) {
 		return
 	}
 	if before := s.site.Swap(found); before == nil || before.Name != found.Name {
-		s.tap.Log().Add(flow.Event{At: time.Now(), Kind: flow.Chosen, Text: found.Name, Attrs: flow.Attrs(flow.KeyWhat, "site")})
+		e := flow.Event{At: time.Now(), Kind: flow.Chosen, Text: found.Name, Attrs: flow.Attrs(flow.KeyWhat, "site")}
+		if does := s.g.site(found.Name); does != nil && does.Filter != nil {
+			e.Attrs = append(e.Attrs, flow.Attrs(flow.KeyStrips, does.Filter.Strips)...)
+		}
+		s.tap.Log().Add(e)
 	}
 }
 

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,9 +17,9 @@ var serverHeaderStrippedReauth = explain.Rule{
 	Doc: explain.Page{
 		Means: "Windows sign-in (Negotiate, NTLM) is tied to the connection. Here every signed-in response comes without a Server header, the client closes the connection although it may be kept, and signs in again on the next one.",
 		Looks: "401, 401, 200 for every single request; the final response has no `Server`, nothing says `Connection: close`, and it is the client that closes right after the complete response. A working trace differs only in that header.",
-		Why:   "UrlScan (`RemoveServerHeader=1`), a WAF or a hardening guide strips the header. Old versions of Internet Explorer and WinINET (documented for IE 7, changed in 8 and 9) then treat the connection as not reusable after sign-in.",
+		Why:   "UrlScan (`RemoveServerHeader=1`), the request filtering of IIS 10 (`removeServerHeader`), Fanlight (`server_header: remove` in the filter of a site), a WAF or a hardening guide strips the header. Old versions of Internet Explorer and WinINET (documented for IE 7, changed in 8 and 9) then treat the connection as not reusable after sign-in.",
 		Fixes: []explain.Fix{
-			fix(explain.Gateway, "Fanlight", "Put the header back on the responses of that site:", "response_headers: {set: {Server: Fanlight}}"),
+			fix(explain.Gateway, "Fanlight", "Put the header back on the responses of that site; if its filter takes it out, replace it there:", "response_headers: {set: {Server: Fanlight}}", "filter: {server_header: {set: Fanlight}}"),
 			fix(explain.Origin, "UrlScan", "In UrlScan.ini, then restart IIS:", "RemoveServerHeader=0"),
 			fix(explain.Origin, "IIS 10", "Do not remove the header:", `%windir%\system32\inetsrv\appcmd set config -section:system.webServer/security/requestFiltering /removeServerHeader:"False" /commit:apphost`),
 			fix(explain.Gateway, "nginx", "As a gateway, pass the origin's header on:", "proxy_pass_header Server;"),
@@ -164,7 +165,26 @@ func reportStripped(p *explain.Pass, g *signIns) {
 	if removed := serverBehind(p, first.x); removed != "" {
 		f.Evidence = append(f.Evidence, explain.Fact("the origin did send Server: "+removed+"; it was removed on the way"))
 	}
+	nameStripper(p, &f, first)
 	p.Report(f)
+}
+
+// nameStripper says who took the header out, if that was this door.
+func nameStripper(p *explain.Pass, f *explain.Finding, s signedIn) {
+	c := s.conn
+	if c.Self != flow.Server {
+		return
+	}
+	chosen := find(c, 0, flow.Unknown, flow.Chosen)
+	switch {
+	case chosen >= 0 && c.Events[chosen].Attr(flow.KeyStrips) == "Server":
+		f.Cause += fmt.Sprintf(" The filter of site %s takes the header out (`server_header: remove`).", c.Events[chosen].Text)
+		f.Evidence = append(f.Evidence, explain.At(c, chosen, "the filter of the site strips Server"))
+		f.Fixes = slices.Clone(p.Fixes())
+		f.Fixes[0] = fix(explain.Gateway, "Fanlight", "Replace the header in the filter of the site, in place of removing it:", "filter: {server_header: {set: Fanlight}}")
+	case serverBehind(p, s.x) != "":
+		f.Cause += " Fanlight itself took the header out: a rule in `response_headers` of the site or the route removes it."
+	}
 }
 
 // serverBehind is the Server header the origin had sent, if any.
