@@ -157,8 +157,5 @@ func (a *automaton) share(same map[string]uint32, hits []int, words []keyword) u
 func (c *condition) append(key []byte) []byte {
 	key = binary.AppendUvarint(key, uint64(c.number))
 	key = binary.AppendUvarint(key, uint64(c.min))
-	for _, word := range c.sets {
-		key = binary.LittleEndian.AppendUint64(key, word)
-	}
-	return key
+	return binary.AppendUvarint(key, c.sets)
 }

@@ -28,23 +28,3 @@ func (b Bits) Next(i int) int {
 }
 
 func (b Bits) add(i int) { b[i>>6] |= 1 << (i & 63) }
-
-func (b Bits) and(c Bits) {
-	for i, word := range c {
-		b[i] &= word
-	}
-}
-
-func (b Bits) without(c Bits) {
-	for i, word := range c {
-		b[i] &^= word
-	}
-}
-
-// common is how many numbers are in both.
-func (b Bits) common(c Bits) (n int) {
-	for i, word := range c {
-		n += bits.OnesCount64(b[i] & word)
-	}
-	return n
-}

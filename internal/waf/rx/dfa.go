@@ -44,10 +44,9 @@ type table struct {
 	states *states
 }
 
-// newDFA matches what any of the expressions does. It is nil where they do not
-// fit one.
-func newDFA(m *Memory, latin1 bool, sources ...string) *dfa {
-	p := newProgram(sources, latin1)
+// newDFA is nil where the expression does not fit one.
+func newDFA(source string, latin1 bool, m *Memory) *dfa {
+	p := newProgram(source, latin1)
 	if p == nil {
 		return nil
 	}

@@ -1,6 +1,9 @@
 package rx
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // An Index tells at one look at a text which of many expressions it may match.
 // It is immutable.
@@ -9,32 +12,30 @@ type Index struct {
 	bytes   [256]column
 	always  Bits                 // expressions of which nothing is known
 	byMin   []condition          // clauses of which only the length is
-	pivots  byteSets             // the sets below
+	pivots  uint64               // the sets below
 	byPivot [maxSets][]condition // by set: the clauses without literals of which it is the rarest
 	words   *automaton
 }
 
-// maxSets bounds the sets of bytes that an index tells apart.
-const maxSets = 256
-
-// byteSets is a set of such sets.
-type byteSets [maxSets / 64]uint64
+// maxSets bounds the sets of bytes that an index tells apart, so that a set of
+// them is a word.
+const maxSets = 64
 
 // column is what the index knows of a byte.
 type column struct {
-	in    byteSets // the sets that hold it
-	class uint32   // of the automaton
+	in    uint64 // the sets that hold it
+	class uint32 // of the automaton
 }
 
 // condition is what a clause needs besides its literals.
 type condition struct {
-	sets   byteSets
-	min    int
-	number int // of the expression that may match
+	sets   uint64
+	min    int32
+	number int32 // of the expression that may match
 }
 
-func (c *condition) met(sets *byteSets, length int) bool {
-	return c.sets[0]&^sets[0]|c.sets[1]&^sets[1]|c.sets[2]&^sets[2]|c.sets[3]&^sets[3] == 0 && c.min <= length
+func (c *condition) met(in uint64, length int) bool {
+	return c.sets&^in == 0 && int(c.min) <= length
 }
 
 // Len is the number of expressions.
@@ -43,40 +44,38 @@ func (x *Index) Len() int { return x.size }
 // Scan puts into set, which has room for Len numbers, the expressions that s may
 // match, and no other. It takes time in proportion to s and allocates nothing.
 func (x *Index) Scan(s string, set Bits) {
-	var in byteSets
 	var ended [maxLists / 64]uint64 // places of literals in s
-	next, hits, row := x.words.next, x.words.firstHit, uint32(0)
+	next, hits, row, in, literal := x.words.next, x.words.firstHit, uint32(0), uint64(0), false
 	for i := range len(s) {
 		c := &x.bytes[s[i]]
-		in[0] |= c.in[0]
-		in[1] |= c.in[1]
-		in[2] |= c.in[2]
-		in[3] |= c.in[3]
+		in |= c.in
 		row = next[row+c.class]
 		if row >= hits {
+			literal = true
 			place := x.words.place(row)
 			ended[place/64%uint32(len(ended))] |= 1 << (place & 63)
 		}
 	}
 	copy(set, x.always)
-	try(x.byMin, &in, len(s), set)
-	for n, word := range in {
-		for word &= x.pivots[n]; word != 0; word &= word - 1 {
-			try(x.byPivot[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
-		}
+	try(x.byMin, in, len(s), set)
+	for word := in & x.pivots; word != 0; word &= word - 1 {
+		try(x.byPivot[bits.TrailingZeros64(word)], in, len(s), set)
+	}
+	if !literal {
+		return
 	}
 	for n, word := range ended {
 		for ; word != 0; word &= word - 1 {
-			try(x.words.hits[n*64+bits.TrailingZeros64(word)], &in, len(s), set)
+			try(x.words.hits[n*64+bits.TrailingZeros64(word)], in, len(s), set)
 		}
 	}
 }
 
 // try adds the expressions whose conditions are met.
-func try(all []condition, in *byteSets, length int, set Bits) {
+func try(all []condition, in uint64, length int, set Bits) {
 	for i := range all {
 		if c := &all[i]; c.met(in, length) {
-			set.add(c.number)
+			set.add(int(c.number))
 		}
 	}
 }
@@ -85,22 +84,22 @@ func try(all []condition, in *byteSets, length int, set Bits) {
 // their places in needs.
 func NewIndex(needs []Needs) *Index {
 	x := &Index{size: len(needs), always: NewBits(len(needs))}
-	numbers := x.numberSets(needs)
+	sets := x.numberSets(needs)
 	var words []keyword
 	for i, n := range needs {
 		if len(n.Any) == 0 {
 			x.always.add(i)
 		}
 		for _, c := range n.Any {
-			cond, pivot := conditionOf(c, numbers)
-			cond.number = i
+			cond, pivot := conditionOf(c, sets)
+			cond.number = int32(i)
 			switch {
 			case len(c.Literals) > 0:
 				for _, l := range c.Literals {
 					words = append(words, keyword{l, cond})
 				}
 			case pivot >= 0:
-				x.pivots[pivot>>6] |= 1 << (pivot & 63)
+				x.pivots |= 1 << pivot
 				x.byPivot[pivot] = append(x.byPivot[pivot], cond)
 			case cond.min > 0:
 				x.byMin = append(x.byMin, cond)
@@ -116,45 +115,62 @@ func NewIndex(needs []Needs) *Index {
 	return x
 }
 
-// numberSets gives sets of bytes numbers: first those that clauses without
-// literals rest on, then those that most clauses need.
-func (x *Index) numberSets(needs []Needs) map[ByteSet]int {
+// numberSets chooses the sets of bytes that are told apart: those that clauses
+// without literals rest on, then those that most clauses need.
+func (x *Index) numberSets(needs []Needs) []ByteSet {
 	weight := map[ByteSet]int{}
 	for _, n := range needs {
 		for _, c := range n.Any {
-			for i, s := range c.Bytes { // the rarest is first
+			rarest := rarestOf(c.Bytes)
+			for i, s := range c.Bytes {
 				weight[s]++
-				if i == 0 && len(c.Literals) == 0 {
-					weight[s] += 1000
+				if i == rarest && len(c.Literals) == 0 {
+					weight[s] += 10
 				}
 			}
 		}
 	}
-	numbers := map[ByteSet]int{}
-	for i, s := range heaviest(weight, maxSets) {
-		numbers[s] = i
+	sets := heaviest(weight, maxSets)
+	for i, s := range sets {
 		for b := range x.bytes {
 			if s.Has(byte(b)) {
-				x.bytes[b].in[i>>6] |= 1 << (i & 63)
+				x.bytes[b].in |= 1 << i
 			}
 		}
 	}
-	return numbers
+	return sets
 }
 
-// conditionOf is what a clause needs besides its literals, and the number of the
-// rarest set of bytes among it, -1 if there is none.
-func conditionOf(c Clause, numbers map[ByteSet]int) (cond condition, pivot int) {
-	cond.min, pivot = c.MinLen, -1
-	rarest := 2.0
+// rarestOf is the place of the set of which a text is least likely to have a
+// byte, -1 if there is none.
+func rarestOf(sets []ByteSet) int {
+	rarest := -1
+	for i, s := range sets {
+		if rarest < 0 || s.chance() < sets[rarest].chance() {
+			rarest = i
+		}
+	}
+	return rarest
+}
+
+// conditionOf is what a clause needs besides its literals, by the numbers of the
+// sets, and the number of the rarest set of bytes among it, -1 if there is none.
+// A set that is not told apart from others counts as the rarest that holds it.
+func conditionOf(c Clause, sets []ByteSet) (cond condition, pivot int) {
+	cond.min, pivot = int32(min(c.MinLen, math.MaxInt32)), -1
 	for _, s := range c.Bytes {
-		n, ok := numbers[s]
-		if !ok {
+		number := -1
+		for i, t := range sets {
+			if s.within(&t) && (number < 0 || t.chance() < sets[number].chance()) {
+				number = i
+			}
+		}
+		if number < 0 {
 			continue
 		}
-		cond.sets[n>>6] |= 1 << (n & 63)
-		if p := s.chance(); p < rarest {
-			rarest, pivot = p, n
+		cond.sets |= 1 << number
+		if pivot < 0 || sets[number].chance() < sets[pivot].chance() {
+			pivot = number
 		}
 	}
 	return cond, pivot

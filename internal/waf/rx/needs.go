@@ -12,8 +12,6 @@ type Needs struct {
 	// Any: a matching text meets one of these, each on its own. Empty: nothing is
 	// known.
 	Any []Clause
-
-	chance float64 // about how many texts have it all
 }
 
 // Clause is what a text must hold, all of it.
@@ -33,7 +31,7 @@ const (
 	maxLiterals = 1000 // alternatives of which a text must hold one
 	maxLength   = 8    // bytes of one of them
 	maxConjunct = 5    // sets of bytes
-	maxClauses  = 24   // alternatives with needs of their own
+	maxClauses  = 12   // alternatives with needs of their own
 	maxMinLen   = 4096 // bytes
 )
 
@@ -58,9 +56,8 @@ type reader struct {
 func needsOf(tree *syntax.Regexp, latin1 bool) Needs {
 	r := reader{latin1: latin1}
 	f := r.read(tree)
-	all := f.withExact()
-	n := Needs{chance: chance(all)}
-	for _, c := range all {
+	var n Needs
+	for _, c := range f.withExact() {
 		n.Any = append(n.Any, c.export())
 	}
 	return n

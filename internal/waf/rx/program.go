@@ -33,51 +33,28 @@ type program struct {
 	anchored bool // every match starts where the text does
 }
 
-// newProgram compiles expressions that are known to be valid into one program,
-// which matches what any of them does. It is nil where they have more classes
-// than the DFA can tell apart. latin1 says that each byte of a text is a rune.
-func newProgram(sources []string, latin1 bool) *program {
-	p := &program{}
+// newProgram compiles an expression that is known to be valid. It is nil where
+// the expression has more classes than the DFA can tell apart. latin1 says that
+// each byte of a text is a rune.
+func newProgram(source string, latin1 bool) *program {
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	compiled, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return nil
+	}
+	p := &program{insts: make([]inst, len(compiled.Inst)), start: skip(compiled, uint32(compiled.Start))}
 	sets := &runeSets{latin1: latin1}
-	for i, source := range sources {
-		start, ok := p.append(source, sets)
-		switch {
-		case !ok:
-			return nil
-		case i == 0:
-			p.start = start
-		default:
-			p.insts = append(p.insts, inst{op: opFork, out: p.start, arg: start})
-			p.start = uint32(len(p.insts) - 1)
-		}
+	for i := range compiled.Inst {
+		p.insts[i] = instruction(compiled, i, sets)
 	}
 	var ok bool
 	if p.classes, p.takes, ok = sets.classes(); !ok {
 		return nil
 	}
 	return p
-}
-
-// append adds the instructions of an expression and gives the first one.
-func (p *program) append(source string, sets *runeSets) (start uint32, ok bool) {
-	tree, err := syntax.Parse(source, syntax.Perl)
-	if err != nil {
-		return 0, false
-	}
-	compiled, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return 0, false
-	}
-	base := uint32(len(p.insts))
-	for i := range compiled.Inst {
-		in := instruction(compiled, i, sets)
-		in.out += base
-		if in.op == opFork {
-			in.arg += base
-		}
-		p.insts = append(p.insts, in)
-	}
-	return base + skip(compiled, uint32(compiled.Start)), true
 }
 
 func instruction(compiled *syntax.Prog, i int, sets *runeSets) inst {

@@ -3,7 +3,6 @@ package rx
 import (
 	"math/rand/v2"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +43,6 @@ func TestRandomExpressions(t *testing.T) {
 		"a", "b", "k", "s", "K", "S", "A", "B", "1", " ", "\n", "\x00", "ab", "ss", "é", "É", "日", "\u212a", "\u017f", "\ufffd", "\U0010ffff",
 		"\xff", "\xe9", "\x80", "\xe2\x84", "\xf4\x90\x80\x80", "\xed\xa0\x80",
 	}
-	var all []*Regexp
 	for range n {
 		pattern := joined(g, 9, atoms)
 		want, wantErr := compileOracle(pattern)
@@ -64,33 +62,6 @@ func TestRandomExpressions(t *testing.T) {
 			}
 			if index.Scan(s, set); matches && !set.Has(0) {
 				t.Fatalf("the index excludes %q, which %q matches; it needs %v", s, pattern, r.Needs().Any)
-			}
-		}
-		if all = append(all, r); len(all) == bundleSize {
-			testTogether(t, g, all, runes)
-			all = nil
-		}
-	}
-}
-
-// testTogether runs expressions as one.
-func testTogether(t *testing.T, g *rand.Rand, all []*Regexp, runes []string) {
-	t.Helper()
-	for _, latin1 := range []bool{false, true} {
-		part := slices.DeleteFunc(slices.Clone(all), func(r *Regexp) bool { return r.latin1 != latin1 || r.lazy() == nil })
-		if len(part) == 0 {
-			continue
-		}
-		var sources []string
-		for _, r := range part {
-			sources = append(sources, r.source)
-		}
-		d := newDFA(NewMemory(DefaultMemory), latin1, sources...)
-		for range 10 {
-			s := joined(g, 8, runes)
-			want := slices.ContainsFunc(part, func(r *Regexp) bool { return r.Match(s) })
-			if got, known := d.match(s); !known || got != want {
-				t.Fatalf("one of %q matches %q: %v, known %v", sources, s, got, known)
 			}
 		}
 	}

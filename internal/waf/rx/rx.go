@@ -24,7 +24,6 @@ const multiline = "(?sm)"
 // and safe for concurrent use.
 type Regexp struct {
 	source string // with its flags
-	latin1 bool   // a rune is a byte
 	needs  Needs
 	plain  func() engine
 	lazy   func() *dfa // gives nil if the expression is too large for one
@@ -68,7 +67,7 @@ func (m *Memory) compileRunes(source string) (*Regexp, error) {
 		source: source,
 		needs:  needsOf(tree, false),
 		plain:  sync.OnceValue(func() engine { return regexp.MustCompile(source) }),
-		lazy:   sync.OnceValue(func() *dfa { return newDFA(m, false, source) }),
+		lazy:   sync.OnceValue(func() *dfa { return newDFA(source, false, m) }),
 	}, nil
 }
 
@@ -81,9 +80,8 @@ func (m *Memory) compileBytes(pattern string) (*Regexp, error) {
 	}
 	r := &Regexp{
 		source: pattern,
-		latin1: true,
 		plain:  func() engine { return re },
-		lazy:   sync.OnceValue(func() *dfa { return newDFA(m, true, pattern) }),
+		lazy:   sync.OnceValue(func() *dfa { return newDFA(pattern, true, m) }),
 	}
 	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
 		r.needs = needsOf(tree, true)
@@ -108,9 +106,6 @@ func (r *Regexp) Find(s string) []int { return r.plain().FindStringSubmatchIndex
 
 // Needs is what every text that matches holds.
 func (r *Regexp) Needs() Needs { return r.needs }
-
-// Expression is r.
-func (r *Regexp) Expression() *Regexp { return r }
 
 // String is the expression with the flags it is read with.
 func (r *Regexp) String() string { return r.source }

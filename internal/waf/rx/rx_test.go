@@ -87,7 +87,7 @@ func TestRuleSet(t *testing.T) {
 		n = 40
 	}
 	all := compileAll(t)
-	gate := NewMatcher(NewMemory(DefaultMemory), all)
+	index := indexOf(all)
 	set := NewBits(len(all))
 	matches := 0
 	for i, r := range all {
@@ -105,7 +105,7 @@ func TestRuleSet(t *testing.T) {
 			if missing := lacks(r.Needs(), s); missing != "" {
 				t.Fatalf("expression %d, %.200q, matches %q, which lacks %s", i, r, s, missing)
 			}
-			if gate.Candidates(s, only(len(all), i), set); !set.Has(i) {
+			if index.Scan(s, set); !set.Has(i) {
 				t.Fatalf("expression %d, %.200q, matches %q but is no candidate", i, r, s)
 			}
 		}
@@ -120,8 +120,8 @@ func TestRuleSet(t *testing.T) {
 // TestPayloads compares every expression on every payload of the rule set's tests.
 func TestPayloads(t *testing.T) {
 	all := compileAll(t)
-	gate := NewMatcher(NewMemory(DefaultMemory), all)
-	want, set := every(len(all)), NewBits(len(all))
+	index := indexOf(all)
+	set := NewBits(len(all))
 	step := 17
 	if testing.Short() {
 		step = 301
@@ -134,26 +134,19 @@ func TestPayloads(t *testing.T) {
 			if got := r.Match(s); got != matches {
 				t.Fatalf("expression %d, %.200q, matches %q: %v", i, r, s, got)
 			}
-			if gate.Candidates(s, want, set); matches && !set.Has(i) {
+			if index.Scan(s, set); matches && !set.Has(i) {
 				t.Fatalf("expression %d, %.200q, matches %q but is no candidate", i, r, s)
 			}
 		}
 	}
 }
 
-// only is the set of i, every that of all numbers below n.
-func only(n, i int) Bits {
-	set := NewBits(n)
-	set.add(i)
-	return set
-}
-
-func every(n int) Bits {
-	set := NewBits(n)
-	for i := range n {
-		set.add(i)
+func indexOf(all []*Regexp) *Index {
+	needs := make([]Needs, len(all))
+	for i, r := range all {
+		needs[i] = r.Needs()
 	}
-	return set
+	return NewIndex(needs)
 }
 
 // lacks is what s does not have of n, empty if nothing.
@@ -303,15 +296,14 @@ func TestConcurrent(t *testing.T) {
 		}
 		all, in, want = append(all, r), append(in, made), append(want, verdicts)
 	}
-	gate := NewMatcher(m, all)
-	wanted := every(len(all))
+	index := indexOf(all)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			set := NewBits(len(all))
 			for i, r := range all {
 				for j, s := range in[i] {
-					if gate.Candidates(s, wanted, set); want[i][j] && !set.Has(i) {
+					if index.Scan(s, set); want[i][j] && !set.Has(i) {
 						t.Errorf("%.100q matches %q but is no candidate", r, s)
 					}
 					if got := r.Match(s); got != want[i][j] {
@@ -326,11 +318,11 @@ func TestConcurrent(t *testing.T) {
 
 func TestMatchAllocatesNothing(t *testing.T) {
 	all := compileAll(t)
-	gate := NewMatcher(NewMemory(DefaultMemory), all)
-	want, set := every(len(all)), NewBits(len(all))
+	index := indexOf(all)
+	set := NewBits(len(all))
 	s := "the quick brown fox; SELECT * FROM users WHERE name = 'jumps' -- é over /etc/passwd"
 	each := func() {
-		gate.Candidates(s, want, set)
+		index.Scan(s, set)
 		for _, r := range all {
 			r.Match(s)
 		}
@@ -351,8 +343,8 @@ func FuzzMatch(f *testing.F) {
 	}
 	pairs := map[uint16]pair{}
 	all := compileAll(f)
-	gate := NewMatcher(NewMemory(DefaultMemory), all)
-	wanted, set := every(len(all)), NewBits(len(all))
+	index := indexOf(all)
+	set := NewBits(len(all))
 	f.Fuzz(func(t *testing.T, number uint16, s string) {
 		number %= uint16(len(rulePatterns()))
 		p, ok := pairs[number]
@@ -371,7 +363,7 @@ func FuzzMatch(f *testing.F) {
 		if missing := lacks(p.r.Needs(), s); want && missing != "" {
 			t.Fatalf("%.200q matches %q, which lacks %s", p.r, s, missing)
 		}
-		if gate.Candidates(s, wanted, set); want && !set.Has(int(number)) {
+		if index.Scan(s, set); want && !set.Has(int(number)) {
 			t.Fatalf("%.200q matches %q but is no candidate", p.r, s)
 		}
 	})
