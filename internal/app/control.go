@@ -42,14 +42,17 @@ func (c control) Site(name string) (console.Site, bool) {
 
 func (a *App) describe(s *site.Site) console.Site {
 	a.mu.Lock()
-	configured := "removed"
+	configured, mode := "removed", ""
 	if c := a.cfg.Sites[s.Name]; c != nil {
 		configured = c.State
+		if c.WAF != nil && c.WAF.Mode != "off" {
+			mode = c.WAF.Mode
+		}
 	}
 	_, differs := a.state.Sites[s.Name]
 	kept := a.kept[s.Name]
 	a.mu.Unlock()
-	out := console.Site{Name: s.Name, State: s.State().String(), Reason: cmp.Or(s.Reason(), kept), Configured: configured, Differs: differs}
+	out := console.Site{Name: s.Name, State: s.State().String(), Reason: cmp.Or(s.Reason(), kept), Configured: configured, Differs: differs, WAF: mode}
 	for _, b := range s.Bindings {
 		out.Bindings = append(out.Bindings, console.Binding{Address: b.Addr.String(), Names: append([]string{}, b.Names...), Plain: b.Plain})
 	}

@@ -80,6 +80,7 @@ type siteItem struct {
 	Reason     string `json:"reason"`
 	Configured string `json:"configured"`
 	Differs    bool   `json:"differs"`
+	WAF        string `json:"waf"`
 	Bindings   []struct {
 		Address string   `json:"address"`
 		Names   []string `json:"names"`
@@ -160,6 +161,10 @@ func siteNote(site siteItem) string {
 		return "the file says " + site.Configured + " (--save writes the state there)"
 	case site.Certificate != nil && site.Certificate.Fault != "":
 		return site.Certificate.Fault
+	case site.WAF == "watch":
+		return "WAF watches"
+	case site.WAF == "block":
+		return "WAF blocks"
 	}
 	return ""
 }

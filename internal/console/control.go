@@ -65,8 +65,9 @@ type Site struct {
 	Name        string       `json:"name"`
 	State       string       `json:"state"` // serving, draining, stopped or failed
 	Reason      string       `json:"reason,omitempty"`
-	Configured  string       `json:"configured"` // the state the file asks for: running or stopped
-	Differs     bool         `json:"differs"`    // from the file, by a command
+	Configured  string       `json:"configured"`    // the state the file asks for: running or stopped
+	Differs     bool         `json:"differs"`       // from the file, by a command
+	WAF         string       `json:"waf,omitempty"` // watch or block, in the configuration in force
 	Bindings    []Binding    `json:"bindings"`
 	Certificate *Certificate `json:"certificate,omitempty"`
 	URL         string       `json:"url,omitempty"` // for a click
