@@ -2,6 +2,7 @@ package waf
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -56,6 +57,35 @@ func TestTXKeepsNamesThatOnlyMacrosMake(t *testing.T) {
 	tx.reset(n)
 	if got, _ := tx.get("1"); got != "" {
 		t.Errorf("TX:1 is %q for the next request", got)
+	}
+}
+
+// Any number of names that only macros make are found, whatever was removed.
+func TestTXFindsManyNames(t *testing.T) {
+	n := &names{}
+	for i := range captures {
+		n.of(fmt.Sprint(i))
+	}
+	var tx txVars
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 30 {
+		tx.reset(n)
+		want := map[string]string{}
+		for i := range 50 + rng.IntN(2000) {
+			name, value := fmt.Sprint("name", rng.IntN(60)), fmt.Sprint(i)
+			if rng.IntN(3) == 0 {
+				tx.remove(name)
+				delete(want, name)
+			} else {
+				tx.put(name, value)
+				want[name] = value
+			}
+			probe := fmt.Sprint("name", rng.IntN(60))
+			expected, set := want[probe]
+			if got, ok := tx.get(probe); ok != set || got != expected || len(tx.more) != len(want) {
+				t.Fatalf("step %d: TX:%s is %q, %v, want %q, %v; there are %d names, want %d", i, probe, got, ok, expected, set, len(tx.more), len(want))
+			}
+		}
 	}
 }
 

@@ -31,7 +31,13 @@ type txVars struct {
 	value []string // by slot
 	set   []bool
 	more  []pair // names that only a macro makes
+	// place is where in more the first len(place) of them are: a client may send
+	// thousands of parts, for each of which a rule makes a name.
+	place map[string]int
 }
+
+// few is how many names are found without place.
+const few = 16
 
 type pair struct{ key, value string }
 
@@ -44,7 +50,12 @@ func (t *txVars) reset(n *names) {
 	t.set = slices.Grow(t.set[:0], len(n.list))[:len(n.list)]
 	clear(t.value)
 	clear(t.set)
+	clear(t.more)
 	t.more = t.more[:0]
+	if len(t.place) > 64*few {
+		t.place = nil // it would be cleared as a whole each time
+	}
+	clear(t.place)
 	for i := range captures { // the first slots
 		t.set[i] = true
 	}
@@ -65,8 +76,21 @@ func (t *txVars) get(name string) (string, bool) {
 	return "", false
 }
 
+// find is where in more a name is, or -1.
 func (t *txVars) find(name string) int {
-	return slices.IndexFunc(t.more, func(p pair) bool { return p.key == name })
+	if len(t.more) <= few {
+		return slices.IndexFunc(t.more, func(p pair) bool { return p.key == name })
+	}
+	if t.place == nil {
+		t.place = map[string]int{}
+	}
+	for i := len(t.place); i < len(t.more); i++ {
+		t.place[t.more[i].key] = i
+	}
+	if i, ok := t.place[name]; ok {
+		return i
+	}
+	return -1
 }
 
 func (t *txVars) put(name, value string) {
@@ -85,8 +109,21 @@ func (t *txVars) remove(name string) {
 	if slot, ok := t.names.slot[name]; ok {
 		t.value[slot], t.set[slot] = "", false
 	} else if i := t.find(name); i >= 0 {
-		t.more = slices.Delete(t.more, i, i+1)
+		t.removeAt(i)
 	}
+}
+
+// removeAt puts the last one where one was.
+func (t *txVars) removeAt(i int) {
+	last := len(t.more) - 1
+	if i < len(t.place) {
+		delete(t.place, t.more[i].key)
+		if i < last {
+			t.place[t.more[last].key] = i
+		}
+	}
+	t.more[i] = t.more[last]
+	t.more = t.more[:last]
 }
 
 // calculate is what setvar makes of a variable: "+5" and "-5" count, anything
