@@ -31,6 +31,7 @@ type inspection struct {
 	httpconn.Exchange
 	r    *ride
 	rule *Protection
+	ask  waf.Request     // kept here so that asking allocates nothing
 	tx   waf.Transaction // nil: the verdict is known, or the WAF failed
 
 	held     []byte // the beginning of the body
@@ -96,12 +97,18 @@ func (i *inspection) request() bool {
 // subject is the request as the client sent it.
 func (i *inspection) subject() *waf.Request {
 	s, req := i.r.s, i.r.facts.req
-	protocol := "HTTP/1." + strconv.Itoa(req.Head.Minor)
-	if i.Multiplexed() {
+	protocol := "HTTP/1.1"
+	switch {
+	case i.Multiplexed():
 		protocol = "HTTP/2.0"
+	case req.Head.Minor == 0:
+		protocol = "HTTP/1.0"
+	case req.Head.Minor > 1:
+		protocol = "HTTP/1." + strconv.Itoa(req.Head.Minor)
 	}
-	return &waf.Request{Client: netip.AddrPortFrom(i.r.client(), s.remote.Port()), Server: s.local,
+	i.ask = waf.Request{Client: netip.AddrPortFrom(i.r.client(), s.remote.Port()), Server: s.local,
 		Method: req.Method, Target: req.Target, Protocol: protocol, Host: req.Host, Head: req.Head}
+	return &i.ask
 }
 
 // guarded calls the engine, which may fail in any way: a fault in it must not
