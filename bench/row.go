@@ -141,7 +141,7 @@ var rows = []row{
 	},
 	{
 		name:    "waf-json",
-		title:   "the same with POSTs of 10 KB of JSON",
+		title:   "the same with POSTs of 10 KB of JSON; 2 connections",
 		columns: wafColumns,
 		setup:   wafRow(wafJSON),
 		limit:   1500,
@@ -149,7 +149,7 @@ var rows = []row{
 	},
 	{
 		name:    "waf-form",
-		title:   "the same with POSTs of 100 KB of a form",
+		title:   "the same with POSTs of 100 KB of a form; 2 connections",
 		columns: wafColumns,
 		setup:   wafRow(wafForm),
 		limit:   15000,

@@ -109,19 +109,22 @@ func wafRow(make func() wafRequest) func(b *bench) ([]subject, error) {
 				if p.name == openPeer {
 					want = 200
 				}
-				if err := req.answered(b.ctx, url, r.cert, want); err != nil {
+				took, err := req.answered(b.ctx, url, r.cert, want)
+				if err != nil {
 					return nil, err
 				}
-				same, vary := wrkScript(files[0], want), wrkScript(files[1], want)
-				if _, err := vary(b.ctx, url, 2*time.Second); err != nil {
+				// So that who takes a second for a request has some answered too.
+				answers := 4 * time.Duration(req.clients()) * took
+				same, vary := req.load(files[0], want), req.load(files[1], want)
+				if _, err := vary(b.ctx, url, max(2*time.Second, answers)); err != nil {
 					return nil, fmt.Errorf("warm up: %w", err)
 				}
 				return func(ctx context.Context) ([]float64, error) {
-					varied, err := measureProxy(ctx, proc, url, b.duration, vary)
+					varied, err := measureProxy(ctx, proc, url, max(b.duration, answers), vary)
 					if err != nil {
 						return nil, err
 					}
-					constant, err := measureProxy(ctx, proc, url, b.duration, same)
+					constant, err := measureProxy(ctx, proc, url, max(b.duration, answers), same)
 					if err != nil {
 						return nil, err
 					}
@@ -132,16 +135,19 @@ func wafRow(make func() wafRequest) func(b *bench) ([]subject, error) {
 	}
 }
 
-// answered sends one request and sees that it is answered as wanted.
-func (w wafRequest) answered(ctx context.Context, url string, cert certificate, status int) error {
+// answered sends one request, sees that it is answered as wanted, and tells how
+// long that took.
+func (w wafRequest) answered(ctx context.Context, url string, cert certificate, status int) (time.Duration, error) {
 	client, err := newClient(cert)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer client.CloseIdleConnections()
+	client.Timeout = 30 * time.Second
+	began := time.Now()
 	req, err := http.NewRequestWithContext(ctx, w.method, strings.TrimSuffix(url, "/")+w.target, strings.NewReader(w.body))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	req.Host = benchName
 	req.Header.Set("User-Agent", browser)
@@ -151,23 +157,31 @@ func (w wafRequest) answered(ctx context.Context, url string, cert certificate, 
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != status {
-		return fmt.Errorf("it answers %s where others answer %d", res.Status, status)
+		return 0, fmt.Errorf("it answers %s where others answer %d", res.Status, status)
 	}
-	return nil
+	return time.Since(began), nil
 }
 
 const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
 
-// wrkScript is load by a script of wrk whose requests are all answered with one
-// status.
-func wrkScript(file string, status int) loader {
+// clients are fewer than in other rows, and fewer still where a request may take
+// a second.
+func (w wafRequest) clients() int {
+	if w.body != "" {
+		return 2
+	}
+	return 16
+}
+
+// load is by a script of wrk whose requests are all answered with one status.
+func (w wafRequest) load(file string, status int) loader {
 	return func(ctx context.Context, url string, d time.Duration) (load, error) {
-		cmd := exec.CommandContext(ctx, "taskset", "-c", loadCPU, "wrk", "-t1", fmt.Sprintf("-c%d", wafConnections),
-			fmt.Sprintf("-d%ds", max(1, int(d.Seconds()))), "--timeout", "20s", "--latency", "-s", file, url)
+		cmd := exec.CommandContext(ctx, "taskset", "-c", loadCPU, "wrk", "-t1", fmt.Sprintf("-c%d", w.clients()),
+			fmt.Sprintf("-d%ds", max(1, int(d.Seconds()))), "--timeout", "60s", "--latency", "-s", file, url)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return load{}, fmt.Errorf("run wrk: %w: %.200s", err, strings.TrimSpace(string(out)))
@@ -184,9 +198,6 @@ func wrkScript(file string, status int) loader {
 		return parseWrk(report)
 	}
 }
-
-// wafConnections are fewer than in other rows: a request may take 100 ms.
-const wafConnections = 16
 
 var wrkRefused = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`)
 
