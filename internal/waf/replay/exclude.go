@@ -23,6 +23,7 @@ type Proposal struct {
 	Excluded []Excluded
 	Attacks  []Attacks
 	Policy   waf.Policy // with the exclusions
+	Unproven bool       // the record does not hold all of the request: found by what the door said of it
 }
 
 const (
@@ -42,6 +43,11 @@ func Propose(p waf.Policy, types []string, r *Request) (*Proposal, error) {
 	defer before.Close()
 	s := search{policy: p, given: p.Exclusions, scope: scopeOf(r), tried: map[int]bool{}}
 	first := before.Judge(r)
+	if first.Outcome == Passes && len(r.Lack) > 0 {
+		if out := s.unproven(r); out != nil {
+			return out, nil
+		}
+	}
 	if err := hopeless(&first, &p, r); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ type jsonProposal struct {
 	Type       string          `json:"type"`
 	Request    *jsonExample    `json:"request"`
 	Threshold  int             `json:"threshold"`
+	Proven     bool            `json:"proven"`
 	Lacking    []string        `json:"lacking,omitempty"`
 	Exclusions []jsonExclusion `json:"exclusions"`
 	Others     *jsonOthers     `json:"others,omitempty"`
@@ -40,7 +41,7 @@ type jsonAttacks struct {
 
 // Items are the objects that a proposal is written as; others may be nil.
 func (p *Proposal) Items(others *Result) []any {
-	o := jsonProposal{Type: "waf-exclusion", Request: example(p.Request, &p.Before, &p.After).json(true), Threshold: p.Policy.Inbound, Lacking: p.Request.Lack}
+	o := jsonProposal{Type: "waf-exclusion", Request: example(p.Request, &p.Before, &p.After).json(true), Threshold: p.Policy.Inbound, Proven: !p.Unproven, Lacking: p.Request.Lack}
 	for i := range p.Excluded {
 		e := &p.Excluded[i]
 		o.Exclusions = append(o.Exclusions, jsonExclusion{Rule: e.Rule, Target: e.Exclusion.Target, Host: e.Host, Path: e.Path, Method: e.Method, Message: e.Cause.Message})

@@ -17,13 +17,24 @@ func (p *Proposal) Text(w io.Writer, others *Result) {
 	for i := range e.Rules {
 		e.Rules[i].text(w)
 	}
-	fmt.Fprintf(w, "\nThis lets it pass. Write it under the site:\n\n%s", p.YAML())
-	fmt.Fprintf(w, "\nproof:\n  With it the request scores %d of %d, and passes.\n", p.After.Score, p.Policy.Inbound)
+	fmt.Fprintf(w, "\n%s. Write it under the site:\n\n%s", p.promise(), p.YAML())
+	if p.Unproven {
+		fmt.Fprintf(w, "\nThis is NOT PROVEN. It goes by what the door recorded of its verdict; the request could not be judged again.\nCapture one like it (fanlight capture), and try that:\n")
+	} else {
+		fmt.Fprintf(w, "\nproof:\n  With it the request scores %d of %d, and passes.\n", p.After.Score, p.Policy.Inbound)
+	}
 	for _, lack := range p.Request.Lack {
 		fmt.Fprintf(w, "  Not all of it was judged: %s.\n", lack)
 	}
 	p.others(w, others)
 	p.price(w)
+}
+
+func (p *Proposal) promise() string {
+	if p.Unproven {
+		return "This should let it pass"
+	}
+	return "This lets it pass"
 }
 
 // YAML is what the configuration of the site needs.
@@ -87,6 +98,9 @@ func (p *Proposal) has(r *Rule) bool {
 // price says what is not protected any more.
 func (p *Proposal) price(w io.Writer) {
 	fmt.Fprintln(w, "\nwhat is lost:")
+	if p.Unproven {
+		defer fmt.Fprintln(w, "  Attacks were not tried: where they would stand was not recorded.")
+	}
 	for i := range p.Excluded {
 		e := &p.Excluded[i]
 		fmt.Fprintf(w, "  Rule %s (%s) no longer looks at %s.\n", e.Rule, e.Cause.Message, lostOf(&e.Exclusion))
