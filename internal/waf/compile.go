@@ -20,19 +20,19 @@ func (u unsupported) Error() string { return string(u) + " is not known to the p
 
 // newPlan compiles a rule set. An unsupported error says that another engine is
 // needed.
-func newPlan(root fs.FS, directives string, paranoia int, shared *library) (*plan, error) {
-	set, err := seclang.Read(root, seclang.Text("policy", directives))
+func newPlan(root fs.FS, policy *Policy, shared *library) (*plan, error) {
+	set, err := seclang.Read(root, seclang.Text("policy", policy.directives()))
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{steps: []step{{}}, paranoia: paranoia}
+	p := &plan{steps: []step{{}}, paranoia: policy.Paranoia}
 	for i := range captures {
 		p.names.of(fmt.Sprint(i))
 	}
 	if err := p.settings(set.Settings); err != nil {
 		return nil, err
 	}
-	c := compiler{plan: p, stepOf: map[string]int{}, groupOf: map[string]int{}, library: shared}
+	c := compiler{plan: p, stepOf: map[string]int{}, groupOf: map[string]int{}, library: shared, detect: policy.Detect}
 	if err := c.rules(set.Rules); err != nil {
 		return nil, err
 	}
@@ -58,6 +58,7 @@ func (p *plan) resolve() {
 type compiler struct {
 	*plan
 	*library
+	detect  int // paranoia level up to which rules run
 	stepOf  map[string]int
 	groupOf map[string]int
 	gated   []rx.Needs // by bit
@@ -72,12 +73,21 @@ func (c *compiler) rules(list []*seclang.Rule) error {
 		}
 		made[i] = r
 	}
+	beyond := "" // the marker up to which rules are above the paranoia level
 	for i, s := range list {
 		r := made[i]
 		if err := c.fill(r, s); err != nil {
 			return fmt.Errorf("rule %d: %w", s.ID, err)
 		}
-		c.gateRule(r)
+		switch {
+		case beyond == "":
+			beyond = c.beyond(s)
+		case beyond == s.Marker:
+			beyond = ""
+		}
+		if beyond == "" {
+			c.gateRule(r)
+		}
 		for _, l := range s.Chain {
 			link := &rule{id: l.ID, parent: r, bit: -1}
 			if err := c.fill(link, l); err != nil {
@@ -88,6 +98,21 @@ func (c *compiler) rules(list []*seclang.Rule) error {
 		c.place(r, s.Phase)
 	}
 	return nil
+}
+
+// beyond is the marker that a rule skips to because what follows is above the
+// paranoia level. Rules up to there are left out of the gate, which is the
+// quicker the fewer it has to tell apart; should one run all the same, it is asked
+// without.
+func (c *compiler) beyond(s *seclang.Rule) string {
+	if s.Operator.Name != "lt" || s.Operator.Negated || len(s.Variables) != 1 || len(s.Chain) > 0 {
+		return ""
+	}
+	v := s.Variables[0]
+	if level, err := strconv.Atoi(s.Operator.Argument); err != nil || level <= c.detect || v.Name != "TX" || v.Key.Text != "detection_paranoia_level" {
+		return ""
+	}
+	return s.SkipAfter
 }
 
 // place puts a rule into its phase; a marker is in all.

@@ -16,7 +16,7 @@ type planEngine struct {
 }
 
 func newPlanEngine(p Policy, root fs.FS, shared *library) (*planEngine, error) {
-	made, err := newPlan(root, p.directives(), p.Paranoia, shared)
+	made, err := newPlan(root, &p, shared)
 	if err != nil {
 		return nil, err
 	}

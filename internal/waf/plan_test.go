@@ -144,7 +144,8 @@ SecRule &XML:/* "@eq 2" "id:9004,phase:2,pass,log"`
 // a client sends are behind it.
 func TestMostRulesAreGated(t *testing.T) {
 	p := Defaults()
-	made, err := newPlan(coreruleset.FS, p.directives(), p.Paranoia, newLibrary())
+	p.Paranoia, p.Detect = 4, 4
+	made, err := newPlan(coreruleset.FS, &p, newLibrary())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,4 +161,24 @@ func TestMostRulesAreGated(t *testing.T) {
 	if gated < 3*open {
 		t.Errorf("%d rules are behind the gate and %d are not", gated, open)
 	}
+}
+
+// Rules above the paranoia level do not run, and do not slow the gate down; those
+// below are behind it.
+func TestTheGateHasTheRulesThatRun(t *testing.T) {
+	shared := newLibrary()
+	var gated []int
+	for level := 1; level <= 4; level++ {
+		p := Defaults()
+		p.Paranoia, p.Detect = 1, level
+		made, err := newPlan(coreruleset.FS, &p, shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gated = append(gated, made.gate.Len())
+	}
+	if gated[0] == 0 || gated[0] >= gated[1] || gated[1] >= gated[2] || gated[2] >= gated[3] {
+		t.Errorf("behind the gate are %v rules, by paranoia level", gated)
+	}
+	t.Log(gated)
 }
