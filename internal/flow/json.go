@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"time"
+	"unicode/utf8"
+)
 
 // ConnRecord is the JSON object of a connection. A fact that was not observed
 // is absent.
@@ -63,6 +66,7 @@ type EventRecord struct {
 	Bytes    *int64            `json:"bytes,omitempty"`
 	Text     string            `json:"text,omitempty"`
 	Facts    map[string]string `json:"facts,omitempty"`
+	RawFacts map[string][]byte `json:"raw_facts,omitempty"` // of those that are no UTF-8 the bytes
 }
 
 // CloseRecord says who ended a connection; it is absent while it is open.
@@ -235,6 +239,12 @@ func eventRecord(c *Conn, e *Event) EventRecord {
 			out.Facts = map[string]string{}
 		}
 		out.Facts[a.Key] = a.Value
+		if !utf8.ValidString(a.Value) {
+			if out.RawFacts == nil {
+				out.RawFacts = map[string][]byte{}
+			}
+			out.RawFacts[a.Key] = []byte(a.Value)
+		}
 	}
 	return out
 }

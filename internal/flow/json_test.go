@@ -126,3 +126,16 @@ func indented(t *testing.T, v any) string {
 	}
 	return strings.TrimSpace(b.String())
 }
+
+// What is no UTF-8 is not lost in JSON.
+func TestRawFacts(t *testing.T) {
+	c := &Conn{ID: 1, Events: []Event{{Kind: WAFMatch, Attrs: Attrs(KeyTarget, "ARGS:q", KeyValue, "a\xff\x00")}}}
+	got, err := json.Marshal(ConnJSON(c, nil).Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `[{"kind":"waf-match","facts":{"target":"ARGS:q","value":"a\ufffd\u0000"},"raw_facts":{"value":"Yf8A"}}]`
+	if string(got) != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
