@@ -69,7 +69,7 @@ func names(all []field) []string {
 }
 
 func fields() []field {
-	return slices.Concat(networkFields(), tlsFields(), httpFields(), headerFields(), exchangeFields(), connFields())
+	return slices.Concat(networkFields(), tlsFields(), httpFields(), headerFields(), exchangeFields(), decisionFields(), connFields())
 }
 
 func networkFields() []field {
@@ -171,6 +171,16 @@ func exchangeFields() []field {
 		})},
 		{name: "event", kind: Word, doc: "kind of an event of the exchange, or of the connection as such", words: kinds(), each: events},
 		{name: "time", kind: Time, doc: "when the exchange began, or else the connection", each: began},
+	}
+}
+
+func decisionFields() []field {
+	return []field{
+		{name: "filter.verdict", kind: Word, doc: "what the filter of the site said; watch: it would refuse", words: []string{"refuse", "watch"}, ofExchange: true, each: verdicts("filter")},
+		{name: "filter.rule", kind: Text, doc: "key of the filter, or rule NAME, that refused, or would", ofExchange: true, each: decided("filter", flow.KeyRule)},
+		{name: "waf.verdict", kind: Word, doc: "what the WAF said; watch: it would block", words: []string{"block", "watch", "pass"}, ofExchange: true, each: verdicts("waf")},
+		{name: "waf.rule", kind: Number, doc: "id of a rule of the WAF that matched", ofExchange: true, each: wafRules},
+		{name: "waf.score", kind: Number, doc: "score of the request, or of the response", ofExchange: true, each: counts(decided("waf", flow.KeyScore))},
 	}
 }
 
