@@ -299,3 +299,20 @@ func TestRecordingOff(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoRefused(t *testing.T) {
+	_, s, _, control := serve(t)
+	record(t, s, stories+judged)
+	_, text, _ := do(t, "GET", control.URL+"/api/connections", "")
+	for id, want := range map[flow.ConnID]lastExchange{6: {By: "waf"}, 7: {By: "filter", Watched: true}, 3: {}} {
+		var got *lastExchange
+		for _, item := range items[summary](t, text) {
+			if item.ID == id.String() {
+				got = item.Last
+			}
+		}
+		if got == nil || got.By != want.By || got.Watched != want.Watched {
+			t.Errorf("%s: %+v, want %+v", id, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"fanlight/internal/flow"
 )
@@ -24,6 +25,25 @@ type lastExchange struct {
 	Status   int    `json:"status,omitempty"`
 	Outcome  string `json:"outcome,omitempty"`
 	Incident string `json:"incident,omitempty"`
+	By       string `json:"by,omitempty"`      // filter or waf: which refused it, or would
+	Watched  bool   `json:"watched,omitempty"` // it only would
+}
+
+// judged tells which of filter and WAF refused an exchange, or would.
+func (x *lastExchange) judged(events []flow.Event, id flow.ExchangeID) {
+	for i := range events {
+		e := &events[i]
+		by := e.Attr(flow.KeyBy)
+		if e.Kind != flow.Decision || e.Exchange != id || by != "filter" && by != "waf" {
+			continue
+		}
+		switch verdict, _, _ := strings.Cut(e.Text, ":"); verdict {
+		case "block", "refuse":
+			x.By, x.Watched = by, false
+		case "watch":
+			x.By, x.Watched = by, true
+		}
+	}
 }
 
 func summarise(c *flow.Conn, mask flow.Mask) summary {
@@ -33,7 +53,8 @@ func summarise(c *flow.Conn, mask flow.Mask) summary {
 	out := summary{ConnRecord: flow.ConnJSON(&bare, mask)}
 	if n := len(c.Exchanges); n > 0 {
 		x := c.Exchanges[n-1]
-		out.Last = &lastExchange{x.ID.String(), x.Method, x.Host, x.Target, x.Status, x.Outcome, x.Incident}
+		out.Last = &lastExchange{ID: x.ID.String(), Method: x.Method, Host: x.Host, Target: mask(flow.TargetField, x.Target), Status: x.Status, Outcome: x.Outcome, Incident: x.Incident}
+		out.Last.judged(events, x.ID)
 	}
 	for i := range events {
 		if words := trouble(&events[i]); words != "" {

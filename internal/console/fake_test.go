@@ -261,3 +261,23 @@ conn 5  127.0.0.1:50003 -> 127.0.0.3:443  source live  keys yes  self server  sc
   +0.000 established   +0.001 > client-hello sni=books.test alpn=h2,http/1.1 versions=1.3,1.2
   +0.001 < alert unrecognized_name level=fatal   +0.001 tls-failed "site books is stopped" fault=refused   +0.002 fin by server
 `
+
+// judged is a connection whose request the WAF blocked, behind stories, and one
+// whose request the filter would have.
+const judged = `conn 6  127.0.0.1:50004 -> 127.0.0.2:443  source live  keys yes  self server  scheme https  at 2026-11-21T10:03:00Z
+  +0.000 established   +0.002 chosen shop what=site   +0.004 tls-done 1.3
+  +0.005 > GET "/find?q=%3Cimg+src=x+onerror=a%3E%FF" http=1.1 host=shop.test x5
+  +0.006 waf-match "XSS Filter - Category 2: Event Handler Vector" rule=941120 severity=critical adds=5 target=ARGS:q value="<IMG src=x onerror=window.intruded=1>\xff" steps="lowercase <img src=x onerror=window.intruded=1>\xff" matched=" onerror=w" further=1 x5
+  +0.006 waf-match "Javascript method detected" rule=941390 severity=critical adds=5 target=ARGS:q value="<IMG src=x onerror=window.intruded=1>\xff" x5
+  +0.006 waf-match "Possible XSS Attack Detected - HTML Tag Handler" rule=941320 severity=critical adds=0 target=ARGS:q x5
+  +0.006 decision "block: the WAF refuses the request: it scores 10 of 5" by=waf score=10 threshold=5 paranoia=1 engine=plan unseen=1200 x5
+  +0.006 incident 7Q2MXK4HTA cause="the WAF refuses the request: it scores 10 of 5" x5
+  +0.006 < 403 Forbidden x5
+  +0.007 < response-done 34 B x5   +0.007 exchange-done complete x5
+conn 7  127.0.0.1:50005 -> 127.0.0.2:443  source live  keys yes  self server  scheme https  at 2026-11-21T10:04:00Z
+  +0.000 established   +0.002 chosen shop what=site   +0.004 tls-done 1.3
+  +0.005 > GET /..b http=1.1 host=shop.test x6
+  +0.006 decision "watch: the filter of site shop would refuse this by deny_url (404.5)" by=filter rule=deny_url where=URL matched=.. offset=1 x6
+  +0.006 < 200 OK x6
+  +0.007 < response-done 34 B x6   +0.007 exchange-done complete x6
+`
