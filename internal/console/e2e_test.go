@@ -25,7 +25,7 @@ func TestInBrowser(t *testing.T) {
 		t.Skip("node is not installed")
 	}
 	d, s, console, _ := serve(t)
-	record(t, s, stories)
+	record(t, s, stories+judged)
 	d.find(d.Of(s.Trace(s.Recent(100)...))...)
 	script := exec.CommandContext(t.Context(), node, "e2e/console.mjs")
 	script.Dir = "../../web"

@@ -107,6 +107,46 @@ async function visit(page) {
     await picture(page, 'ladder')
   })
 
+  await step('the list tells who refused', async () => {
+    await page.getByRole('link', { name: 'Connections', exact: true }).click()
+    await page.locator('#row-c6 .refusal.refused').waitFor()
+    await page.locator('#row-c7 .refusal.watched').waitFor()
+    await page.locator('#filter').fill('blocked by waf')
+    await page.locator('#row-c7').waitFor({ state: 'detached' })
+    assert.equal(await page.locator('tbody tr').count(), 1)
+    await picture(page, 'refused')
+    await page.locator('#filter').fill('')
+  })
+
+  await step('what the WAF blocked is told', async () => {
+    await page.locator('#row-c6').click()
+    const card = page.getByRole('region', { name: 'WAF, exchange x5' })
+    await card.waitFor()
+    assert.match(await card.innerText(), /Blocked by the WAF\s+GET [^]*Score 5 \+ 5 = 10 of 5[^]*1200 bytes of the body/)
+    const rows = card.locator('.rules li').first().locator('.bytes')
+    assert.equal(await rows.nth(0).innerText(), '<IMG src=x onerror=window.intruded=1>\\xff')
+    assert.deepEqual(await card.locator('mark').allInnerTexts(), [' onerror=w', ' onerror=w'])
+    assert.equal(await card.locator('img').count(), 0)
+    assert.deepEqual(await card.locator('.command pre').allInnerTexts(), ['fanlight why 7Q2MXK4HTA', 'fanlight waf try-exclusion 7Q2MXK4HTA'])
+    await picture(page, 'waf')
+  })
+
+  await step('the keyboard unfolds what added nothing', async () => {
+    const line = page.getByText('1 rule matched and added nothing')
+    await line.focus()
+    await page.keyboard.press('Enter')
+    await page.locator('details.rest[open]').getByText('HTML Tag Handler').waitFor()
+  })
+
+  await step('what the filter would refuse is told', async () => {
+    await page.goto(new URL('/#/connections/c7', start).href)
+    const card = page.getByRole('region', { name: 'Filter, exchange x6' })
+    await card.waitFor()
+    assert.match(await card.innerText(), /Would have been blocked by the filter[^]*only watches[^]*deny_url/)
+    assert.equal(await card.locator('mark').innerText(), '..')
+    await picture(page, 'filter')
+  })
+
   await step('the policy allows no inline script', async () => {
     expected = (m) => m.text().includes('Content Security Policy')
     await page.evaluate(() => {

@@ -122,7 +122,7 @@ function rung({ conn, event, index, at }: Moment, y: number): Rung {
 }
 
 // inner are the events that happen inside the door.
-const inner = new Set(['chosen', 'decision', 'timeout', 'retry', 'pinned', 'incident', 'hanging', 'exchange-done', 'closed'])
+const inner = new Set(['chosen', 'decision', 'waf-match', 'timeout', 'retry', 'pinned', 'incident', 'hanging', 'exchange-done', 'closed'])
 
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(ms < 1000 ? 4 : 3)

@@ -25,6 +25,7 @@ export interface Event {
   bytes?: number
   text?: string
   facts?: Record<string, string>
+  raw_facts?: Record<string, string> // base64, of those that are no UTF-8
 }
 
 export interface Close {
@@ -62,6 +63,8 @@ export interface LastExchange {
   status?: number
   outcome?: string
   incident?: string
+  by?: 'filter' | 'waf' // which refused it, or would
+  watched?: boolean // it only would
 }
 
 export interface Summary extends Connection {
@@ -90,6 +93,7 @@ export interface Exchange {
   outcome?: string
   incident?: string
   cause?: string
+  substatus?: number // IIS's
   tunnel?: string
 }
 

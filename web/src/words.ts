@@ -54,14 +54,23 @@ export function protection(c: Connection): string {
   return c.tls.version ? `TLS ${c.tls.version}` : 'TLS'
 }
 
+// refusal is which of filter and WAF refused a request, or would.
+export function refusal(by: 'filter' | 'waf', watched: boolean | undefined): string {
+  const name = by === 'waf' ? 'WAF' : 'filter'
+  return watched ? `${name} would block` : `blocked by ${name}`
+}
+
 // searchable is what the filter box looks through.
 export function searchable(c: Summary): string {
   const last = c.last
   return [
     c.id, c.client, c.server, c.site, c.origin, c.tls?.sni, protection(c), c.trouble, ending(c), c.close?.alert, c.close?.why,
-    last?.method, last?.host, last?.target, last?.status, last?.incident,
+    last?.method, last?.host, last?.target, last?.status, last?.incident, last?.by && refusal(last.by, last.watched),
   ].filter((w) => w !== undefined && w !== null).join(' ').toLowerCase()
 }
+
+const judges = new Set(['filter', 'waf'])
+const refusing = /^(block|refuse): /
 
 // happening is an event in a few words; empty if it is not worth a line.
 export function happening(e: Event): string {
@@ -90,7 +99,8 @@ export function happening(e: Event): string {
     case 'irregular': return `irregular: ${e.text ?? ''}`
     case 'auth-token': return `${e.text ?? ''} token ${facts.step ?? ''}`.trim()
     case 'chosen': return `${facts.what ?? 'site'} ${e.text ?? ''}`
-    case 'decision': return `${facts.by ? facts.by + ': ' : ''}${e.text ?? ''}`
+    case 'decision': return judges.has(facts.by ?? '') ? (e.text ?? '').replace(refusing, '') : `${facts.by ? facts.by + ': ' : ''}${e.text ?? ''}`
+    case 'waf-match': return facts.adds === '0' ? '' : `WAF rule ${facts.rule ?? '?'}, +${facts.adds ?? '?'}: ${e.text ?? ''}`
     case 'timeout': return `timeout: ${e.text ?? ''}${facts.limit_ms ? ` (${duration(Number(facts.limit_ms))})` : ''}`
     case 'retry': return `tries again: ${e.text ?? ''}`
     case 'pinned': return `pinned to this client: ${e.text ?? ''}`
@@ -104,10 +114,11 @@ export function happening(e: Event): string {
 }
 
 const alarming = new Set(['connect-failed', 'tls-failed', 'alert', 'rst', 'timeout', 'irregular', 'incident', 'hanging'])
-const notable = new Set(['hello-request', 'retry', 'renegotiating', 'renegotiated', 'pinned'])
+const notable = new Set(['hello-request', 'waf-match', 'retry', 'renegotiating', 'renegotiated', 'pinned'])
 
 // tone is how much an event asks for attention.
 export function tone(e: Event): 'bad' | 'odd' | 'plain' {
+  if (e.kind === 'decision') return refusing.test(e.text ?? '') ? 'bad' : e.text?.startsWith('watch: ') ? 'odd' : 'plain'
   if (alarming.has(e.kind) || (e.kind === 'response' && (e.status ?? 0) >= 500)) return 'bad'
   if (e.kind === 'exchange-done' && e.text !== 'complete') return 'bad'
   if (notable.has(e.kind) || (e.kind === 'response' && (e.status ?? 0) >= 400)) return 'odd'

@@ -2,6 +2,7 @@ import { go } from '../route'
 import { connections, filter, held, origins, pause, paused, selected, shown } from '../state'
 import type { Summary } from '../types'
 import { clock, ending, protection } from '../words'
+import { Refusal } from './judgement'
 
 export function Connections() {
   return (
@@ -70,8 +71,8 @@ function Last({ c }: { c: Summary }) {
   const grade = status >= 500 || status === 0 && x.outcome ? 'bad' : status >= 400 ? 'odd' : 'good'
   return (
     <>
-      <span class={'status ' + grade}>{status || x.outcome || '…'}</span> {x.method} {x.target}
-      {c.trouble && <span class="bad"> {c.trouble}</span>}
+      <span class={'status ' + grade}>{status || x.outcome || '…'}</span> {x.by && <Refusal by={x.by} watched={x.watched} />}{x.method} {x.target}
+      {c.trouble && !x.by && <span class="bad"> {c.trouble}</span>}
     </>
   )
 }

@@ -27,7 +27,7 @@ function Why({ told }: { told: IncidentStory }) {
     <>
       <Headline incident={told.incident} />
       {told.connection
-        ? <StoryView story={told as Story} />
+        ? <StoryView story={told as Story} exchange={told.incident.exchange} />
         : <p class="quiet">The record of its connection is no longer kept.</p>}
     </>
   )
