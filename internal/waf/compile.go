@@ -40,6 +40,7 @@ func newPlan(root fs.FS, policy *Policy, shared *library) (*plan, error) {
 	p.gate = rx.NewIndex(c.gated)
 	p.words = max(1, (len(c.gated)+63)/64)
 	p.collections = int(vars.Empty) + 1
+	p.grow()
 	return p, nil
 }
 

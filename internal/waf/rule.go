@@ -16,6 +16,8 @@ type plan struct {
 	names       names
 	steps       []step // of all chains of transformations; the first is none
 	groups      []group
+	trees       []tree    // by collection
+	branches    int       // of all of them
 	gate        *rx.Index // tells which gated rules may match a text
 	words       int       // of a set of gated rules
 	collections int

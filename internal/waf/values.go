@@ -21,12 +21,15 @@ type values struct {
 	may     []uint64 // by form, plan.words each
 	groups  []uint64 // by group, plan.words each
 	grouped []bool
-	wholes  []uint64 // by collection and step, plan.words each: of all members
-	summed  []bool
+	sums    []uint64 // by branch of the trees, plan.words each: of all members of a collection
+	under   []uint64 // the same: what holds for a branch and all further up
 }
 
 // span is where the members of a collection are among the entries.
-type span struct{ from, to, version int }
+type span struct {
+	from, to, version int
+	summed            bool // what may match in them
+}
 
 // form is a value after some transformations.
 type form struct {
@@ -45,9 +48,8 @@ func (v *values) reset(p *plan) {
 	v.spans = resized(v.spans, p.collections)
 	v.groups = slices.Grow(v.groups[:0], len(p.groups)*p.words)[:len(p.groups)*p.words]
 	v.grouped = resized(v.grouped, len(p.groups))
-	n := p.collections * len(p.steps)
-	v.wholes = slices.Grow(v.wholes[:0], n*p.words)[:n*p.words]
-	v.summed = resized(v.summed, n)
+	n := p.branches * p.words
+	v.sums, v.under = slices.Grow(v.sums[:0], n)[:n], slices.Grow(v.under[:0], n)[:n]
 	v.version = 1
 }
 
@@ -62,7 +64,6 @@ func resized[T any](s []T, n int) []T {
 func (v *values) changed() {
 	v.version++
 	clear(v.grouped)
-	clear(v.summed)
 }
 
 // span gives the entries of a collection. What was there before keeps its forms.
@@ -77,6 +78,7 @@ func (v *values) span(id vars.ID) (from, to int) {
 		return s.from, s.to
 	}
 	steps := len(v.plan.steps)
+	s.summed = false
 	s.from, s.to = len(v.entries), len(v.entries)+len(now)
 	v.entries = append(v.entries, now...)
 	n := len(v.made)
@@ -115,14 +117,19 @@ func (v *values) madeForm(e, step int) int {
 	if n := v.made[at]; n != 0 {
 		return int(n - 1)
 	}
+	f := v.behind(v.madeForm(e, v.plan.steps[step].parent), step)
+	v.made[at] = int32(f + 1)
+	return f
+}
+
+// behind gives the number of the form that a step makes of one.
+func (v *values) behind(f, step int) int {
 	s := &v.plan.steps[step]
-	f := v.madeForm(e, s.parent)
 	if before := &v.forms[f]; s.whole || s.acts.Meets(&before.bytes) {
 		if after, changed := s.how.Apply(&v.arena, before.text); after != before.text && (changed || !s.told) {
-			f = v.newForm(after)
+			return v.newForm(after)
 		}
 	}
-	v.made[at] = int32(f + 1)
 	return f
 }
 
@@ -169,9 +176,7 @@ func (v *values) addMay(set []uint64, f int) {
 	if form := &v.forms[f]; form.scanned && form.none {
 		return
 	}
-	for w, bits := range v.mayOf(f) {
-		set[w] |= bits
-	}
+	add(set, v.mayOf(f))
 }
 
 // mayMatch reports whether a gated rule may match anything of what its group
@@ -193,9 +198,7 @@ func (v *values) gather(g *group, set []uint64) {
 		t := &g.targets[i]
 		for step := g.step; ; step = v.plan.steps[step].parent {
 			if t.all() {
-				for w, bits := range v.whole(t.of, step) {
-					set[w] |= bits
-				}
+				add(set, v.whole(t.of, step))
 			} else {
 				v.gatherSome(t, step, set)
 			}
@@ -214,22 +217,6 @@ func (v *values) gatherSome(t *target, step int, set []uint64) {
 			v.addMay(set, v.form(e, step))
 		}
 	}
-}
-
-// whole gives what may match in all of a collection, behind a step.
-func (v *values) whole(id vars.ID, step int) []uint64 {
-	w := v.plan.words
-	at := int(id)*len(v.plan.steps) + step
-	set := v.wholes[at*w : at*w+w]
-	if !v.summed[at] {
-		v.summed[at] = true
-		clear(set)
-		from, to := v.span(id)
-		for e := from; e < to; e++ {
-			v.addMay(set, v.form(e, step))
-		}
-	}
-	return set
 }
 
 // mayMatchEntry is mayMatch of one value.

@@ -6,11 +6,22 @@ import "unicode/utf8"
 type Bytes [4]uint64
 
 // BytesOf is the set of the bytes in s.
-func BytesOf(s string) (b Bytes) {
+func BytesOf(s string) Bytes {
+	// One word after the other would have to be in memory for each byte.
+	var low, high uint64
+	var more Bytes
 	for i := range len(s) {
-		b.add(s[i])
+		switch c := s[i]; {
+		case c < 64:
+			low |= 1 << c
+		case c < 128:
+			high |= 1 << (c - 64)
+		default:
+			more.add(c)
+		}
 	}
-	return b
+	more[0], more[1] = low, high
+	return more
 }
 
 func (b *Bytes) add(c byte) { b[c>>6] |= 1 << (c & 63) }
