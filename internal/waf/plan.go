@@ -27,28 +27,33 @@ func newPlanEngine(p Policy, root fs.FS, shared *library) (*planEngine, error) {
 func (e *planEngine) Begin(req *Request) Transaction {
 	x, ok := e.runs.Get().(*run)
 	if !ok {
-		x = &run{of: e}
+		x = &run{of: e, plan: e.plan}
+		x.reset()
 	}
-	x.begin(e.plan, req)
+	x.req = req
 	return x
 }
 
 // Close has nothing to give back.
 func (e *planEngine) Close() error { return nil }
 
-func (x *run) begin(p *plan, req *Request) {
-	x.plan, x.req = p, req
-	x.values.reset(p)
-	x.tx.reset(&p.names)
-	x.matched, x.last, x.severest = x.matched[:0], matched{}, unset
-	x.engine, x.allowed = p.engine, allowNothing
+// reset makes the run ready for a request, and lets go of what it has of another:
+// bodies and secrets are not to stay in a pool.
+func (x *run) reset() {
+	x.req = nil
+	x.values.reset(x.plan)
+	x.tx.reset(&x.plan.names)
+	x.last, x.severest = matched{}, unset
+	// These were shortened on the way.
+	x.matched, x.hits, x.scratch = emptied(x.matched[:cap(x.matched)]), emptied(x.hits[:cap(x.hits)]), emptied(x.scratch[:cap(x.scratch)])
+	x.engine, x.allowed = x.plan.engine, allowNothing
 	x.removed = x.removed[:0]
 	for i := range x.without {
 		x.without[i] = x.without[i][:0]
 	}
 	x.without = x.without[:0]
 	x.interrupted, x.would = nil, nil
-	x.found, x.quiet = x.found[:0], x.quiet[:0]
+	x.found, x.quiet = emptied(x.found), x.quiet[:0]
 	x.forced, x.readsBody = false, true
 	x.unseen = 0
 }
@@ -104,7 +109,12 @@ func (x *run) End() *Verdict {
 }
 
 func (x *run) release() {
-	x.req = nil
-	clear(x.found)
+	x.reset()
 	x.of.runs.Put(x)
+}
+
+// emptied keeps the room of a slice and nothing of what it held.
+func emptied[T any](s []T) []T {
+	clear(s)
+	return s[:0]
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+
+	"fanlight/internal/waf/vars"
 )
 
 func TestCalculate(t *testing.T) {
@@ -181,4 +183,46 @@ func TestTheGateHasTheRulesThatRun(t *testing.T) {
 		t.Errorf("behind the gate are %v rules, by paranoia level", gated)
 	}
 	t.Log(gated)
+}
+
+// A run that waits for its next request holds nothing of the one before.
+func TestRunsForget(t *testing.T) {
+	p := Defaults()
+	e, err := New(&p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := askWith(t, "POST", "/?q=<script>secret</script>", "application/x-www-form-urlencoded", "password=secret&id=1'+or+'1'='1")
+	x := e.Begin(q.req).(*run)
+	x.Headers()
+	x.Body(q.body, 0)
+	if v := x.verdict(); len(v.Matches) == 0 {
+		t.Fatal("nothing matched")
+	}
+	x.reset()
+	for name, held := range map[string][]string{
+		"entries": texts(x.values.entries, func(p vars.Pair) string { return p.Value }),
+		"forms":   texts(x.values.forms, func(f form) string { return f.text }),
+		"matches": texts(x.found, func(m Match) string { return m.Data }),
+		"matched": texts(x.matched, func(m matched) string { return m.value }),
+		"hits":    texts(x.hits, func(h Hit) string { return h.Value }),
+		"TX":      texts(x.tx.value, func(s string) string { return s }),
+	} {
+		for _, text := range held {
+			if text != "" {
+				t.Errorf("%s still hold %q", name, text)
+			}
+		}
+	}
+	if x.req != nil || x.values.Get(vars.RequestBody) != "" {
+		t.Error("the request is still held")
+	}
+}
+
+// texts are what a slice holds, up to its capacity.
+func texts[T any](s []T, text func(T) string) (out []string) {
+	for _, one := range s[:cap(s)] {
+		out = append(out, text(one))
+	}
+	return out
 }

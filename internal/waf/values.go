@@ -41,10 +41,10 @@ type form struct {
 
 func (v *values) reset(p *plan) {
 	v.plan = p
+	v.Reset()
 	v.arena.Reset()
-	clear(v.entries) // they alias what is not ours
-	clear(v.forms)
-	v.entries, v.made, v.forms, v.may = v.entries[:0], v.made[:0], v.forms[:0], v.may[:0]
+	v.entries, v.forms = emptied(v.entries), emptied(v.forms)
+	v.made, v.may = v.made[:0], v.may[:0]
 	v.spans = resized(v.spans, p.collections)
 	v.groups = slices.Grow(v.groups[:0], len(p.groups)*p.words)[:len(p.groups)*p.words]
 	v.grouped = resized(v.grouped, len(p.groups))
