@@ -149,7 +149,7 @@ func TestPassingAllocatesNothing(t *testing.T) {
 			t.Fatal(v.Cause())
 		}
 	})
-	if allocs > 0.1 { // a garbage collection may empty the pool
+	if allocs > 0.1 && !raced { // a garbage collection may empty the pool
 		t.Errorf("%v allocations", allocs)
 	}
 }
