@@ -23,11 +23,7 @@ func oracle(root fs.FS, sources ...Source) (all []string, err error) {
 	}()
 	c := coraza.NewWAFConfig().WithRootFS(root)
 	for _, s := range sources {
-		if s.glob {
-			c = c.WithDirectivesFromFile(s.name)
-		} else {
-			c = c.WithDirectives(s.text)
-		}
+		c = c.WithDirectives(s.text)
 	}
 	w, err := coraza.NewWAF(c)
 	if err != nil {

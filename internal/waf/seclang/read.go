@@ -17,17 +17,11 @@ const maxIncludes = 100
 // longer one, and does not say so.
 const maxLine = bufio.MaxScanTokenSize - 1
 
-// Source is something to read: a text, or files.
-type Source struct {
-	name, text string
-	glob       bool
-}
+// Source is a text to read.
+type Source struct{ name, text string }
 
 // Text is directives, and under which name faults tell of them.
 func Text(name, text string) Source { return Source{name: name, text: text} }
-
-// Files is a file, or with a * in it all that fit. None is no fault.
-func Files(pattern string) Source { return Source{name: pattern, glob: true} }
 
 // Read reads sources one after the other as one set. Files, also those that
 // directives and operators name, are opened in root; names in a file are relative
@@ -42,14 +36,8 @@ func Read(root fs.FS, sources ...Source) (*Set, error) {
 	}
 	r.defaults[2] = []action{{name: "log"}, {name: "auditlog"}, {name: "pass"}}
 	for _, s := range sources {
-		var err error
-		if s.glob {
-			err = r.files(s.name)
-		} else {
-			r.file = s.name
-			err = r.text(s.text)
-		}
-		if err != nil {
+		r.file = s.name
+		if err := r.text(s.text); err != nil {
 			return nil, err
 		}
 	}
