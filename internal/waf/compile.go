@@ -139,7 +139,7 @@ func (c *compiler) fill(r *rule, s *seclang.Rule) (err error) {
 		}
 		r.targets = append(r.targets, t)
 	}
-	if r.step, r.steps, err = c.chain(s.Transformations, s.MultiMatch); err != nil {
+	if r.step, r.chain, err = c.chain(s.Transformations, s.MultiMatch); err != nil {
 		return err
 	}
 	if s.Operator.Name != "" {
@@ -223,13 +223,14 @@ func (p *plan) scoreOf(name string) int {
 
 // chain gives the step at the end of a chain of transformations. told makes
 // steps that go by what a transformation says to have changed, as multiMatch does.
-func (c *compiler) chain(names []string, told bool) (at int, steps []*transform.Transformation, err error) {
+func (c *compiler) chain(names []string, told bool) (at int, chain transform.Chain, err error) {
+	chain = make(transform.Chain, 0, len(names))
 	for _, name := range names {
 		t, ok := transform.Lookup(name)
 		if !ok {
 			return 0, nil, unsupported("transformation " + name)
 		}
-		steps = append(steps, t)
+		chain = append(chain, t)
 		key := fmt.Sprint(at, " ", t.Name(), told)
 		next, ok := c.stepOf[key]
 		if !ok {
@@ -241,7 +242,7 @@ func (c *compiler) chain(names []string, told bool) (at int, steps []*transform.
 		}
 		at = next
 	}
-	return at, steps, nil
+	return at, chain, nil
 }
 
 // gateRule has a rule asked only where the gate lets it: its operator must tell

@@ -225,7 +225,7 @@ func corazaMatched(by types.MatchedRule) {
 	t.matches = append(t.matches, m)
 }
 
-func (t *corazaTransaction) hit(data types.MatchData, chain *transform.Chain) Hit {
+func (t *corazaTransaction) hit(data types.MatchData, chain transform.Chain) Hit {
 	h := Hit{Variable: data.Variable().Name(), Key: data.Key(), Value: data.Value(), Link: data.ChainLevel()}
 	if h.Variable == "REQUEST_XML" {
 		h.Variable = "XML" // as rules, and so exclusions, write it

@@ -1,9 +1,8 @@
 package waf
 
 import (
-	"unsafe"
-
 	"fanlight/internal/httpwire"
+	"fanlight/internal/waf/arena"
 	"fanlight/internal/waf/vars"
 )
 
@@ -16,16 +15,12 @@ func (x *run) gatherHead(req *Request) {
 	v.Target(req.Method, req.Target, req.Protocol)
 	for i := range req.Head.Fields {
 		f := &req.Head.Fields[i]
-		v.Header(alias(req.Head.Bytes(f.Name)), alias(req.Head.Bytes(f.Value)))
+		v.Header(arena.Alias(req.Head.Bytes(f.Name)), arena.Alias(req.Head.Bytes(f.Value)))
 	}
 	if req.Host != "" && req.Protocol == "HTTP/2.0" && !req.Head.Has("Host") {
 		v.Header("Host", req.Host)
 	}
 }
-
-// alias is a string of bytes that the caller keeps as they are until the
-// transaction ends.
-func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func (x *run) gatherBody(body []byte) {
 	x.values.Body(body, x.forced)
@@ -37,7 +32,7 @@ func (x *run) gatherBody(body []byte) {
 func (x *run) gatherResponse(h *httpwire.Head) {
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		x.values.ResponseHeader(alias(h.Bytes(f.Name)), alias(h.Bytes(f.Value)))
+		x.values.ResponseHeader(arena.Alias(h.Bytes(f.Name)), arena.Alias(h.Bytes(f.Value)))
 	}
 	x.values.Response(h.Status, x.req.Protocol)
 }

@@ -203,7 +203,7 @@ func TestRunsForget(t *testing.T) {
 	for name, held := range map[string][]string{
 		"entries": texts(x.values.entries, func(p vars.Pair) string { return p.Value }),
 		"forms":   texts(x.values.forms, func(f form) string { return f.text }),
-		"matches": texts(x.found, func(m Match) string { return m.Data }),
+		"matches": texts(x.found, func(f finding) string { return f.Data }),
 		"matched": texts(x.matched, func(m matched) string { return m.value }),
 		"hits":    texts(x.hits, func(h Hit) string { return h.Value }),
 		"TX":      texts(x.tx.value, func(s string) string { return s }),

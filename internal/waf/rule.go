@@ -49,7 +49,7 @@ type rule struct {
 	marker   string
 	targets  []target // none: it always matches
 	step     int
-	steps    []*transform.Transformation // for those whose every form is looked at
+	chain    transform.Chain
 	every    bool
 	operator operator.Operator // nil: it always matches
 	argument macro

@@ -33,7 +33,7 @@ type run struct {
 	would       *Interruption // while watching
 	scored      [3]int        // of the rule that runs, by where it counts
 	hits        []Hit
-	found       []Match
+	found       []finding
 	quiet       []int
 	scratch     []pair
 }
@@ -50,6 +50,12 @@ func (m *matched) name() string {
 		return variable
 	}
 	return variable + ":" + m.key
+}
+
+// finding is a match, and the rule that it is of.
+type finding struct {
+	of *rule
+	Match
 }
 
 // engineState is what SecRuleEngine says.
@@ -145,8 +151,8 @@ func (x *run) top(r *rule) bool {
 	message, data := "", ""
 	if r.log {
 		message, data = x.expand(r.message), x.expand(r.data)
-		x.found = append(x.found, Match{Rule: r.id, Message: message, Severity: r.severity, Tags: r.tags,
-			Score: x.scored[inbound] + x.scored[outbound], Hits: slices.Clone(x.hits), Data: data})
+		x.found = append(x.found, finding{r, Match{Rule: r.id, Message: message, Severity: r.severity, Tags: r.tags,
+			Score: x.scored[inbound] + x.scored[outbound], Hits: slices.Clone(x.hits), Data: data}})
 	} else {
 		x.quiet = append(x.quiet, r.id)
 	}
@@ -228,7 +234,7 @@ func (x *run) compare(r *rule, link int, t *target, key, value, argument string)
 		return x.everyForm(r, link, t, key, value, argument)
 	}
 	h := Hit{Key: key, Before: value, Value: value}
-	for _, how := range r.steps {
+	for _, how := range r.chain {
 		h.Value, _ = how.Apply(&x.values.arena, h.Value)
 	}
 	return x.match(r, link, t, h, argument)
@@ -239,7 +245,7 @@ func (x *run) compare(r *rule, link int, t *target, key, value, argument string)
 func (x *run) everyForm(r *rule, link int, t *target, key, value, argument string) bool {
 	h := Hit{Key: key, Before: value, Value: value}
 	matched := x.match(r, link, t, h, argument)
-	for _, how := range r.steps {
+	for _, how := range r.chain {
 		if after, changed := how.Apply(&x.values.arena, h.Value); changed {
 			h.Value = after
 			matched = x.match(r, link, t, h, argument) || matched

@@ -1,7 +1,6 @@
 package waf
 
 import (
-	"slices"
 	"strings"
 
 	"fanlight/internal/waf/transform"
@@ -9,7 +8,7 @@ import (
 
 // chainOf reads the transformations of a rule, or of a link of its chain, from
 // its text; nil if they cannot be read.
-func chainOf(text string, link int) *transform.Chain {
+func chainOf(text string, link int) transform.Chain {
 	parts := strings.Split(text, "\nSec")
 	if link >= len(parts) {
 		return nil
@@ -23,16 +22,13 @@ func chainOf(text string, link int) *transform.Chain {
 			names = append(names, strings.TrimSpace(name))
 		}
 	}
-	chain, err := transform.ParseChain(names...)
-	if err != nil {
-		return nil
-	}
+	chain, _ := transform.ParseChain(names...) // nil where it cannot be read
 	return chain
 }
 
 // trace finds which of some values was compared, and how it became what it was
 // compared as. A rule with multiMatch compares what every step gives.
-func (h *Hit) trace(values []string, chain *transform.Chain) {
+func (h *Hit) trace(values []string, chain transform.Chain) {
 	if len(values) == 1 {
 		h.Before, h.Known = values[0], true
 	}
@@ -53,29 +49,14 @@ func (h *Hit) trace(values []string, chain *transform.Chain) {
 }
 
 // trace says of each value of a match how it became what was compared.
-func (p *plan) trace(m *Match) {
-	at := slices.IndexFunc(p.all, func(r *rule) bool { return r.id == m.Rule })
-	for i := range m.Hits {
-		h := &m.Hits[i]
-		if at < 0 || h.Variable == "" || h.Link > len(p.all[at].links) {
-			continue
-		}
-		r := p.all[at]
+func (f *finding) trace() {
+	for i := range f.Hits {
+		h, r := &f.Hits[i], f.of
 		if h.Link > 0 {
 			r = r.links[h.Link-1]
 		}
-		h.trace([]string{h.Before}, p.chain(r))
+		if h.Variable != "" {
+			h.trace([]string{h.Before}, r.chain)
+		}
 	}
-}
-
-// chain is what a rule does to a value.
-func (p *plan) chain(r *rule) *transform.Chain {
-	all := slices.Clone(r.steps)
-	for at := r.step; at > 0 && len(r.steps) == 0; at = p.steps[at].parent {
-		all = append(all, p.steps[at].how)
-	}
-	if len(r.steps) == 0 {
-		slices.Reverse(all)
-	}
-	return transform.NewChain(all...)
 }

@@ -3,6 +3,7 @@ package waf
 import (
 	"slices"
 
+	"fanlight/internal/waf/arena"
 	"fanlight/internal/waf/transform"
 	"fanlight/internal/waf/vars"
 )
@@ -12,7 +13,7 @@ import (
 type values struct {
 	vars.Values
 	plan    *plan
-	arena   transform.Arena
+	arena   arena.Arena
 	entries []vars.Pair
 	spans   []span  // by collection
 	version int     // of the collections

@@ -8,15 +8,16 @@ import (
 
 // verdict copies what the run found.
 func (x *run) verdict() *Verdict {
-	v := &Verdict{Matches: slices.Clone(x.found), Quiet: slices.Clone(x.quiet), Interrupted: x.interrupted, Engine: "plan", Unseen: x.unseen}
+	v := &Verdict{Matches: make([]Match, len(x.found)), Quiet: slices.Clone(x.quiet), Interrupted: x.interrupted, Engine: "plan", Unseen: x.unseen}
 	if v.Interrupted == nil {
 		v.Interrupted = x.would
 	}
 	v.Inbound, v.Outbound = x.sum("inbound_anomaly_score_pl"), x.sum("outbound_anomaly_score_pl")
 	for i := range v.Matches {
-		m := &v.Matches[i]
-		m.Hits, m.Message, m.Data = kept(m.Hits), strings.Clone(m.Message), strings.Clone(m.Data)
-		x.plan.trace(m)
+		f := &x.found[i]
+		f.Hits, f.Message, f.Data = kept(f.Hits), strings.Clone(f.Message), strings.Clone(f.Data)
+		f.trace()
+		v.Matches[i] = f.Match
 	}
 	return v
 }

@@ -1,5 +1,7 @@
 package transform
 
+import "fanlight/internal/waf/arena"
+
 // What a byte is in a command.
 const (
 	commandPlain = iota
@@ -27,12 +29,12 @@ var commandClass = func() (class [256]uint8) {
 // cmdLine writes a command as a shell would come to read it: without quotes,
 // backslashes and carets, in small letters, with one space for each run of
 // blanks, commas and semicolons, and none in front of / and (.
-func cmdLine(a *Arena, s string) (string, bool) {
+func cmdLine(a *arena.Arena, s string) (string, bool) {
 	at := indexCommand(s)
 	if at < 0 {
 		return s, false
 	}
-	dst := append(a.reserve(len(s)), s[:at]...)
+	dst := append(a.Room(len(s)), s[:at]...)
 	space := at > 0 && s[at-1] == ' '
 	for i := at; i < len(s); i++ {
 		c := s[i]
@@ -55,7 +57,7 @@ func cmdLine(a *Arena, s string) (string, bool) {
 		dst = append(dst, c)
 		space = false
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 // indexCommand finds the first byte at which cmdLine changes the value, or -1.

@@ -1,34 +1,38 @@
 package transform
 
-import "strings"
+import (
+	"strings"
+
+	"fanlight/internal/waf/arena"
+)
 
 // replaceComments makes a space of each comment of C; one that is not closed
 // ends with the value.
-func replaceComments(a *Arena, s string) (string, bool) {
+func replaceComments(a *arena.Arena, s string) (string, bool) {
 	at := strings.Index(s, "/*")
 	if at < 0 {
 		return s, false
 	}
-	dst := a.reserve(len(s))
+	dst := a.Room(len(s))
 	for at >= 0 {
 		dst = append(dst, s[:at]...)
 		dst = append(dst, ' ')
 		s = s[at+2:]
 		end := strings.Index(s, "*/")
 		if end < 0 {
-			return a.keep(dst), true
+			return a.Keep(dst), true
 		}
 		s = s[end+2:]
 		at = strings.Index(s, "/*")
 	}
 	dst = append(dst, s...)
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 // removeComments removes comments of C, HTML, SQL and shells. Either end closes
 // either kind; what follows a comment is taken over unseen, at the end of the
 // value a NUL; one that is not closed becomes a space.
-func removeComments(a *Arena, s string) (string, bool) {
+func removeComments(a *arena.Arena, s string) (string, bool) {
 	at := 0
 	for at < len(s) && !startsComment(s[at:]) {
 		at++
@@ -36,7 +40,7 @@ func removeComments(a *Arena, s string) (string, bool) {
 	if at == len(s) {
 		return s, false
 	}
-	dst := append(a.reserve(len(s)+1), s[:at]...)
+	dst := append(a.Room(len(s)+1), s[:at]...)
 	for i := at; i < len(s); {
 		width, toEnd := commentStart(s[i:])
 		if toEnd {
@@ -61,7 +65,7 @@ func removeComments(a *Arena, s string) (string, bool) {
 		}
 		i++
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func startsComment(s string) bool {
@@ -97,7 +101,7 @@ func commentEnd(s string) int {
 }
 
 // removeCommentsChar removes the marks of comments and leaves their text.
-func removeCommentsChar(a *Arena, s string) (string, bool) {
+func removeCommentsChar(a *arena.Arena, s string) (string, bool) {
 	at := 0
 	for at < len(s) && commentMark(s[at:]) == 0 {
 		at++
@@ -105,7 +109,7 @@ func removeCommentsChar(a *Arena, s string) (string, bool) {
 	if at == len(s) {
 		return s, false
 	}
-	dst := append(a.reserve(len(s)), s[:at]...)
+	dst := append(a.Room(len(s)), s[:at]...)
 	for i := at; i < len(s); {
 		if width := commentMark(s[i:]); width > 0 {
 			i += width
@@ -114,7 +118,7 @@ func removeCommentsChar(a *Arena, s string) (string, bool) {
 		dst = append(dst, s[i])
 		i++
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func commentMark(s string) int {

@@ -8,63 +8,65 @@ import (
 	"encoding/hex"
 	"strconv"
 	"unsafe"
+
+	"fanlight/internal/waf/arena"
 )
 
-func length(a *Arena, s string) (string, bool) {
-	return a.keep(strconv.AppendInt(a.reserve(20), int64(len(s)), 10)), true
+func length(a *arena.Arena, s string) (string, bool) {
+	return a.Keep(strconv.AppendInt(a.Room(20), int64(len(s)), 10)), true
 }
 
 // bytesOf is s to be read only.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-func md5Sum(a *Arena, s string) (string, bool) {
+func md5Sum(a *arena.Arena, s string) (string, bool) {
 	if fips140.Enabled() {
 		return s, false
 	}
 	sum := md5.Sum(bytesOf(s))
-	return a.keep(append(a.reserve(len(sum)), sum[:]...)), true
+	return a.Keep(append(a.Room(len(sum)), sum[:]...)), true
 }
 
-func sha1Sum(a *Arena, s string) (string, bool) {
+func sha1Sum(a *arena.Arena, s string) (string, bool) {
 	if fips140.Enabled() {
 		return s, false
 	}
 	sum := sha1.Sum(bytesOf(s))
-	return a.keep(append(a.reserve(len(sum)), sum[:]...)), true
+	return a.Keep(append(a.Room(len(sum)), sum[:]...)), true
 }
 
-func hexEncode(a *Arena, s string) (string, bool) {
-	return a.keep(hex.AppendEncode(a.reserve(2*len(s)), bytesOf(s))), true
+func hexEncode(a *arena.Arena, s string) (string, bool) {
+	return a.Keep(hex.AppendEncode(a.Room(2*len(s)), bytesOf(s))), true
 }
 
 // hexDecode fails on anything but pairs of digits.
-func hexDecode(a *Arena, s string) (string, bool) {
-	dst, err := hex.AppendDecode(a.reserve(len(s)/2), bytesOf(s))
+func hexDecode(a *arena.Arena, s string) (string, bool) {
+	dst, err := hex.AppendDecode(a.Room(len(s)/2), bytesOf(s))
 	if err != nil {
 		return s, false
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
-func base64Encode(a *Arena, s string) (string, bool) {
-	dst := a.reserve(base64.StdEncoding.EncodedLen(len(s)))
-	return a.keep(base64.StdEncoding.AppendEncode(dst, bytesOf(s))), true
+func base64Encode(a *arena.Arena, s string) (string, bool) {
+	dst := a.Room(base64.StdEncoding.EncodedLen(len(s)))
+	return a.Keep(base64.StdEncoding.AppendEncode(dst, bytesOf(s))), true
 }
 
 // base64Decode decodes up to the first byte that does not belong there; ends of
 // lines do.
-func base64Decode(a *Arena, s string) (string, bool) {
+func base64Decode(a *arena.Arena, s string) (string, bool) {
 	return decodeBase64(a, s, false)
 }
 
 // base64DecodeExt passes over what does not belong there, and takes the
 // alphabet of RFC 4648, section 5, too.
-func base64DecodeExt(a *Arena, s string) (string, bool) {
+func base64DecodeExt(a *arena.Arena, s string) (string, bool) {
 	return decodeBase64(a, s, true)
 }
 
-func decodeBase64(a *Arena, s string, forgiving bool) (string, bool) {
-	dst := a.reserve(len(s)/4*3 + 3)
+func decodeBase64(a *arena.Arena, s string, forgiving bool) (string, bool) {
+	dst := a.Room(len(s)/4*3 + 3)
 	var bits uint32
 	n := 0
 	for i := range len(s) {
@@ -91,7 +93,7 @@ func decodeBase64(a *Arena, s string, forgiving bool) (string, bool) {
 	case 3:
 		dst = append(dst, byte(bits>>10), byte(bits>>2))
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func base64Value(c byte, forgiving bool) int {

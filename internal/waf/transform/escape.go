@@ -3,6 +3,8 @@ package transform
 import (
 	"strings"
 	"unicode/utf8"
+
+	"fanlight/internal/waf/arena"
 )
 
 // indexEscape finds the first backslash that has something behind it, or -1.
@@ -16,12 +18,12 @@ func indexEscape(s string) int {
 
 // decodeEscapes replaces each backslash and what decode, which sees the text
 // behind it, makes of it: one byte of so many. A backslash at the end stays.
-func decodeEscapes(a *Arena, s string, decode func(string) (byte, int)) (string, bool) {
+func decodeEscapes(a *arena.Arena, s string, decode func(string) (byte, int)) (string, bool) {
 	at := indexEscape(s)
 	if at < 0 {
 		return s, false
 	}
-	dst := append(a.reserve(len(s)), s[:at]...)
+	dst := append(a.Room(len(s)), s[:at]...)
 	for i := at; i < len(s); {
 		c := s[i]
 		i++
@@ -32,11 +34,11 @@ func decodeEscapes(a *Arena, s string, decode func(string) (byte, int)) (string,
 		}
 		dst = append(dst, c)
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 // jsDecode decodes the escapes of JavaScript: of \uHHHH and \u{H} the low byte.
-func jsDecode(a *Arena, s string) (string, bool) {
+func jsDecode(a *arena.Arena, s string) (string, bool) {
 	return decodeEscapes(a, s, decodeJS)
 }
 
@@ -138,7 +140,7 @@ func control(c byte) byte {
 }
 
 // escapeSeqDecode decodes the escapes of C (ANSI).
-func escapeSeqDecode(a *Arena, s string) (string, bool) {
+func escapeSeqDecode(a *arena.Arena, s string) (string, bool) {
 	return decodeEscapes(a, s, decodeC)
 }
 
@@ -157,13 +159,13 @@ func decodeC(s string) (byte, int) {
 
 // cssDecode decodes the escapes of CSS (CSS Syntax 3, 4.3.7). It says to have
 // changed each value with a backslash.
-func cssDecode(a *Arena, s string) (string, bool) {
+func cssDecode(a *arena.Arena, s string) (string, bool) {
 	at := strings.IndexByte(s, '\\')
 	if at < 0 {
 		return s, false
 	}
 	// \0 becomes U+FFFD: three bytes for two.
-	dst := append(a.reserve(len(s)+len(s)/2+1), s[:at]...)
+	dst := append(a.Room(len(s)+len(s)/2+1), s[:at]...)
 	for i := at; i < len(s); {
 		c := s[i]
 		i++
@@ -186,7 +188,7 @@ func cssDecode(a *Arena, s string) (string, bool) {
 			i++
 		}
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func appendCSS(dst []byte, code rune) []byte {

@@ -4,12 +4,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"fanlight/internal/waf/arena"
+
 	"golang.org/x/net/html"
 )
 
 // htmlEntityDecode decodes character references as HTML says for text (HTML
 // standard, 13.2.5.72). It says to have changed a value whose length changed.
-func htmlEntityDecode(a *Arena, s string) (string, bool) {
+func htmlEntityDecode(a *arena.Arena, s string) (string, bool) {
 	at := 0
 	for {
 		i := strings.IndexByte(s[at:], '&')
@@ -22,7 +24,7 @@ func htmlEntityDecode(a *Arena, s string) (string, bool) {
 		}
 		at++
 	}
-	dst := append(a.reserve(len(s)+len(s)/4+8), s[:at]...)
+	dst := append(a.Room(len(s)+len(s)/4+8), s[:at]...)
 	for rest := s[at:]; rest != ""; {
 		ref := parseReference(rest)
 		if ref.width > 0 {
@@ -39,7 +41,7 @@ func htmlEntityDecode(a *Arena, s string) (string, bool) {
 		dst = append(dst, rest[:plain]...)
 		rest = rest[plain:]
 	}
-	out := a.keep(dst)
+	out := a.Keep(dst)
 	return out, len(out) != len(s)
 }
 

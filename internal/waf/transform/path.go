@@ -1,18 +1,22 @@
 package transform
 
-import "bytes"
+import (
+	"bytes"
+
+	"fanlight/internal/waf/arena"
+)
 
 // normalizePath resolves ".", ".." and doubled slashes. What ends in a slash
 // keeps it, so that "/" becomes "//"; what stands for nothing becomes empty.
-func normalizePath(a *Arena, s string) (string, bool) {
+func normalizePath(a *arena.Arena, s string) (string, bool) {
 	if isCleanPath(s) {
 		return s, false
 	}
-	dst := appendClean(a.reserve(len(s)+1), s, isSlash)
+	dst := appendClean(a.Room(len(s)+1), s, isSlash)
 	if string(dst) == s {
 		return s, false
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func isSlash(c byte) bool      { return c == '/' }

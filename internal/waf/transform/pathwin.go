@@ -1,21 +1,25 @@
 package transform
 
-import "strings"
+import (
+	"strings"
+
+	"fanlight/internal/waf/arena"
+)
 
 // normalizePathWin is normalizePath for both slashes. It also cuts what Windows
 // does not see: the name of a stream behind a colon, dots and blanks at the end
 // of each part.
-func normalizePathWin(a *Arena, s string) (string, bool) {
+func normalizePathWin(a *arena.Arena, s string) (string, bool) {
 	if isCleanPathWin(s) {
 		return s, false
 	}
-	clean := appendClean(a.reserve(len(s)+1), s, isAnySlash)
+	clean := appendClean(a.Room(len(s)+1), s, isAnySlash)
 	clean = cutStream(clean)
 	clean = cutTrailing(clean)
 	if string(clean) == s {
 		return s, false
 	}
-	return a.keep(clean), true
+	return a.Keep(clean), true
 }
 
 func isCleanPathWin(s string) bool {

@@ -4,26 +4,28 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"fanlight/internal/waf/arena"
 )
 
-func trim(_ *Arena, s string) (string, bool) {
+func trim(_ *arena.Arena, s string) (string, bool) {
 	out := strings.Trim(s, asciiSpaces)
 	return out, len(out) != len(s)
 }
 
-func trimLeft(_ *Arena, s string) (string, bool) {
+func trimLeft(_ *arena.Arena, s string) (string, bool) {
 	out := strings.TrimLeft(s, asciiSpaces)
 	return out, len(out) != len(s)
 }
 
-func trimRight(_ *Arena, s string) (string, bool) {
+func trimRight(_ *arena.Arena, s string) (string, bool) {
 	out := strings.TrimRight(s, asciiSpaces)
 	return out, len(out) != len(s)
 }
 
 // removeWhitespace removes white space as Unicode has it. Malformed UTF-8
 // becomes U+FFFD, which it does not count as a change.
-func removeWhitespace(a *Arena, s string) (string, bool) {
+func removeWhitespace(a *arena.Arena, s string) (string, bool) {
 	i := 0
 	for i < len(s) && s[i] < utf8.RuneSelf && !isASCIISpace(s[i]) {
 		i++
@@ -31,7 +33,7 @@ func removeWhitespace(a *Arena, s string) (string, bool) {
 	if i == len(s) {
 		return s, false
 	}
-	dst := append(a.reserve(3*len(s)-2*i), s[:i]...)
+	dst := append(a.Room(3*len(s)-2*i), s[:i]...)
 	changed := false
 	for i < len(s) {
 		if c := s[i]; c < utf8.RuneSelf {
@@ -54,17 +56,17 @@ func removeWhitespace(a *Arena, s string) (string, bool) {
 	if string(dst) == s {
 		return s, changed
 	}
-	return a.keep(dst), changed
+	return a.Keep(dst), changed
 }
 
 // compressWhitespace makes one space of each run of white space of Latin-1,
 // U+0085 and U+00A0 in UTF-8 among it, and of a byte A0 that is no UTF-8.
-func compressWhitespace(a *Arena, s string) (string, bool) {
+func compressWhitespace(a *arena.Arena, s string) (string, bool) {
 	at := indexUnevenSpace(s)
 	if at < 0 {
 		return s, false
 	}
-	dst := append(a.reserve(len(s)), s[:at]...)
+	dst := append(a.Room(len(s)), s[:at]...)
 	inSpace := at > 0 && s[at-1] == ' '
 	for i := at; i < len(s); {
 		width, space := latinSpace(s[i:])
@@ -77,7 +79,7 @@ func compressWhitespace(a *Arena, s string) (string, bool) {
 		inSpace = space
 		i += width
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 // indexUnevenSpace finds white space that is not a single blank, or -1.

@@ -3,15 +3,19 @@
 //
 // Most values of benign requests come out as they went in. Each transformation
 // finds that out in one scan, and then gives back the same string; what it
-// changes lives in an Arena of the caller.
+// changes lives in an arena of the caller.
 package transform
 
-import "strings"
+import (
+	"strings"
+
+	"fanlight/internal/waf/arena"
+)
 
 // Transformation is one t: action. It is immutable.
 type Transformation struct {
 	name  string
-	apply func(*Arena, string) (string, bool)
+	apply func(*arena.Arena, string) (string, bool)
 	acts  Bytes
 	whole bool
 }
@@ -24,8 +28,8 @@ func (t *Transformation) Name() string { return t.name }
 // removeWhitespace replaces malformed UTF-8 and does not say so): rules with
 // multiMatch go by what it says, all others take the value. One that fails
 // (hexDecode) leaves the value as it was. The result may alias value or live in
-// a; see Arena.
-func (t *Transformation) Apply(a *Arena, value string) (out string, changed bool) {
+// a.
+func (t *Transformation) Apply(a *arena.Arena, value string) (out string, changed bool) {
 	return t.apply(a, value)
 }
 
@@ -91,4 +95,4 @@ var known = []*Transformation{
 	{name: "utf8toUnicode", apply: utf8ToUnicode, acts: beyondASCII()},
 }
 
-func none(_ *Arena, s string) (string, bool) { return s, false }
+func none(_ *arena.Arena, s string) (string, bool) { return s, false }

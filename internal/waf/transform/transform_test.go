@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fanlight/internal/waf/arena"
 )
 
 func TestLookup(t *testing.T) {
@@ -19,7 +21,7 @@ func TestLookup(t *testing.T) {
 	if _, err := ParseChain("lowercase", "nope"); err == nil || err.Error() != "there is no transformation t:nope" {
 		t.Error(err)
 	}
-	if c, err := ParseChain("lowercase", "none", "trim"); err != nil || len(c.Transformations()) != 1 {
+	if c, err := ParseChain("lowercase", "none", "trim"); err != nil || len(c) != 1 {
 		t.Error("none takes nothing back")
 	}
 }
@@ -41,61 +43,11 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// Strings of an arena stay as they are until Reset, however it grows.
-func TestArenaKeeps(t *testing.T) {
-	var a Arena
-	c, _ := ParseChain("urlDecodeUni", "lowercase", "trim", "compressWhitespace")
-	var got, want []string
-	for i := range 3000 {
-		text := strings.Repeat("x", i%97) + fmt.Sprint(i)
-		got = append(got, c.Apply(&a, " %41  "+text+" "))
-		want = append(want, "a "+text)
-		if i%3 == 0 { // a value that lives in the arena itself
-			got = append(got, c.Apply(&a, got[len(got)-1]), c.Apply(&a, "+"+got[len(got)-1]))
-			want = append(want, want[len(want)-1], want[len(want)-1])
-		}
-	}
-	if !slices.Equal(got, want) {
-		t.Error("a string changed")
-	}
-}
-
-func TestArenaIsBounded(t *testing.T) {
-	var a Arena
-	big := strings.Repeat("A", 3*arenaKept)
-	c, _ := ParseChain("lowercase")
-	if c.Apply(&a, big)[0] != 'a' {
-		t.Fatal("not lower")
-	}
-	a.Reset()
-	if cap(a.buf) > arenaKept {
-		t.Errorf("keeps %d bytes", cap(a.buf))
-	}
-	c.Apply(&a, "A")
-	a.Reset()
-	if cap(a.buf) == 0 {
-		t.Error("keeps nothing")
-	}
-}
-
-// A chain keeps its result only, not what lies between.
-func TestApplyKeepsTheResultOnly(t *testing.T) {
-	var a Arena
-	a.reserve(arenaKept)
-	c, _ := ParseChain("urlDecodeUni", "lowercase", "removeNulls")
-	for range 10 {
-		c.Apply(&a, "%41"+strings.Repeat("B", 97))
-	}
-	if len(a.buf) != 10*98 {
-		t.Errorf("%d bytes", len(a.buf))
-	}
-}
-
 // benign comes out of most transformations as it is.
 const benign = "dinner for two, 7 pm at harry"
 
 func TestUnchangedAllocatesNothing(t *testing.T) {
-	var a Arena
+	var a arena.Arena
 	for _, tr := range known {
 		value := benign
 		switch tr.name {
@@ -116,7 +68,7 @@ func TestUnchangedAllocatesNothing(t *testing.T) {
 
 // What changes goes into the arena.
 func TestChangedAllocatesNothing(t *testing.T) {
-	var a Arena
+	var a arena.Arena
 	value := "/A/../%41+&lt;&#65;&eacute; \\x41\\u0041\\101\\a /* x */  É你\x00\xff -- \"q\" C:\\x. "
 	for _, tr := range known {
 		tr.Apply(&a, value)
@@ -138,7 +90,7 @@ func BenchmarkTransformation(b *testing.B) {
 		}
 		for _, tr := range known {
 			b.Run(fmt.Sprintf("%s/%d", tr.name, size), func(b *testing.B) {
-				var a Arena
+				var a arena.Arena
 				b.SetBytes(int64(len(value)))
 				b.ReportAllocs()
 				for b.Loop() {
@@ -147,14 +99,5 @@ func BenchmarkTransformation(b *testing.B) {
 				}
 			})
 		}
-	}
-}
-
-func BenchmarkChain(b *testing.B) {
-	c, _ := ParseChain("utf8toUnicode", "urlDecodeUni", "htmlEntityDecode", "jsDecode", "cssDecode", "removeNulls")
-	var a Arena
-	for b.Loop() {
-		a.Reset()
-		c.Apply(&a, benign)
 	}
 }

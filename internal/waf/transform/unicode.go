@@ -3,11 +3,13 @@ package transform
 import (
 	"strconv"
 	"unicode/utf8"
+
+	"fanlight/internal/waf/arena"
 )
 
 // utf8ToUnicode writes each character beyond ASCII as %uhhhh, with more digits
 // where four do not do; malformed UTF-8 as %ufffd.
-func utf8ToUnicode(a *Arena, s string) (string, bool) {
+func utf8ToUnicode(a *arena.Arena, s string) (string, bool) {
 	beyond := 0
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -17,7 +19,7 @@ func utf8ToUnicode(a *Arena, s string) (string, bool) {
 	if beyond == 0 {
 		return s, false
 	}
-	dst := a.reserve(len(s) + 5*beyond) // six bytes for one
+	dst := a.Room(len(s) + 5*beyond) // six bytes for one
 	for _, r := range s {
 		if r < utf8.RuneSelf {
 			dst = append(dst, byte(r))
@@ -29,5 +31,5 @@ func utf8ToUnicode(a *Arena, s string) (string, bool) {
 		}
 		dst = strconv.AppendUint(dst, uint64(r), 16)
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }

@@ -1,14 +1,18 @@
 package transform
 
-import "strings"
+import (
+	"strings"
+
+	"fanlight/internal/waf/arena"
+)
 
 // urlDecode says to have changed each value with a percent or a plus sign.
-func urlDecode(a *Arena, s string) (string, bool) {
+func urlDecode(a *arena.Arena, s string) (string, bool) {
 	i := strings.IndexByte(s, '%')
 	if i < 0 && strings.IndexByte(s, '+') < 0 {
 		return s, false
 	}
-	dst := a.reserve(len(s))
+	dst := a.Room(len(s))
 	for i := 0; i < len(s); {
 		c := s[i]
 		i++
@@ -23,11 +27,11 @@ func urlDecode(a *Arena, s string) (string, bool) {
 		}
 		dst = append(dst, c)
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 // urlDecodeUni also knows %uHHHH of IIS.
-func urlDecodeUni(a *Arena, s string) (string, bool) {
+func urlDecodeUni(a *arena.Arena, s string) (string, bool) {
 	at := indexPercentOrPlus(s, 0)
 	for at >= 0 {
 		if _, width := decodeUni(s[at:]); width > 0 {
@@ -38,7 +42,7 @@ func urlDecodeUni(a *Arena, s string) (string, bool) {
 	if at < 0 {
 		return s, false
 	}
-	dst := append(a.reserve(len(s)), s[:at]...)
+	dst := append(a.Room(len(s)), s[:at]...)
 	for i := at; i < len(s); {
 		c := s[i]
 		if c == '%' || c == '+' {
@@ -51,7 +55,7 @@ func urlDecodeUni(a *Arena, s string) (string, bool) {
 		dst = append(dst, c)
 		i++
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func indexPercentOrPlus(s string, from int) int {
@@ -105,7 +109,7 @@ func hexDigit(c byte) int {
 
 const lowerHex = "0123456789abcdef"
 
-func urlEncode(a *Arena, s string) (string, bool) {
+func urlEncode(a *arena.Arena, s string) (string, bool) {
 	i := 0
 	for i < len(s) && isURLPlain(s[i]) {
 		i++
@@ -113,7 +117,7 @@ func urlEncode(a *Arena, s string) (string, bool) {
 	if i == len(s) {
 		return s, false
 	}
-	dst := append(a.reserve(3*len(s)), s[:i]...)
+	dst := append(a.Room(3*len(s)), s[:i]...)
 	for ; i < len(s); i++ {
 		switch c := s[i]; {
 		case isURLPlain(c):
@@ -124,7 +128,7 @@ func urlEncode(a *Arena, s string) (string, bool) {
 			dst = append(dst, '%', lowerHex[c>>4], lowerHex[c&15])
 		}
 	}
-	return a.keep(dst), true
+	return a.Keep(dst), true
 }
 
 func isURLPlain(c byte) bool {

@@ -1,5 +1,7 @@
 package vars
 
+import "fanlight/internal/waf/arena"
+
 // Body reads the body as REQBODY_PROCESSOR says, which a rule may have set; force
 // is what ctl:forceRequestBodyVariable said. INBOUND_DATA_ERROR must have been set
 // if there is more of the body. The body is aliased.
@@ -13,7 +15,7 @@ func (v *Values) Body(body []byte, force bool) {
 	if force && v.Get(ReqbodyProcessor) == "" {
 		v.Set(ReqbodyProcessor, "URLENCODED")
 	}
-	text := alias(body)
+	text := arena.Alias(body)
 	switch v.fold(v.Get(ReqbodyProcessor)) {
 	case "":
 	case "urlencoded":
@@ -51,7 +53,7 @@ func (v *Values) raw(text string) {
 // bodyFault says that the body is not what it should be.
 func (v *Values) bodyFault(why string) {
 	v.Set(ReqbodyError, "1")
-	v.Set(ReqbodyErrorMsg, v.arena.join(v.Get(ReqbodyProcessor), ": ", why))
+	v.Set(ReqbodyErrorMsg, v.arena.Join(v.Get(ReqbodyProcessor), ": ", why))
 	v.Set(ReqbodyProcessorError, "1")
 	v.Set(ReqbodyProcessorErrorMsg, why)
 }

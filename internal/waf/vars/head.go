@@ -3,6 +3,8 @@ package vars
 import (
 	"net/netip"
 	"strings"
+
+	"fanlight/internal/waf/arena"
 )
 
 // Connection says who talks to whom.
@@ -18,7 +20,7 @@ func (v *Values) address(a netip.Addr) string {
 		return a.String()
 	}
 	var text [64]byte
-	return v.arena.string(a.WithZone("").AppendTo(text[:0]))
+	return v.arena.String(a.WithZone("").AppendTo(text[:0]))
 }
 
 // Header adds a field of the request: in the order of the head, behind Target. The
@@ -103,6 +105,6 @@ func (v *Values) Response(status int, protocol string) {
 
 // ResponseText is the body of a response, as far as rules see it. It is aliased.
 func (v *Values) ResponseText(body []byte) {
-	v.Set(ResponseBody, alias(body))
+	v.Set(ResponseBody, arena.Alias(body))
 	v.Set(ResponseContentLength, v.decimal(len(body)))
 }

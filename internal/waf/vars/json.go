@@ -243,7 +243,7 @@ func (f *flat) add(value string) bool {
 		f.fault = fmt.Sprintf("flattened form exceeds the %d byte budget for a %d byte body", f.budget, len(f.text))
 		return false
 	}
-	key := f.v.arena.string(f.path)
+	key := f.v.arena.String(f.path)
 	p := Pair{key, key, value}
 	if f.mixed {
 		p.Fold = f.v.fold(key)
@@ -306,7 +306,7 @@ func (f *flat) escape() bool {
 // decoded is a text, whose escapes have been checked, without them. Half a pair
 // of surrogates, and what escape follows it, become U+FFFD.
 func (f *flat) decoded(raw string) string {
-	b := f.v.arena.room(len(raw))
+	b := f.v.arena.Room(len(raw))
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' {
 			b = append(b, raw[i])
@@ -336,7 +336,7 @@ func (f *flat) decoded(raw string) string {
 			b = append(b, c)
 		}
 	}
-	return f.v.arena.keep(b)
+	return f.v.arena.Keep(b)
 }
 
 func fourDigits(s string) rune {

@@ -90,7 +90,7 @@ func (v *Values) part(p *multipart.Part, total *int) error {
 	if file.any() != "" {
 		v.file(name, &file, size)
 	} else {
-		v.addArgument(name, v.arena.string(v.content.Bytes()))
+		v.addArgument(name, v.arena.String(v.content.Bytes()))
 	}
 	*total += size
 	v.Set(FilesCombinedSize, v.decimal(*total))
@@ -104,7 +104,7 @@ func (v *Values) partHeaders(name, fold string, p *multipart.Part) (repeated boo
 		values := p.Header[key]
 		repeated = repeated || len(values) > 1
 		for _, value := range values {
-			v.add(MultipartPartHeaders, name, fold, v.arena.join(key, ": ", value))
+			v.add(MultipartPartHeaders, name, fold, v.arena.Join(key, ": ", value))
 		}
 	}
 	return repeated

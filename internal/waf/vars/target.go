@@ -10,7 +10,7 @@ func (v *Values) Target(method, target, protocol string) {
 	v.Set(RequestMethod, method)
 	v.Set(RequestProtocol, protocol)
 	v.Set(RequestURIRaw, target)
-	v.Set(RequestLine, v.arena.join(method, " ", target, " ", protocol))
+	v.Set(RequestLine, v.arena.Join(method, " ", target, " ", protocol))
 	uri, _, _ := strings.Cut(target, "#")
 	path, query := v.split(uri)
 	v.arguments(query)
@@ -92,7 +92,7 @@ func (v *Values) unescape(s string, plus bool) string {
 	if strings.IndexByte(s, '%') < 0 && (!plus || strings.IndexByte(s, '+') < 0) {
 		return s
 	}
-	b := v.arena.room(len(s))
+	b := v.arena.Room(len(s))
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if c == '+' && plus {
@@ -106,7 +106,7 @@ func (v *Values) unescape(s string, plus bool) string {
 		}
 		b = append(b, c)
 	}
-	return v.arena.keep(b)
+	return v.arena.Keep(b)
 }
 
 // hex is the value of a digit; -1: it is none.

@@ -6,6 +6,8 @@ package vars
 import (
 	"bytes"
 	"strconv"
+
+	"fanlight/internal/waf/arena"
 )
 
 // Pair is a member of a collection.
@@ -35,7 +37,7 @@ type Values struct {
 	path    []byte         // of the member of JSON that is being read
 	sizes   map[string]int // by folded name of a file: its place in FilesSizes
 	content bytes.Buffer   // of the part that is being read
-	arena   arena
+	arena   arena.Arena
 }
 
 // Begin starts a request.
@@ -67,10 +69,10 @@ func (v *Values) Reset() {
 		v.sizes = nil
 	}
 	clear(v.sizes)
-	if v.content.Cap() > arenaKept {
+	if v.content.Cap() > arena.Kept {
 		v.content = bytes.Buffer{}
 	}
-	v.arena.reset()
+	v.arena.Reset()
 }
 
 // Of is what a collection holds, in the order in which it came. One that holds a
@@ -136,5 +138,5 @@ func (v *Values) size() {
 
 func (v *Values) decimal(n int) string {
 	var digits [20]byte
-	return v.arena.string(strconv.AppendInt(digits[:0], int64(n), 10))
+	return v.arena.String(strconv.AppendInt(digits[:0], int64(n), 10))
 }

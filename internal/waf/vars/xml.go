@@ -37,7 +37,7 @@ func (v *Values) readXML(text string) string {
 			}
 		case xml.CharData:
 			if content := bytes.TrimSpace(token); len(content) > 0 {
-				v.add(XML, xmlTexts, xmlTexts, v.arena.string(content))
+				v.add(XML, xmlTexts, xmlTexts, v.arena.String(content))
 			}
 		}
 	}
