@@ -80,7 +80,7 @@ func (i *inspection) request() bool {
 	if i.failure != nil {
 		return i.failed()
 	}
-	if by == nil && i.rule.Policy.Responses && i.r.facts.req.Upgrade == "" {
+	if by == nil && i.rule.Policy.Responses {
 		return true // and goes on with the response
 	}
 	v := i.conclude()

@@ -350,6 +350,39 @@ func TestInspectedWebSocket(t *testing.T) {
 	}
 }
 
+// Who asks for another protocol and sends a body with it is judged like anybody
+// else: an origin that does not know the protocol reads the body.
+func TestInspectedUpgradeWithBody(t *testing.T) {
+	for _, framing := range []string{"Content-Length: 6\r\n\r\nattack", "Transfer-Encoding: chunked\r\n\r\n6\r\nattack\r\n0\r\n\r\n"} {
+		for _, protocol := range []string{"websocket", "h2c", "x"} {
+			j := &judge{wants: true,
+				body: func(body []byte, _ int64) *waf.Interruption {
+					if string(body) == "attack" {
+						return refusal(403)
+					}
+					return nil
+				},
+				answer: func(body []byte) *waf.Interruption {
+					if bytes.Contains(body, []byte("/leak")) {
+						return refusal(403)
+					}
+					return nil
+				}}
+			d := protected(t, testnet.Raw{Responses: []string{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n/leak"}}.Start(t), Protection{Engine: j, Policy: waf.Policy{Responses: true}})
+			head := " / HTTP/1.1\r\nHost: app.test\r\nConnection: upgrade\r\nUpgrade: " + protocol + "\r\n"
+			for _, request := range []string{"POST" + head + framing, "GET" + head + "\r\n"} {
+				c := d.dial("app.test")
+				c.send(request)
+				res, body, err := c.receive("POST")
+				if err != nil || res.StatusCode != 403 || strings.Contains(body, "leak") {
+					t.Errorf("%q: %v %v %s", request, err, res, body)
+				}
+				c.Close()
+			}
+		}
+	}
+}
+
 // Responses are held until they are judged; what is refused never leaves.
 func TestInspectedResponses(t *testing.T) {
 	large := strings.Repeat("0123456789abcdef", 100_000)

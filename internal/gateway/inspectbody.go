@@ -12,7 +12,7 @@ import (
 // answered.
 func (i *inspection) readBody() bool {
 	req := i.r.facts.req
-	if req.Length == 0 || req.Upgrade != "" {
+	if req.Length == 0 {
 		return true
 	}
 	if kind, looked := waf.LooksAt(req.Head.Get("Content-Type"), i.rule.Types); !looked {

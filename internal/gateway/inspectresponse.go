@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 
+	"fanlight/internal/httpconn"
 	"fanlight/internal/httpwire"
 	"fanlight/internal/waf"
 )
@@ -169,6 +170,14 @@ func (i *inspection) aside() {
 		i.conclude()
 		i.r.x = i.Exchange
 	}
+}
+
+// Tunnel ends what the WAF looks at. A request that only asks for a tunnel and
+// gets another answer is judged like any other, and so is the answer.
+func (i *inspection) Tunnel(status int, fields []byte, protocol string) (httpconn.ClientTunnel, error) {
+	i.conclude()
+	i.stage = answered
+	return i.Exchange.Tunnel(status, fields, protocol)
 }
 
 func (i *inspection) Responded() bool { return i.stage != unanswered || i.Exchange.Responded() }
