@@ -441,6 +441,15 @@ func TestInspectedResponses(t *testing.T) {
 					t.Errorf("HTTP/2 %v: phases %s", two, phases)
 				}
 				d.settled(func(*flow.Trace) bool { return d.g.held.Load() == 0 })
+				for class := range d.g.Metrics.Responses {
+					want := int64(0)
+					if class == test.status/100 {
+						want = 1
+					}
+					if n := d.g.Metrics.Responses[class].Load(); n != want {
+						t.Errorf("HTTP/2 %v: %d responses of class %d are counted, not %d", two, n, class, want)
+					}
+				}
 				o.Close()
 			}
 		})

@@ -40,7 +40,7 @@ func (i *inspection) Respond(status int, reason string, fields []byte, length in
 	_, err := head.ParseResponse(responseHead(status, reason, fields), httpwire.Limits{HeadBytes: 1 << 30, Fields: 1 << 20})
 	if err != nil {
 		i.failure = err
-		return i.unjudgedResponse(func() error { return i.Exchange.Respond(status, reason, fields, length) })
+		return i.unjudgedResponse(func() error { return i.respond(status, reason, fields, length) })
 	}
 	holds := false
 	by := i.guarded(func() *waf.Interruption {
@@ -54,7 +54,7 @@ func (i *inspection) Respond(status int, reason string, fields []byte, length in
 	})
 	switch {
 	case i.failure != nil:
-		return i.unjudgedResponse(func() error { return i.Exchange.Respond(status, reason, fields, length) })
+		return i.unjudgedResponse(func() error { return i.respond(status, reason, fields, length) })
 	case by != nil:
 		return i.replace(by)
 	case holds:
@@ -64,7 +64,21 @@ func (i *inspection) Respond(status int, reason string, fields []byte, length in
 	}
 	i.conclude()
 	i.stage = answered
+	return i.respond(status, reason, fields, length)
+}
+
+// respond lets a response go that was judged, and counts it.
+func (i *inspection) respond(status int, reason string, fields []byte, length int64) error {
+	i.r.s.g.Metrics.responded(status)
 	return i.Exchange.Respond(status, reason, fields, length)
+}
+
+// responded counts an answer that goes to the client. One that is judged first
+// may be replaced, and counts when it goes.
+func (r *ride) responded(status int) {
+	if i, judged := r.x.(*inspection); !judged || i.tx == nil {
+		r.s.g.Metrics.responded(status)
+	}
 }
 
 func responseHead(status int, reason string, fields []byte) []byte {
@@ -134,7 +148,7 @@ func (i *inspection) judge() error {
 func (i *inspection) letGo() error {
 	a := i.answer
 	i.stage, i.answer = answered, answer{}
-	if err := i.Exchange.Respond(a.status, a.reason, a.fields, a.length); err != nil {
+	if err := i.respond(a.status, a.reason, a.fields, a.length); err != nil {
 		return err
 	}
 	if len(a.body) == 0 {

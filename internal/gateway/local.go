@@ -36,7 +36,7 @@ func (r *ride) serveFile(route *Route) {
 		return
 	}
 	fields := r.appendLocalFields(nil, res.Fields, route)
-	r.s.g.Metrics.responded(res.Status)
+	r.responded(res.Status)
 	if err := r.x.Respond(res.Status, reasonOf(res.Status), fields, res.Length); err != nil {
 		r.x.Truncate("write response: " + err.Error())
 		return
@@ -112,7 +112,7 @@ func (r *ride) redirect(route *Route) {
 		target = append([]byte("/"), bytes.TrimLeft(target, "/\\")...)
 	}
 	fields := r.appendLocalFields(nil, [][2]string{{"Location", string(target)}}, route)
-	r.s.g.Metrics.responded(status)
+	r.responded(status)
 	r.s.answer(r.x, status, fields, nil)
 }
 
@@ -128,7 +128,7 @@ func (r *ride) reply(route *Route) {
 	if reply.Status != 204 && reply.Status != 304 {
 		body = reply.Body.append(nil, &r.facts, quoting(reply.Type))
 	}
-	r.s.g.Metrics.responded(reply.Status)
+	r.responded(reply.Status)
 	r.s.answer(r.x, reply.Status, r.appendLocalFields(nil, fields, route), body)
 }
 

@@ -111,7 +111,7 @@ func (k *carriage) replace(h *httpwire.Head, page *Page) *origin.Failure {
 		}
 	}
 	fields = k.appendSticky(r.facts.ruled(fields))
-	k.s.g.Metrics.responded(h.Status)
+	r.responded(h.Status)
 	if err := x.Respond(h.Status, reasonOf(h.Status), fields, int64(len(body))); err != nil {
 		return k.clientLost(err)
 	}

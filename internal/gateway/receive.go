@@ -78,7 +78,7 @@ func (k *carriage) respond(h *httpwire.Head) *origin.Failure {
 	buf := k.s.g.Buffers.Body()
 	defer k.s.g.Buffers.PutBody(buf)
 	fields := k.appendSticky(appendResponseFields((*buf)[:0], h, &k.r.facts))
-	k.s.g.Metrics.responded(h.Status)
+	k.r.responded(h.Status)
 	if err := x.Respond(h.Status, k.reasonText(h), fields, k.responseLength(h)); err != nil {
 		return k.clientLost(err)
 	}
