@@ -33,6 +33,8 @@ type builder struct {
 	engines *waf.Engines // of the WAF, which sites share
 	audits  *audits      // of the WAF; nil: nothing is written
 
+	leftOut func(at string, err error) // hears of lines of a file, named at a place of the configuration, that do not count; nil: the log does
+
 	// Of the site that is being made:
 	stamps []stamp
 	former []*balance.Member // of the site whose place it takes
@@ -125,7 +127,7 @@ func (b *builder) fill(out *built) error {
 	if err != nil {
 		return b.place("sites."+name+".status_pages", err)
 	}
-	if does.Guard, err = b.guard(c.Allow, c.Deny, c.DenyFile, c.RateLimit); err != nil {
+	if does.Guard, err = b.guard("sites."+name, c.Allow, c.Deny, c.DenyFile, c.RateLimit); err != nil {
 		return b.place("sites."+name+".deny_file", err)
 	}
 	does.Pages, does.Exchanges = pages, c.Limits.Exchanges
@@ -139,7 +141,7 @@ func (b *builder) fill(out *built) error {
 	}
 	does.Routes = make([]gateway.Route, len(c.Routes))
 	for i := range c.Routes {
-		if err := b.buildRoute(&does.Routes[i], c, &c.Routes[i]); err != nil {
+		if err := b.buildRoute(routePath(name, i), &does.Routes[i], c, &c.Routes[i]); err != nil {
 			return b.place(routePath(name, i), err)
 		}
 		does.Routes[i].WAF = protection(engines, &c.Routes[i])

@@ -16,13 +16,17 @@ import (
 
 // Check gives the faults that only show in the files that a configuration names,
 // such as certificates, folders and programs: at most one of a site, and none of
-// a site that has faults already. It changes nothing and opens no socket.
-func Check(cfg *config.Config) []config.Fault {
+// a site that has faults already. Warnings are of lines in such files that do not
+// count, with which a site serves nevertheless. It changes nothing and opens no
+// socket.
+func Check(cfg *config.Config) (faults, warnings []config.Fault) {
 	b := &builder{cfg: cfg, log: slog.New(slog.DiscardHandler), buffers: httpconn.NewBuffers(), engines: &waf.Engines{},
 		stickyKey: func() ([]byte, error) { return nil, nil },
 		duty:      func(string, string) balance.Duty { return balance.Enabled }}
 	defer b.engines.Keep(nil)
-	var faults []config.Fault
+	b.leftOut = func(at string, err error) {
+		warnings = append(warnings, cfg.Fault(at, err.Error(), "correct the file; the door reads it again by itself"))
+	}
 	for _, name := range cfg.SiteNames() {
 		if len(cfg.SiteFaults(name)) > 0 {
 			continue
@@ -39,7 +43,7 @@ func Check(cfg *config.Config) []config.Fault {
 			faults = append(faults, cfg.Fault(fmt.Sprintf("notify[%d].exec", i), err.Error(), ""))
 		}
 	}
-	return faults
+	return faults, warnings
 }
 
 // checkFiles gives the place in the configuration that names what is wrong.
@@ -55,14 +59,14 @@ func (b *builder) checkFiles(c *config.Site) (path string, err error) {
 	if _, err := b.protections(c); err != nil {
 		return "sites." + c.Name + ".waf", err
 	}
-	if _, err := b.guard(c.Allow, c.Deny, c.DenyFile, c.RateLimit); err != nil {
+	if _, err := b.guard("sites."+c.Name, c.Allow, c.Deny, c.DenyFile, c.RateLimit); err != nil {
 		return "sites." + c.Name + ".deny_file", err
 	}
 	if _, err := b.filtering(c); err != nil {
 		return "sites." + c.Name + ".filter", err
 	}
 	for i := range c.Routes {
-		if err := b.buildRoute(new(gateway.Route), c, &c.Routes[i]); err != nil {
+		if err := b.buildRoute(routePath(c.Name, i), new(gateway.Route), c, &c.Routes[i]); err != nil {
 			return routePath(c.Name, i), err
 		}
 	}

@@ -112,9 +112,9 @@ func (b *builder) readPage(name string) (text, kind string, err error) {
 	return string(raw), cmp.Or(mime.TypeByExtension(filepath.Ext(path)), "application/octet-stream"), nil
 }
 
-func (b *builder) guard(allow, deny []config.Prefix, bans string, limit *config.RateLimit) (out gateway.Guard, err error) {
+func (b *builder) guard(at string, allow, deny []config.Prefix, bans string, limit *config.RateLimit) (out gateway.Guard, err error) {
 	if bans != "" {
-		if out.Bans, err = b.bans(bans); err != nil {
+		if out.Bans, err = b.bans(at+".deny_file", bans); err != nil {
 			return out, err
 		}
 	}
@@ -134,14 +134,17 @@ func (b *builder) guard(allow, deny []config.Prefix, bans string, limit *config.
 }
 
 // bans opens a ban list, which from then on looks after itself.
-func (b *builder) bans(name string) (*gateway.BanList, error) {
+func (b *builder) bans(at, name string) (*gateway.BanList, error) {
 	path := b.resolve(name)
 	return gateway.OpenBanList(path, func(err error) {
-		if err != nil {
+		switch {
+		case err == nil:
+			b.log.Info("ban list re-read", "file", path)
+		case b.leftOut != nil:
+			b.leftOut(at, err)
+		default:
 			b.log.Warn("ban list", "err", err)
-			return
 		}
-		b.log.Info("ban list re-read", "file", path)
 	})
 }
 

@@ -104,13 +104,14 @@ func headerRules(r config.HeaderRules) gateway.HeaderRules {
 	return out
 }
 
-func (b *builder) buildRoute(out *gateway.Route, s *config.Site, c *config.Route) error {
+// buildRoute makes the route that stands at a place of the configuration.
+func (b *builder) buildRoute(at string, out *gateway.Route, s *config.Site, c *config.Route) error {
 	out.Prefix, out.Redirect, out.RedirectStatus, out.Host = c.Path, c.Redirect, c.RedirectStatus, c.Host
 	out.RequestHeaders, out.ResponseHeaders = headerRules(c.RequestHeaders), headerRules(c.ResponseHeaders)
 	if err := b.matchAndAct(out, c); err != nil {
 		return err
 	}
-	guard, err := b.guard(c.Allow, c.Deny, c.DenyFile, c.RateLimit)
+	guard, err := b.guard(at, c.Allow, c.Deny, c.DenyFile, c.RateLimit)
 	if err != nil {
 		return err
 	}

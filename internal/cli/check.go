@@ -50,8 +50,9 @@ func check(s streams, path string, output outputFlags) error {
 	case err != nil:
 		return failWith(exitConfig, fmt.Errorf("%w (-c names another file)", err))
 	default:
-		faults = append(cfg.Faults, app.Check(cfg)...)
-		warn(s.err, cfg)
+		inFiles, warnings := app.Check(cfg)
+		faults = append(cfg.Faults, inFiles...)
+		warn(s.err, append(cfg.Warnings(), warnings...))
 	}
 	if output.asked() {
 		printItems(s.out, output.jsonl, faultItems(faults))

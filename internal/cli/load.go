@@ -25,8 +25,8 @@ func loadConfig(path string) (*config.Config, error) {
 }
 
 // warn prints what is allowed but should be said.
-func warn(w io.Writer, cfg *config.Config) {
-	for _, f := range cfg.Warnings() {
+func warn(w io.Writer, warnings []config.Fault) {
+	for _, f := range warnings {
 		fmt.Fprintf(w, "warning: %s\n", f.Report())
 	}
 }

@@ -90,7 +90,7 @@ func runDoor(ctx context.Context, s streams, cfg *config.Config, opts app.Option
 		given = takeOrders()
 		defer given.end()
 	}
-	warn(s.err, cfg)
+	warn(s.err, cfg.Warnings())
 	for i := range cfg.Faults {
 		fmt.Fprintf(s.err, "site %s failed: %s\n", cfg.Faults[i].Site, cfg.Faults[i].Report())
 	}
