@@ -37,13 +37,21 @@ func (i *inspection) record(v *waf.Verdict) {
 	}
 }
 
+// refuses begins a cause: who only watches would refuse, and does not.
+func refuses(p *waf.Policy) string {
+	if p.Mode == waf.Watch {
+		return "the WAF would refuse "
+	}
+	return "the WAF refuses "
+}
+
 // cause says why the WAF refuses, or would.
 func cause(v *waf.Verdict, p *waf.Policy) string {
 	score, threshold, what := v.Inbound, p.Inbound, "the request"
 	if v.Outbound >= p.Outbound && v.Inbound < p.Inbound {
 		score, threshold, what = v.Outbound, p.Outbound, "the response"
 	}
-	text := "the WAF refuses " + what + ": "
+	text := refuses(p) + what + ": "
 	if v.Interrupted.Scored() {
 		text += "it scores " + strconv.Itoa(score) + " of " + strconv.Itoa(threshold)
 	}

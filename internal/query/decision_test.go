@@ -17,7 +17,7 @@ conn 1  192.0.2.10:51544 -> 10.0.0.5:443  source live  keys yes  scheme https  a
   +0.110 > GET /..b http=1.1 host=shop.test x2
   +0.111 decision "watch: the filter would refuse this" by=filter rule=deny_url x2
   +0.112 waf-match "SQL Injection" rule=942100 adds=5 target=ARGS:q x2
-  +0.112 decision "watch: the WAF refuses the request" by=waf score=5 threshold=5 x2
+  +0.112 decision "watch: the WAF would refuse the request" by=waf score=5 threshold=5 x2
   +0.210 > GET /x.exe http=1.1 host=shop.test x3
   +0.211 decision "refuse: the filter refused it" by=filter rule="rule exe" x3
   +0.310 > GET / http=1.1 host=shop.test x4
