@@ -74,7 +74,8 @@ func WAFPolicy(c *config.WAF) waf.Policy {
 	out.Paranoia, out.Detect = c.Paranoia, c.Detect
 	out.Inbound, out.Outbound = c.Thresholds.Inbound, c.Thresholds.Outbound
 	out.Coraza = c.Engine == "coraza"
-	out.BodyLimit, out.Partial, out.Responses = int(c.Body.Limit), c.Body.Over == "partial", c.Responses
+	out.BodyLimit, out.FilesLimit = int(c.Body.Limit), int(c.Body.Files)
+	out.Partial, out.Responses = c.Body.Over == "partial", c.Responses
 	for _, name := range sortedKeys(c.Set) {
 		out.Setup = append(out.Setup, waf.Setting{Name: name, Value: c.Set[name]})
 	}

@@ -178,6 +178,10 @@ func sitePolicy(file, site string) (p waf.Policy, types []string, err error) {
 	return p, types, nil
 }
 
+// mostBody is how much of a body is kept to be judged: one byte more than the
+// policy takes, so that a longer one is known.
+func mostBody(p *waf.Policy) int { return p.BodyLimit + p.FilesLimit + 1 }
+
 func (f *wafReplayFlags) replay(ctx context.Context, s streams, args []string) error {
 	defer onceMore(ctx)()
 	if f.failOn != "" && f.failOn != "refused" && f.failOn != "newly-refused" {
@@ -192,9 +196,9 @@ func (f *wafReplayFlags) replay(ctx context.Context, s streams, args []string) e
 		return failWith(exitUsage, err)
 	}
 	defer done()
-	f.sources.bodies = a.BodyLimit + 1
+	f.sources.bodies = mostBody(&a)
 	if b != nil {
-		f.sources.bodies = max(a.BodyLimit, b.BodyLimit) + 1
+		f.sources.bodies = max(f.sources.bodies, mostBody(b))
 	}
 	damage, err := f.sources.each(ctx, s, args, func(c *flow.Conn, x *flow.Exchange) { r.Add(c, x) })
 	if err != nil && !interrupted(err) {

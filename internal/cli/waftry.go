@@ -49,9 +49,13 @@ records hold no bodies; what was refused for its body is tried from a capture.`,
 	return c
 }
 
+// triedBody is how much of a body is kept: more than any policy takes that has
+// not raised its limits.
+const triedBody = 16 << 20
+
 func (f *wafTryFlags) try(ctx context.Context, s streams, arg string) error {
 	defer onceMore(ctx)()
-	f.sources.bodies = 1 << 20
+	f.sources.bodies = triedBody
 	request, over, err := f.find(ctx, s, arg)
 	if err != nil {
 		return err

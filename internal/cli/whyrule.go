@@ -25,7 +25,7 @@ func setting(rule string) string {
 	case "body-bytes":
 		return "`limits: {body_bytes: ...}` of the site or the route"
 	case "waf-body":
-		return "`body: {limit: ...}` in `waf` of the site"
+		return "`body: {limit: ...}` in `waf` of the site, or `files` there for a form with files"
 	case "waf-inspected":
 		return "`limits: {inspected: ...}` at the top level"
 	case "exchange":

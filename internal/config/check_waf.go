@@ -19,6 +19,7 @@ func (w *WAF) setDefaults() {
 	setDefault(&w.Thresholds.Inbound, 5)
 	setDefault(&w.Thresholds.Outbound, 4)
 	setDefault(&w.Body.Limit, 128*kib)
+	setDefault(&w.Body.Files, 12*mib)
 	setDefault(&w.Body.Over, "refuse")
 	setDefault(&w.OnFailure, "refuse")
 	setDefault(&w.Engine, "auto")
@@ -43,6 +44,9 @@ func (k *checker) waf(path string, s *Site) {
 	}
 	if w.Body.Limit > mostWAFBody {
 		k.fault(at+".body.limit", "what rules see is held in memory", "limit of waf body is above 64MiB")
+	}
+	if w.Body.Files > mostWAFBody {
+		k.fault(at+".body.files", "files are held in memory until the form is judged; waf: off on the route of longer uploads lets them pass", "files of waf body is above 64MiB")
 	}
 	k.wafTypes(at+".body.types", w.Body.Types)
 	k.wafSet(at+".set", w.Set)

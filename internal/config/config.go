@@ -459,6 +459,7 @@ type WAFThresholds struct {
 // WAFBody says what rules see of request bodies.
 type WAFBody struct {
 	Limit Size     `yaml:"limit,omitempty" jsonschema:"minimum=1"`                 // bytes of a body that rules see; it is held until they have; default 128KiB; at most 64MiB
+	Files Size     `yaml:"files,omitempty" jsonschema:"minimum=1"`                 // bytes that the files in a form (multipart/form-data) may take beside that; they are held too, and no rule reads them; default 12MiB; at most 64MiB
 	Over  string   `yaml:"over,omitempty" jsonschema:"enum=refuse,enum=partial"`   // a longer body: 413, or what is behind the limit passes unseen; default refuse
 	Types []string `yaml:"types,omitempty" example:"types: [application/msgpack]"` // further media types to look at, such as application/octet-stream or image/*
 }

@@ -35,6 +35,7 @@ type inspection struct {
 	tx   waf.Transaction // nil: the verdict is known, or the WAF failed
 
 	held     []byte // the beginning of the body
+	sees     int    // how many bytes of it rules see
 	borrowed bool   // held is the connection's
 	whole    bool   // held is all of it
 	given    int    // of held
@@ -160,7 +161,7 @@ func (i *inspection) unjudged(status int, by, cause string) (passes bool) {
 }
 
 // seen is what rules see of the body.
-func (i *inspection) seen() []byte { return i.held[:min(len(i.held), i.rule.Policy.BodyLimit)] }
+func (i *inspection) seen() []byte { return i.held[:i.sees] }
 
 // unseen is how many bytes they do not, -1 if that is not known.
 func (i *inspection) unseen() int64 {

@@ -234,6 +234,63 @@ func TestRefusedBeforeItsBody(t *testing.T) {
 	}
 }
 
+// What the files in a form hold counts apart: rules do not read it.
+func TestInspectedFiles(t *testing.T) {
+	file := func(bytes int) string {
+		return "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.jpg\"\r\n\r\n" + strings.Repeat("j", bytes) + "\r\n"
+	}
+	field := func(bytes int) string {
+		return "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("v", bytes) + "\r\n"
+	}
+	const end, form = "--b--\r\n", "multipart/form-data; boundary=b"
+	for _, test := range []struct {
+		name, kind, body string
+		refused          string // the cause
+	}{
+		{"a file", form, file(300_000) + end, ""},
+		{"a file and a field", form, field(100_000) + file(300_000) + field(20_000) + end, ""},
+		{"fields", form, file(300_000) + field(70_000) + field(70_000) + end, "more beside its files than the 131072 bytes that it looks at"},
+		{"behind the end", form, file(1000) + end + strings.Repeat("x", 140_000), "more beside its files"},
+		{"no form", "multipart/form-data", file(300_000) + end, "more beside its files"},
+		{"not ended", form, strings.TrimSuffix(file(300_000), "\r\n"), ""},
+		{"in all", form, file(2<<20) + end, "bytes that it takes with files"},
+		{"of another type", "text/plain; x=multipart/form-data", file(300_000) + end, "longer than the 131072 bytes"},
+		{"said twice", form + "\r\nContent-Type: application/json", file(300_000) + end, "longer than the 131072 bytes"},
+	} {
+		for _, chunked := range []bool{false, true} {
+			t.Run(test.name, func(t *testing.T) {
+				j := &judge{}
+				policy := waf.Defaults()
+				policy.Mode, policy.FilesLimit = waf.Block, 1<<20
+				d := protected(t, testnet.Echo{}.Start(t), Protection{Engine: j, Policy: policy})
+				c := d.dial("app.test")
+				framing := "Content-Length: " + strconv.Itoa(len(test.body)) + "\r\n\r\n" + test.body
+				if chunked {
+					framing = "Transfer-Encoding: chunked\r\n\r\n" + strconv.FormatInt(int64(len(test.body)), 16) + "\r\n" + test.body + "\r\n0\r\n\r\n"
+				}
+				c.send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Type: " + test.kind + "\r\n" + framing)
+				res, body, err := c.receive("POST")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.refused != "" {
+					if res.StatusCode != 413 {
+						t.Fatal(res)
+					}
+					contains(t, "cause", d.incident(res).Cause, test.refused)
+					return
+				}
+				if res.StatusCode != 200 || echoed(t, body).BodyBytes != len(test.body) {
+					t.Fatal(res, body)
+				}
+				if saw, more, _, _ := j.seen(); len(saw) != 1 || string(saw[0]) != test.body || more[0] != 0 {
+					t.Errorf("rules saw %d bytes, and %v more", len(saw[0]), more)
+				}
+			})
+		}
+	}
+}
+
 // Bodies that do not come, end early or are irregular end as without the WAF.
 func TestInspectedBodyFaults(t *testing.T) {
 	for _, test := range []struct {

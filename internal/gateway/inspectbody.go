@@ -19,18 +19,35 @@ func (i *inspection) readBody() bool {
 		i.unlooked = kind
 		return true
 	}
-	limit := i.rule.Policy.BodyLimit
-	if req.Length > int64(limit) && !i.mayBeLonger("request body of "+strconv.FormatInt(req.Length, 10)+" bytes") {
-		return false
+	p := &i.rule.Policy
+	most := p.LongestBody(req.Head)
+	if req.Length > int64(most) {
+		if !i.mayBeLonger("request body of " + strconv.FormatInt(req.Length, 10) + " bytes is longer than the " + i.longest(most)) {
+			return false
+		}
+		most = p.BodyLimit
 	}
 	if body, all := i.Exchange.Buffered(); all {
 		i.held, i.borrowed, i.whole = body, true, true
-		return true
+	} else if !i.hold(most + 1) {
+		return false
 	}
-	return i.hold(limit + 1)
+	i.sees = p.Sees(req.Head, i.held)
+	if i.whole && i.sees < len(i.held) && len(i.held) <= most {
+		return i.mayBeLonger("request body has more beside its files than the " + strconv.Itoa(p.BodyLimit) + " bytes that it looks at")
+	}
+	return true
 }
 
-// hold reads up to most bytes, one more than rules see, so that a body is known
+// longest tells how long a body may be.
+func (i *inspection) longest(most int) string {
+	if most > i.rule.Policy.BodyLimit {
+		return strconv.Itoa(most) + " bytes that it takes with files"
+	}
+	return strconv.Itoa(most) + " bytes that it looks at"
+}
+
+// hold reads up to most bytes, one more than are taken, so that a body is known
 // to be longer.
 func (i *inspection) hold(most int) bool {
 	for len(i.held) < most && !i.whole {
@@ -48,7 +65,7 @@ func (i *inspection) hold(most int) bool {
 		}
 	}
 	known := i.r.facts.req.Length > 0 // so that it was asked before
-	return len(i.held) < most || known || i.mayBeLonger("request body")
+	return len(i.held) < most || known || i.mayBeLonger("request body is longer than the "+i.longest(most-1))
 }
 
 // firstHeld is how much room a body gets at first: a client that announces a
@@ -76,11 +93,11 @@ func (i *inspection) take(bytes int) bool {
 	return true
 }
 
-// mayBeLonger refuses a body that is longer than rules see, unless its beginning
-// is enough. Who only watches tells that it would be refused.
-func (i *inspection) mayBeLonger(body string) bool {
+// mayBeLonger refuses a body that is longer than the WAF takes, unless its
+// beginning is enough. Who only watches tells that it would be refused.
+func (i *inspection) mayBeLonger(why string) bool {
 	p := &i.rule.Policy
-	why := "the WAF refuses the request: " + body + " is longer than the " + strconv.Itoa(p.BodyLimit) + " bytes that it looks at on " + i.r.facts.route.title
+	why = refuses(p) + "the request: " + why + " on " + i.r.facts.route.title
 	switch {
 	case p.Partial:
 		return true

@@ -20,7 +20,7 @@ func TestWatchRefusesNothing(t *testing.T) {
 		fails  func([]byte) *waf.Interruption // at the body of the response
 		told   string
 	}{
-		"too long":          {send: "Content-Length: 131073\r\n\r\n" + long, told: "body of 131073 bytes is longer than the 131072 bytes"},
+		"too long":          {send: "Content-Length: 131073\r\n\r\n" + long, told: "the WAF would refuse the request: request body of 131073 bytes is longer than the 131072 bytes"},
 		"too long, chunked": {send: "Transfer-Encoding: chunked\r\n\r\n20001\r\n" + long + "\r\n0\r\n\r\n", told: "body is longer than the 131072 bytes"},
 		"no room":           {send: "Content-Length: 131073\r\n\r\n" + long, room: 4 << 10, told: "limits.inspected"},
 		"engine fails":      {send: "Content-Length: 3\r\n\r\nabc", engine: func(*waf.Request) *waf.Interruption { panic("out of order") }, told: "out of order"},

@@ -39,7 +39,7 @@ func (p *Policy) settings() string {
 	if p.Responses {
 		responses = "On"
 	}
-	limit := p.BodyLimit + 1
+	limit := p.BodyLimit + p.FilesLimit + 1
 	return fmt.Sprintf(`SecRuleEngine %s
 SecRequestBodyAccess On
 SecRequestBodyLimit %d

@@ -36,6 +36,8 @@ func (p *Policy) valid() error {
 		return errors.New("read the policy of the WAF: a threshold is below 1")
 	case p.BodyLimit < 1 || p.BodyLimit >= 1<<30:
 		return fmt.Errorf("read the policy of the WAF: body limit %d is not between 1 byte and 1 GiB", p.BodyLimit)
+	case p.FilesLimit < 0 || p.FilesLimit >= 1<<30:
+		return fmt.Errorf("read the policy of the WAF: limit of files %d is not between 0 and 1 GiB", p.FilesLimit)
 	}
 	for i := range p.Exclusions {
 		if fault := p.Exclusions[i].fault(); fault != "" {

@@ -27,6 +27,7 @@ type Policy struct {
 	Inbound    int  // score at which a request is refused
 	Outbound   int  // score at which a response is refused
 	BodyLimit  int  // bytes of a request body that rules see
+	FilesLimit int  // bytes that the files in a form may take beside that
 	Partial    bool // a longer body is judged by its first BodyLimit bytes; otherwise it is refused
 	Responses  bool // rules about responses run
 	Setup      []Setting
@@ -40,7 +41,7 @@ type Setting struct{ Name, Value string }
 
 // Defaults are those of the rule set.
 func Defaults() Policy {
-	return Policy{Paranoia: 1, Detect: 1, Inbound: 5, Outbound: 4, BodyLimit: 128 << 10}
+	return Policy{Paranoia: 1, Detect: 1, Inbound: 5, Outbound: 4, BodyLimit: 128 << 10, FilesLimit: 12 << 20}
 }
 
 // Exclusion keeps a rule from requests that it does not fit. What is empty
@@ -118,7 +119,7 @@ func (v *Verdict) IDs() []int {
 type Transaction interface {
 	// Headers judges the head of the request.
 	Headers() *Interruption
-	// Body judges the body, as far as Policy.BodyLimit goes; empty without one.
+	// Body judges the body, as much of it as Policy.Sees tells; empty without one.
 	// more is how many bytes follow that rules do not see, -1: not known. What was
 	// cut is not refused for ending too early.
 	Body(body []byte, more int64) *Interruption

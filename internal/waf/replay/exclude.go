@@ -77,7 +77,7 @@ func hopeless(j *Judgement, p *waf.Policy, r *Request) error {
 	case j.Outcome == Failed:
 		return fmt.Errorf("the engine failed at it: %w", j.Failure)
 	case j.Outcome == TooLong:
-		return fmt.Errorf("its body is longer than the %d bytes that the WAF looks at: raise waf.body.limit, or have over: partial; no exclusion helps", p.BodyLimit)
+		return fmt.Errorf("its body is longer than the %d bytes that the WAF looks at, and %d of files beside: raise waf.body.limit or waf.body.files, or have over: partial; no exclusion helps", p.BodyLimit, p.FilesLimit)
 	case j.Outcome == Passes && len(r.Lack) > 0:
 		return fmt.Errorf("as far as it was recorded it passes, with a score of %d of %d: %s; try it from a capture (fanlight capture), and `fanlight why` lists the rules", j.Score, p.Inbound, strings.Join(r.Lack, "; "))
 	case j.Outcome == Passes:

@@ -91,11 +91,10 @@ func (j *Judge) seen(r *Request, out *Judgement) (body []byte, more int64) {
 		out.Blind = kind
 		return nil, -1
 	}
-	length := int64(len(r.Body)) + max(r.More, 0)
-	if length > int64(j.Policy.BodyLimit) && !j.Policy.Partial {
+	length, n := int64(len(r.Body))+max(r.More, 0), j.Policy.Sees(&r.head, r.Body)
+	if !j.Policy.Partial && (n < len(r.Body) || length > int64(j.Policy.LongestBody(&r.head))) {
 		out.Outcome = TooLong
 	}
-	n := min(len(r.Body), j.Policy.BodyLimit)
 	if more = r.More; more >= 0 {
 		more = length - int64(n)
 	}
