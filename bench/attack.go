@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -95,45 +93,14 @@ func (a slowAttack) measure(ctx context.Context, program, url string, d time.Dur
 	return []float64{with / without, without, with, busy.part(1)}, nil
 }
 
-// askHonestly makes requests at a steady rate on some kept connections. One that
-// fails makes it worthless.
+// askHonestly makes requests at a steady rate on some kept connections, from the
+// load's core. One that fails makes it worthless.
 func askHonestly(ctx context.Context, url string, d time.Duration) (*visits, error) {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	defer time.AfterFunc(d, func() { end(errVisited) }).Stop()
-	addr := hostOf(url)
-	every := honestClients * time.Second / honestRate
-	clients := make([]*visitor, honestClients)
-	for i := range clients {
-		c, err := dialVisitor(ctx, hostedSite{Host: benchName, Addr: addr})
-		if err != nil {
-			return nil, err
-		}
-		defer c.Close()
-		clients[i] = c
-	}
-	began := time.Now()
-	var all sync.WaitGroup
-	for i, c := range clients {
-		all.Go(func() {
-			if err := c.visit(ctx, began.Add(every*time.Duration(i)/honestClients), every); err != nil {
-				end(err)
-			}
-		})
-	}
-	all.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, errVisited) {
+	v := steady(url, honestRate, d)
+	v.Sites = v.Sites[:honestClients]
+	var seen []visits
+	if err := child(ctx, "-visit", v, &seen); err != nil {
 		return nil, err
 	}
-	seen := &visits{}
-	for _, c := range clients {
-		for _, a := range c.asked {
-			seen.Millis = append(seen.Millis, a.took.Seconds()*1e3)
-		}
-	}
-	slices.Sort(seen.Millis)
-	return seen, nil
+	return &seen[0], nil
 }
-
-// hostOf is the address in a URL of serve's.
-func hostOf(url string) string { return url[len("https://") : len(url)-1] }
