@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -28,7 +29,7 @@ type Options struct {
 	TLSLimit  time.Duration  // of a client's handshake
 	Trusted   []netip.Prefix // peers whose forwarding fields are believed
 	MaxConns  int            // client connections in all; 0: no limit
-	Inspected int64          // bytes of bodies that the WAF may hold in all
+	Inspected int64          // bytes of bodies, and of what was made of them, that the WAF may hold in all
 	Encoders  int            // responses that are compressed at a time; others pass as they are
 	// KeyLog is asked at each handshake where to write its secrets, in the format
 	// of SSLKEYLOGFILE; nil, or nil from it: nowhere.
@@ -48,7 +49,8 @@ type Gateway struct {
 	sites      atomic.Pointer[map[string]*Site]
 	passMark   []byte // see passes
 
-	held      atomic.Int64 // bytes of bodies that the WAF holds
+	held      atomic.Int64  // bytes of bodies that the WAF holds
+	turns     chan struct{} // one for each large exchange that it judges at a time
 	encoders  coding.Pool
 	balancers atomic.Pointer[Balancers]
 	leaving   atomic.Bool // every response is the last of its connection
@@ -56,7 +58,7 @@ type Gateway struct {
 
 // New makes a gateway without sites.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, Incidents: newIncidents(), passMark: newPassMark()}
+	g := &Gateway{Options: o, Incidents: newIncidents(), passMark: newPassMark(), turns: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
 	g.encoders.Max = o.Encoders
 	g.sessions.init()
 	g.sites.Store(&map[string]*Site{})

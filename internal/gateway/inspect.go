@@ -40,6 +40,7 @@ type inspection struct {
 	whole    bool   // held is all of it
 	given    int    // of held
 	taken    int64  // of what the door may hold in all
+	kept     int    // of that, what the WAF itself keeps
 	unlooked string // why the body was not looked at, empty if it was, or if there is none
 
 	stage  int // of the response
@@ -67,7 +68,7 @@ func (r *ride) inspect(rule *Protection) bool {
 
 // request judges the head before the body is asked for, and then the body.
 func (i *inspection) request() bool {
-	by := i.guarded(func() *waf.Interruption {
+	by := i.inTurn(len(i.r.facts.req.Head.Buf), func() *waf.Interruption {
 		i.tx = i.rule.Engine.Begin(i.subject())
 		return i.tx.Headers()
 	})
@@ -76,13 +77,19 @@ func (i *inspection) request() bool {
 			i.conclude()
 			return false
 		}
-		by = i.guarded(func() *waf.Interruption { return i.tx.Body(i.seen(), i.unseen()) })
+		by = i.body()
+	}
+	goesOn := by == nil && i.rule.Policy.Responses // with the response
+	if goesOn && i.failure == nil && !i.rests() {
+		goesOn = i.heldTooMuch()
+		i.conclude()
+		return goesOn
 	}
 	if i.failure != nil {
 		return i.failed()
 	}
-	if by == nil && i.rule.Policy.Responses {
-		return true // and goes on with the response
+	if goesOn {
+		return true
 	}
 	v := i.conclude()
 	switch {
@@ -93,6 +100,14 @@ func (i *inspection) request() bool {
 	}
 	i.refuse(by, v)
 	return false
+}
+
+func (i *inspection) body() *waf.Interruption {
+	if i.failure != nil { // while it waited for the body
+		return nil
+	}
+	seen := i.seen()
+	return i.inTurn(len(seen), func() *waf.Interruption { return i.tx.Body(seen, i.unseen()) })
 }
 
 // subject is the request as the client sent it.

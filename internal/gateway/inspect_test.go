@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type judge struct {
 	answer   func(body []byte) *waf.Interruption
 	end      func() *waf.Verdict
 	wants    bool
+
+	keeps atomic.Int64 // bytes, while it waits
 
 	mu     sync.Mutex
 	saw    [][]byte // of bodies
@@ -92,6 +95,8 @@ func (t *judged) ResponseBody(body []byte) *waf.Interruption {
 	}
 	return t.over
 }
+
+func (t *judged) Idle() int { return int(t.j.keeps.Load()) }
 
 func (t *judged) End() *waf.Verdict {
 	t.j.mu.Lock()

@@ -29,6 +29,8 @@ func (i *inspection) readBody() bool {
 	}
 	if body, all := i.Exchange.Buffered(); all {
 		i.held, i.borrowed, i.whole = body, true, true
+	} else if !i.rests() {
+		return i.heldTooMuch()
 	} else if !i.hold(most + 1) {
 		return false
 	}
@@ -52,7 +54,7 @@ func (i *inspection) longest(most int) string {
 func (i *inspection) hold(most int) bool {
 	for len(i.held) < most && !i.whole {
 		if len(i.held) == cap(i.held) && !i.grow(most) {
-			return i.unjudged(503, byInspected, "the bodies that the WAF holds take more than the "+strconv.FormatInt(i.r.s.g.Inspected, 10)+" bytes of limits.inspected")
+			return i.heldTooMuch()
 		}
 		n, err := i.Exchange.ReadBody(i.held[len(i.held):min(cap(i.held), most)])
 		i.held = i.held[:len(i.held)+n]

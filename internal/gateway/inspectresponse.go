@@ -134,7 +134,7 @@ func (i *inspection) room() bool {
 
 // judge has the rules see what is held of the response, and lets it go.
 func (i *inspection) judge() error {
-	by := i.guarded(func() *waf.Interruption { return i.tx.ResponseBody(i.answer.body) })
+	by := i.inTurn(len(i.answer.body), func() *waf.Interruption { return i.tx.ResponseBody(i.answer.body) })
 	switch {
 	case i.failure != nil:
 		return i.unjudgedResponse(i.letGo)

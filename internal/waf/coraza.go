@@ -144,6 +144,9 @@ func (t *corazaTransaction) failed(by *types.Interruption, err error, doing stri
 	return t.interrupted(by)
 }
 
+// Idle lets go of nothing, and Coraza does not tell how much it holds.
+func (t *corazaTransaction) Idle() int { return 0 }
+
 // End runs the last rules, which refuse nothing, and gives the transaction back.
 func (t *corazaTransaction) End() *Verdict {
 	t.tx.ProcessLogging()

@@ -3,6 +3,7 @@ package waf
 import (
 	"io/fs"
 	"sync"
+	"unsafe"
 
 	"fanlight/internal/httpwire"
 	"fanlight/internal/waf/vars"
@@ -61,6 +62,16 @@ func (x *run) reset() {
 // unset is the severity before any rule has matched.
 const unset = 255
 
+// Idle lets go of the forms of values: few rules look at them again.
+func (x *run) Idle() int {
+	x.values.rest()
+	held := x.values.Size()
+	for i := range x.found {
+		held += len(x.found[i].Hits) * int(unsafe.Sizeof(Hit{}))
+	}
+	return held
+}
+
 func (x *run) Headers() *Interruption {
 	x.gatherHead(x.req)
 	x.phase(1)
@@ -113,8 +124,15 @@ func (x *run) release() {
 	x.of.runs.Put(x)
 }
 
+// mostKept is how many bytes of room a slice keeps for the next request at most:
+// what an unusual one needed is given back.
+const mostKept = 1 << 20
+
 // emptied keeps the room of a slice and nothing of what it held.
 func emptied[T any](s []T) []T {
+	if cap(s)*int(unsafe.Sizeof(*new(T))) > mostKept {
+		return nil
+	}
 	clear(s)
 	return s[:0]
 }

@@ -44,14 +44,28 @@ func (v *values) reset(p *plan) {
 	v.plan = p
 	v.Reset()
 	v.arena.Reset()
-	v.entries, v.forms = emptied(v.entries), emptied(v.forms)
-	v.made, v.may = v.made[:0], v.may[:0]
+	v.entries, v.forms, v.made, v.may = emptied(v.entries), emptied(v.forms), emptied(v.made), emptied(v.may)
 	v.spans = resized(v.spans, p.collections)
 	v.groups = slices.Grow(v.groups[:0], len(p.groups)*p.words)[:len(p.groups)*p.words]
 	v.grouped = resized(v.grouped, len(p.groups))
 	n := p.branches * p.words
 	v.sums, v.under = slices.Grow(v.sums[:0], n)[:n], slices.Grow(v.under[:0], n)[:n]
 	v.version = 1
+}
+
+// fewForms are those of an ordinary request.
+const fewForms = 1 << 10
+
+// rest lets go of forms, if there are many; those that are wanted again are made
+// again. What was found in them stays.
+func (v *values) rest() {
+	if cap(v.forms) <= fewForms {
+		return
+	}
+	v.entries, v.forms, v.made, v.may = nil, nil, nil, nil
+	v.arena = arena.Arena{}
+	clear(v.spans)
+	v.changed()
 }
 
 // resized gives a slice of n zeros, the old one if it has room.

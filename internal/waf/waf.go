@@ -129,6 +129,9 @@ type Transaction interface {
 	ResponseBody(body []byte) *Interruption
 	// WantsResponseBody tells, behind ResponseHeaders, whether rules look at it.
 	WantsResponseBody() bool
+	// Idle is called where a while may pass until the next phase: what can be made
+	// again is let go of. It gives how many bytes are held still, roughly.
+	Idle() int
 	// End gives the verdict, which the caller may keep.
 	End() *Verdict
 }

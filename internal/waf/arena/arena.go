@@ -21,6 +21,9 @@ func (a *Arena) Reset() {
 	a.buf = a.buf[:0]
 }
 
+// Size is how many bytes are in use.
+func (a *Arena) Size() int { return len(a.buf) }
+
 // Room gives an empty slice with room for n bytes. What is appended to it beyond
 // that leaves the arena. The next call may give the same room again, unless Keep
 // was called.

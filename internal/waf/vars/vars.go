@@ -6,6 +6,7 @@ package vars
 import (
 	"bytes"
 	"strconv"
+	"unsafe"
 
 	"fanlight/internal/waf/arena"
 )
@@ -54,17 +55,36 @@ func (v *Values) Begin(l Limits) {
 	v.size()
 }
 
+// mostKept is how many members a collection has room for at most that is kept
+// for the next request.
+const mostKept = 2 << 10
+
+func emptied(pairs []Pair) []Pair {
+	if cap(pairs) > mostKept {
+		return nil
+	}
+	clear(pairs)
+	return pairs[:0]
+}
+
+// Size is how many bytes the collections take, roughly.
+func (v *Values) Size() int {
+	n := v.arena.Size() + v.content.Cap()
+	for i := range v.lists {
+		n += len(v.lists[i]) * int(unsafe.Sizeof(Pair{}))
+	}
+	return n
+}
+
 // Reset lets go of what the caller gave.
 func (v *Values) Reset() {
 	clear(v.single[:])
-	clear(v.args)
 	v.lists[Args-singles], v.lists[ArgsGet-singles], v.lists[ArgsPost-singles] = nil, nil, nil
 	v.lists[ArgsGetNames-singles], v.lists[ArgsPostNames-singles] = nil, nil
 	for i := range v.lists {
-		clear(v.lists[i])
-		v.lists[i] = v.lists[i][:0]
+		v.lists[i] = emptied(v.lists[i])
 	}
-	v.args, v.query, v.typed, v.json = v.args[:0], 0, false, ""
+	v.args, v.query, v.typed, v.json = emptied(v.args), 0, false, ""
 	if len(v.sizes) > sizesKept {
 		v.sizes = nil
 	}
