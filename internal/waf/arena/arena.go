@@ -63,5 +63,22 @@ func (a *Arena) Join(parts ...string) string {
 	return a.Keep(b)
 }
 
+// Mark is a state of an arena, to which it can be taken back.
+type Mark struct {
+	base *byte
+	used int
+}
+
+// Mark is the state now.
+func (a *Arena) Mark() Mark { return Mark{unsafe.SliceData(a.buf), len(a.buf)} }
+
+// Release ends the life of the strings that were made since m.
+func (a *Arena) Release(m Mark) {
+	if unsafe.SliceData(a.buf) != m.base {
+		m.used = 0 // nothing in here is older
+	}
+	a.buf = a.buf[:m.used]
+}
+
 // Alias is a string of the same memory, which must not change while it is used.
 func Alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -26,6 +26,30 @@ func TestKeeps(t *testing.T) {
 	}
 }
 
+// What was made before a mark outlives what was made since.
+func TestRelease(t *testing.T) {
+	for _, size := range []int{10, 3000, 30000} {
+		var a Arena
+		text := strings.Repeat("x", size)
+		var kept []string
+		for range 20 {
+			kept = append(kept, a.Join(text, "kept"))
+			m := a.Mark()
+			a.Join(text, "gone")
+			a.Join(text, text)
+			a.Release(m)
+		}
+		for i, s := range kept {
+			if s != text+"kept" {
+				t.Fatalf("string %d of %d bytes changed", i, size)
+			}
+		}
+		if used := len(a.buf); used > 20*(size+4) {
+			t.Errorf("%d bytes are in use for 20 strings of %d", used, size+4)
+		}
+	}
+}
+
 func TestIsBounded(t *testing.T) {
 	var a Arena
 	a.Join(strings.Repeat("A", 3*Kept))
