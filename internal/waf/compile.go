@@ -10,7 +10,6 @@ import (
 	"fanlight/internal/waf/rx"
 	"fanlight/internal/waf/seclang"
 	"fanlight/internal/waf/transform"
-	"fanlight/internal/waf/vars"
 )
 
 // unsupported is what the plan does not do; Coraza does it then.
@@ -39,7 +38,6 @@ func newPlan(root fs.FS, policy *Policy, shared *library) (*plan, error) {
 	p.resolve()
 	p.gate = rx.NewIndex(c.gated)
 	p.words = max(1, (len(c.gated)+63)/64)
-	p.collections = int(vars.Empty) + 1
 	p.grow()
 	return p, nil
 }
@@ -236,8 +234,7 @@ func (c *compiler) chain(names []string, told bool) (at int, chain transform.Cha
 		if !ok {
 			next = len(c.steps)
 			before := c.steps[at]
-			c.steps = append(c.steps, step{parent: at, how: t, acts: t.Acts(), whole: t.Whole(), told: told,
-				reach: before.reach.Union(t.Acts()), wholes: before.wholes || t.Whole()})
+			c.steps = append(c.steps, step{parent: at, how: t, told: told, reach: before.reach | t.Set()})
 			c.stepOf[key] = next
 		}
 		at = next

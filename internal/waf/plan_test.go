@@ -201,7 +201,7 @@ func TestRunsForget(t *testing.T) {
 	}
 	x.reset()
 	for name, held := range map[string][]string{
-		"entries": texts(x.values.entries, func(p vars.Pair) string { return p.Value }),
+		"entries": texts(x.values.entries, func(e entry) string { return e.Value }),
 		"forms":   texts(x.values.forms, func(f form) string { return f.text }),
 		"matches": texts(x.found, func(f finding) string { return f.Data }),
 		"matched": texts(x.matched, func(m matched) string { return m.value }),

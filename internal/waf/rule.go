@@ -9,29 +9,25 @@ import (
 // plan is a rule set as data: what runs in each phase, and what the rules share.
 // It is not changed once made.
 type plan struct {
-	engine      engineState
-	paranoia    int        // level up to which scores count
-	phases      [6][]*rule // by number; with the markers
-	all         []*rule    // without markers and links
-	names       names
-	steps       []step // of all chains of transformations; the first is none
-	groups      []group
-	trees       []tree    // by collection
-	branches    int       // of all of them
-	gate        *rx.Index // tells which gated rules may match a text
-	words       int       // of a set of gated rules
-	collections int
+	engine   engineState
+	paranoia int        // level up to which scores count
+	phases   [6][]*rule // by number; with the markers
+	all      []*rule    // without markers and links
+	names    names
+	steps    []step // of all chains of transformations; the first is none
+	groups   []group
+	trees    []tree    // by collection
+	depth    int       // of the deepest
+	gate     *rx.Index // tells which gated rules may match a text
+	words    int       // of a set of gated rules
 }
 
 // step is one transformation behind others.
 type step struct {
 	parent int
 	how    *transform.Transformation
-	acts   transform.Bytes
-	whole  bool
-	told   bool            // it goes by what how says to have changed
-	reach  transform.Bytes // acts, with those of all steps before
-	wholes bool            // it, or a step before it, acts on any value
+	told   bool          // it goes by what how says to have changed
+	reach  transform.Set // how, with those of all steps before
 }
 
 // group is what several gated rules look at: the same values in the same form.

@@ -197,18 +197,20 @@ func (x *run) gathered(r *rule, link int, t *target, argument string) (matched b
 	from, to := v.span(t.of)
 	for n := from; n < to; n++ {
 		e := &v.entries[n]
-		if !t.wants(e.Fold) || x.isWithout(r, t, e.Fold) {
+		if r.bit >= 0 && !v.mayMatchEntry(r, t, n) || !t.wants(e.Fold) || x.isWithout(r, t, e.Fold) {
 			continue
 		}
-		if r.bit >= 0 && !v.mayMatchEntry(r, n) {
-			continue
-		}
+		hit := false
 		if r.every {
-			matched = x.everyForm(r, link, t, e.Key, e.Value, argument) || matched
-			continue
+			hit = x.everyForm(r, link, t, e.Key, e.Value, argument)
+		} else {
+			h := Hit{Key: e.Key, Before: e.Value, Value: v.forms[v.form(n, r.step)].text}
+			hit = x.match(r, link, t, h, argument)
 		}
-		h := Hit{Key: e.Key, Before: e.Value, Value: v.forms[v.form(n, r.step)].text}
-		matched = x.match(r, link, t, h, argument) || matched
+		if r.bit >= 0 && !hit {
+			v.refute(r, t, n)
+		}
+		matched = matched || hit
 	}
 	return matched
 }

@@ -70,8 +70,8 @@ func (s *selector) holds(lower string) bool {
 	return s.key == "" || s.key == lower
 }
 
-// all reports whether all values are looked at.
-func (t *target) all() bool { return t.rx == nil && t.key == "" && len(t.except) == 0 }
+// whole reports whether all values are looked at, but for exceptions.
+func (t *target) whole() bool { return t.rx == nil && t.key == "" }
 
 // wants reports whether a value of that name is looked at.
 func (t *target) wants(lower string) bool {

@@ -11,116 +11,161 @@ import (
 // the way to them.
 type tree struct {
 	branches []branch // parents before children; the first is no transformation
-	at       []int    // by step: its branch, -1 if nobody asks
-	base     int      // of its branches among those of all trees
+	depth    int      // the longest way
 }
 
+// branch is a step with those further up, which follow it.
 type branch struct {
 	step     int
-	parent   int
 	children []int
-	below    transform.Bytes // that this step, or one behind it, acts on
-	whole    bool            // one of them acts on any value
+	reach    transform.Set // this step, and all further up
+	own      []uint64      // gated rules that look at what is behind this step
+	all      []uint64      // and further up
 }
 
-// grow makes the tree of each collection, when all groups are known.
+// grow makes the tree of each collection, when all rules are known.
 func (p *plan) grow() {
-	wanted := make([][]bool, p.collections)
-	for _, g := range p.groups {
-		for i := range g.targets {
-			if t := &g.targets[i]; t.all() {
-				if wanted[t.of] == nil {
-					wanted[t.of] = make([]bool, len(p.steps))
-				}
-				for step := g.step; ; step = p.steps[step].parent {
-					wanted[t.of][step] = true
-					if step == 0 {
-						break
-					}
-				}
+	p.trees = make([]tree, vars.Empty+1)
+	wanted := make([][][]uint64, len(p.trees)) // rules by step; nil: nobody asks
+	for _, r := range p.all {
+		for i := range r.targets {
+			t := &r.targets[i]
+			if r.bit < 0 || !t.whole() {
+				continue
 			}
+			if wanted[t.of] == nil {
+				wanted[t.of] = make([][]uint64, len(p.steps))
+			}
+			p.want(wanted[t.of], r)
 		}
 	}
-	p.trees = make([]tree, p.collections)
-	for id, steps := range wanted {
-		p.trees[id] = p.tree(steps, p.branches)
-		p.branches += len(p.trees[id].branches)
+	for id, rules := range wanted {
+		p.trees[id] = p.tree(rules)
+		p.depth = max(p.depth, p.trees[id].depth)
+	}
+}
+
+// want notes the steps of a rule, and those on the way.
+func (p *plan) want(rules [][]uint64, r *rule) {
+	for step := r.step; ; step = p.steps[step].parent {
+		if rules[step] == nil {
+			rules[step] = make([]uint64, p.words)
+		}
+		if step == r.step || r.every {
+			rules[step][r.bit/64] |= 1 << (r.bit % 64)
+		}
+		if step == 0 {
+			return
+		}
 	}
 }
 
 // tree makes one of the steps that are wanted. A step's parent comes before it.
-func (p *plan) tree(wanted []bool, base int) tree {
-	t := tree{base: base, at: slices.Repeat([]int{-1}, len(p.steps))}
-	for step, yes := range wanted {
-		if !yes {
+func (p *plan) tree(wanted [][]uint64) (t tree) {
+	at, parent, depth := make([]int, len(p.steps)), []int(nil), []int(nil)
+	for step, rules := range wanted {
+		if rules == nil {
 			continue
 		}
-		b := branch{step: step, parent: -1, below: p.steps[step].acts, whole: p.steps[step].whole}
 		i := len(t.branches)
-		t.at[step] = i
+		at[step] = i
+		b := branch{step: step, own: rules, all: slices.Clone(rules)}
+		up, level := 0, 0
 		if i > 0 {
-			b.parent = t.at[p.steps[step].parent]
-			t.branches[b.parent].children = append(t.branches[b.parent].children, i)
+			b.reach, up = p.steps[step].how.Set(), at[p.steps[step].parent]
+			level = depth[up] + 1
+			t.branches[up].children = append(t.branches[up].children, i)
 		}
-		t.branches = append(t.branches, b)
+		parent, depth = append(parent, up), append(depth, level)
+		t.branches, t.depth = append(t.branches, b), max(t.depth, level)
 	}
 	for i := len(t.branches) - 1; i > 0; i-- {
-		b, up := &t.branches[i], &t.branches[t.branches[i].parent]
-		up.below, up.whole = up.below.Union(b.below), up.whole || b.whole
+		b, up := &t.branches[i], &t.branches[parent[i]]
+		up.reach |= b.reach
+		add(up.all, b.all)
 	}
 	return t
 }
 
-// whole gives what may match in all of a collection, behind a step.
-func (v *values) whole(id vars.ID, step int) []uint64 {
-	t := &v.plan.trees[id]
+// sum gives what may match in all of a collection.
+func (v *values) sum(id vars.ID) []uint64 {
+	set := v.set(v.sums, int(id))
 	from, to := v.span(id)
-	if s := &v.spans[id]; !s.summed {
-		s.summed = true
-		v.sum(t, from, to)
+	if s := &v.spans[id]; !s.judged {
+		s.judged = true
+		clear(set)
+		v.judge(id, from, to, set)
 	}
-	return v.set(v.sums, t.base+t.at[step])
+	return set
 }
 
-func (v *values) set(of []uint64, n int) []uint64 {
-	w := v.plan.words
-	return of[n*w : n*w+w]
-}
-
-// sum walks the tree with each of some entries.
-func (v *values) sum(t *tree, from, to int) {
+// judge finds what may match in each of the members of a collection, and in any.
+func (v *values) judge(id vars.ID, from, to int, sum []uint64) {
+	t := &v.plan.trees[id]
 	if len(t.branches) == 0 {
 		return
 	}
-	for i := range t.branches {
-		clear(v.set(v.sums, t.base+i))
-		clear(v.set(v.under, t.base+i))
-	}
-	for e := from; e < to; e++ {
-		v.walk(t, e, 0, v.form(e, 0))
-	}
-	for i := range t.branches {
-		sum, under := v.set(v.sums, t.base+i), v.set(v.under, t.base+i)
-		if i > 0 {
-			add(under, v.set(v.under, t.base+t.branches[i].parent))
+	w := v.plan.words
+	for n := from; n < to; n++ {
+		e := &v.entries[n]
+		at := len(v.each)
+		v.each = slices.Grow(v.each, w)[:at+w]
+		set := v.each[at:]
+		clear(set)
+		v.path[0].is(v.plan, e.Value)
+		v.walk(t, 0, v.path, set)
+		if e.may = int32(at / w); empty(set) {
+			e.may, v.each = 0, v.each[:at]
 		}
-		add(sum, under)
+		add(sum, set)
 	}
 }
 
-// walk adds what may match an entry behind a branch, and behind those further up.
-// Where none of these changes the value, it is added to all of them at once.
-func (v *values) walk(t *tree, e, i, f int) {
-	v.addMay(v.set(v.sums, t.base+i), f)
-	for _, n := range t.branches[i].children {
-		b := &t.branches[n]
-		if !b.whole && !b.below.Meets(&v.forms[f].bytes) {
-			v.addMay(v.set(v.under, t.base+n), f)
+// passing is a form on the way through a tree.
+type passing struct {
+	text   string
+	acting transform.Set
+	may    []uint64
+}
+
+func newPath(p *plan) []passing {
+	path := make([]passing, p.depth+1)
+	for i := range path {
+		path[i].may = make([]uint64, p.words)
+	}
+	return path
+}
+
+func (f *passing) is(p *plan, text string) {
+	f.text, f.acting = text, transform.Acting(text)
+	p.gate.Scan(text, f.may)
+}
+
+// walk adds what may match the form at the beginning of path, which is that
+// behind a branch, and what becomes of it further up. The forms that it makes
+// live no longer than it takes: hardly a rule will want one.
+func (v *values) walk(t *tree, i int, path []passing, set []uint64) {
+	f, b := &path[0], &t.branches[i]
+	addOf(set, f.may, b.own)
+	for _, n := range b.children {
+		c := &t.branches[n]
+		if !f.acting.Meets(c.reach) {
+			addOf(set, f.may, c.all)
 			continue
 		}
-		after := v.behind(f, b.step)
-		v.made[e*len(v.plan.steps)+b.step] = int32(after + 1)
-		v.walk(t, e, n, after)
+		step := &v.plan.steps[c.step]
+		if !f.acting.Meets(step.how.Set()) {
+			v.walk(t, n, path, set)
+			continue
+		}
+		before := v.arena.Mark()
+		if after, other := step.apply(&v.arena, f.text); other {
+			path[1].is(v.plan, after)
+			v.walk(t, n, path[1:], set)
+		} else {
+			v.walk(t, n, path, set)
+		}
+		v.arena.Release(before)
 	}
 }
 
@@ -128,4 +173,19 @@ func add(set, more []uint64) {
 	for w, bits := range more {
 		set[w] |= bits
 	}
+}
+
+// addOf adds what two sets have in common.
+func addOf(set, a, b []uint64) {
+	for w, bits := range a {
+		set[w] |= bits & b[w]
+	}
+}
+
+func empty(set []uint64) bool {
+	all := uint64(0)
+	for _, bits := range set {
+		all |= bits
+	}
+	return all == 0
 }

@@ -14,55 +14,71 @@ type values struct {
 	vars.Values
 	plan    *plan
 	arena   arena.Arena
-	entries []vars.Pair
+	entries []entry
 	spans   []span  // by collection
 	version int     // of the collections
-	made    []int32 // by entry and step: the form's number + 1; 0: not made
+	made    []int32 // by entry.row and step: the form's number + 1; 0: not made
 	forms   []form
 	may     []uint64 // by form, plan.words each
 	groups  []uint64 // by group, plan.words each
 	grouped []bool
-	sums    []uint64 // by branch of the trees, plan.words each: of all members of a collection
-	under   []uint64 // the same: what holds for a branch and all further up
+	sums    []uint64  // by collection, plan.words each: what may match in any member
+	each    []uint64  // by entry.may, plan.words each: what may match in one
+	path    []passing // forms on the way through a tree
+	first   []int32   // a hash table of the members with different values; see judge
+}
+
+// entry is a member of a collection.
+type entry struct {
+	vars.Pair
+	row int32 // in made; 0: none yet
+	may int32 // in each, if the collection has been judged; 0: nothing may match
 }
 
 // span is where the members of a collection are among the entries.
 type span struct {
 	from, to, version int
-	summed            bool // what may match in them
+	judged            bool // entry.may of each is known
 }
 
 // form is a value after some transformations.
 type form struct {
 	text    string
-	bytes   transform.Bytes // that text has
-	scanned bool            // may is known
-	none    bool            // and empty
+	acting  transform.Set // what may act on text
+	scanned bool          // may is known
 }
 
 func (v *values) reset(p *plan) {
 	v.plan = p
 	v.Reset()
 	v.arena.Reset()
-	v.entries, v.forms, v.made, v.may = emptied(v.entries), emptied(v.forms), emptied(v.made), emptied(v.may)
-	v.spans = resized(v.spans, p.collections)
+	v.entries, v.forms, v.may = emptied(v.entries), emptied(v.forms), emptied(v.may)
+	v.made = resized(emptied(v.made), len(p.steps)) // the row of nobody
+	v.each = resized(emptied(v.each), p.words)      // nothing
+	v.spans = resized(v.spans, len(p.trees))
 	v.groups = slices.Grow(v.groups[:0], len(p.groups)*p.words)[:len(p.groups)*p.words]
 	v.grouped = resized(v.grouped, len(p.groups))
-	n := p.branches * p.words
-	v.sums, v.under = slices.Grow(v.sums[:0], n)[:n], slices.Grow(v.under[:0], n)[:n]
+	v.sums = resized(v.sums, len(p.trees)*p.words)
+	if v.path == nil {
+		v.path = newPath(p)
+	}
+	for i := range v.path {
+		v.path[i].text = ""
+	}
 	v.version = 1
 }
 
-// fewForms are those of an ordinary request.
-const fewForms = 1 << 10
+// fewEntries are those of an ordinary request.
+const fewEntries = 4 << 10
 
-// rest lets go of forms, if there are many; those that are wanted again are made
-// again. What was found in them stays.
+// rest lets go of entries and their forms, if there are many; those that are
+// wanted again are made again. What was found in them stays.
 func (v *values) rest() {
-	if cap(v.forms) <= fewForms {
+	if cap(v.entries) <= fewEntries && cap(v.forms) <= fewEntries {
 		return
 	}
-	v.entries, v.forms, v.made, v.may = nil, nil, nil, nil
+	v.entries, v.forms, v.may = nil, nil, nil
+	v.made, v.each = make([]int32, len(v.plan.steps)), make([]uint64, v.plan.words)
 	v.arena = arena.Arena{}
 	clear(v.spans)
 	v.changed()
@@ -92,131 +108,125 @@ func (v *values) span(id vars.ID) (from, to int) {
 	if same(v.entries[old.from:old.to], now) {
 		return s.from, s.to
 	}
-	steps := len(v.plan.steps)
-	s.summed = false
+	s.judged = false
 	s.from, s.to = len(v.entries), len(v.entries)+len(now)
-	v.entries = append(v.entries, now...)
-	n := len(v.made)
-	v.made = slices.Grow(v.made, steps*len(now))[:n+steps*len(now)]
-	clear(v.made[n:])
-	for i := range min(old.to-old.from, len(now)) {
-		if v.entries[old.from+i] == now[i] {
-			copy(v.made[n+i*steps:n+(i+1)*steps], v.made[(old.from+i)*steps:])
+	for i, p := range now {
+		e := entry{Pair: p}
+		if at := old.from + i; at < old.to && v.entries[at].Pair == p {
+			e.row = v.entries[at].row
 		}
+		v.entries = append(v.entries, e)
 	}
 	return s.from, s.to
 }
 
 // same tells whether members are what they were: collections only grow, but for
 // those of one value.
-func same(before, now []vars.Pair) bool {
-	return len(before) == len(now) && (len(now) != 1 || before[0] == now[0])
+func same(before []entry, now []vars.Pair) bool {
+	return len(before) == len(now) && (len(now) != 1 || before[0].Pair == now[0])
 }
 
 // form gives the number of an entry's form behind a step. What no step on the
 // way acts on is as it came.
 func (v *values) form(e, step int) int {
-	raw := &v.made[e*len(v.plan.steps)]
-	if *raw == 0 {
-		*raw = int32(v.newForm(v.entries[e].Value) + 1)
+	one := &v.entries[e]
+	if one.row == 0 {
+		n := len(v.made)
+		one.row = int32(n / len(v.plan.steps))
+		v.made = slices.Grow(v.made, len(v.plan.steps))[:n+len(v.plan.steps)]
+		clear(v.made[n:])
+		v.made[n] = int32(v.newForm(one.Value) + 1)
 	}
-	s := &v.plan.steps[step]
-	if !s.wholes && !s.reach.Meets(&v.forms[*raw-1].bytes) {
-		return int(*raw - 1)
+	row := v.made[int(one.row)*len(v.plan.steps):][:len(v.plan.steps)]
+	if !v.forms[row[0]-1].acting.Meets(v.plan.steps[step].reach) {
+		return int(row[0] - 1)
 	}
-	return v.madeForm(e, step)
+	return v.formIn(row, step)
 }
 
-func (v *values) madeForm(e, step int) int {
-	at := e*len(v.plan.steps) + step
-	if n := v.made[at]; n != 0 {
+func (v *values) formIn(row []int32, step int) int {
+	if n := row[step]; n != 0 {
 		return int(n - 1)
 	}
-	f := v.behind(v.madeForm(e, v.plan.steps[step].parent), step)
-	v.made[at] = int32(f + 1)
+	f := v.behind(v.formIn(row, v.plan.steps[step].parent), step)
+	row[step] = int32(f + 1)
 	return f
 }
 
 // behind gives the number of the form that a step makes of one.
 func (v *values) behind(f, step int) int {
-	s := &v.plan.steps[step]
-	if before := &v.forms[f]; s.whole || s.acts.Meets(&before.bytes) {
-		if after, changed := s.how.Apply(&v.arena, before.text); after != before.text && (changed || !s.told) {
+	s, before := &v.plan.steps[step], &v.forms[f]
+	if before.acting.Meets(s.how.Set()) {
+		if after, other := s.apply(&v.arena, before.text); other {
 			return v.newForm(after)
 		}
 	}
 	return f
 }
 
+// apply gives what a step makes of a text, and whether that is another form.
+func (s *step) apply(a *arena.Arena, text string) (after string, other bool) {
+	after, changed := s.how.Apply(a, text)
+	return after, (changed || !s.told) && after != text
+}
+
 func (v *values) newForm(text string) int {
-	v.forms = append(v.forms, form{text: text, bytes: bytesOf(text)})
+	v.forms = append(v.forms, form{text: text, acting: transform.Acting(text)})
 	n := len(v.may)
 	v.may = slices.Grow(v.may, v.plan.words)[:n+v.plan.words]
 	return len(v.forms) - 1
 }
 
-// bytesOf is transform.BytesOf, quicker for long texts: there each byte would wait
-// for the one before.
-func bytesOf(text string) transform.Bytes {
-	if len(text) < 512 {
-		return transform.BytesOf(text)
-	}
-	var seen [256]bool
-	for i := range len(text) {
-		seen[text[i]] = true
-	}
-	var out transform.Bytes
-	for c, yes := range seen {
-		if yes {
-			out[c>>6] |= 1 << (c & 63)
-		}
-	}
-	return out
-}
-
 // mayOf gives the gated rules that may match a form.
 func (v *values) mayOf(f int) []uint64 {
-	w := v.plan.words
-	may := v.may[f*w : f*w+w]
+	may := v.set(v.may, f)
 	if form := &v.forms[f]; !form.scanned {
 		form.scanned = true
 		v.plan.gate.Scan(form.text, may)
-		form.none = !slices.ContainsFunc(may, func(bits uint64) bool { return bits != 0 })
 	}
 	return may
 }
 
-// addMay adds the gated rules that may match a form to a set.
-func (v *values) addMay(set []uint64, f int) {
-	if form := &v.forms[f]; form.scanned && form.none {
-		return
-	}
-	add(set, v.mayOf(f))
+// set is one of several sets of gated rules.
+func (v *values) set(of []uint64, n int) []uint64 {
+	w := v.plan.words
+	return of[n*w : n*w+w]
 }
+
+func has(set []uint64, bit int) bool { return set[bit/64]>>(bit%64)&1 != 0 }
 
 // mayMatch reports whether a gated rule may match anything of what its group
 // looks at.
 func (v *values) mayMatch(r *rule) bool {
-	w := v.plan.words
-	set := v.groups[r.group*w : r.group*w+w]
+	set := v.set(v.groups, r.group)
 	if !v.grouped[r.group] {
 		v.grouped[r.group] = true
 		v.gather(&v.plan.groups[r.group], set)
 	}
-	return set[r.bit/64]>>(r.bit%64)&1 != 0
+	return has(set, r.bit)
 }
 
 // gather collects what may match in the values that a group of rules looks at.
 func (v *values) gather(g *group, set []uint64) {
 	clear(set)
 	for i := range g.targets {
-		t := &g.targets[i]
+		if t := &g.targets[i]; t.whole() {
+			add(set, v.sum(t.of))
+		} else {
+			v.gatherSome(g, t, set)
+		}
+	}
+}
+
+// gatherSome is gather for a part of a collection.
+func (v *values) gatherSome(g *group, t *target, set []uint64) {
+	from, to := v.span(t.of)
+	for e := from; e < to; e++ {
+		if !t.wants(v.entries[e].Fold) {
+			continue
+		}
 		for step := g.step; ; step = v.plan.steps[step].parent {
-			if t.all() {
-				add(set, v.whole(t.of, step))
-			} else {
-				v.gatherSome(t, step, set)
-			}
+			add(set, v.mayOf(v.form(e, step)))
 			if !g.every || step == 0 {
 				break
 			}
@@ -224,24 +234,25 @@ func (v *values) gather(g *group, set []uint64) {
 	}
 }
 
-// gatherSome is gather for a part of a collection.
-func (v *values) gatherSome(t *target, step int, set []uint64) {
-	from, to := v.span(t.of)
-	for e := from; e < to; e++ {
-		if t.wants(v.entries[e].Fold) {
-			v.addMay(set, v.form(e, step))
-		}
-	}
-}
-
 // mayMatchEntry is mayMatch of one value.
-func (v *values) mayMatchEntry(r *rule, e int) bool {
+func (v *values) mayMatchEntry(r *rule, t *target, e int) bool {
+	if t.whole() && v.spans[t.of].judged {
+		return has(v.set(v.each, int(v.entries[e].may)), r.bit)
+	}
 	for step := r.step; ; step = v.plan.steps[step].parent {
-		if v.mayOf(v.form(e, step))[r.bit/64]>>(r.bit%64)&1 != 0 {
+		if has(v.mayOf(v.form(e, step)), r.bit) {
 			return true
 		}
 		if !r.every || step == 0 {
 			return false
 		}
+	}
+}
+
+// refute says that a gated rule does not match a value, though it might have:
+// others that are equal need not be asked.
+func (v *values) refute(r *rule, t *target, e int) {
+	if t.whole() && v.spans[t.of].judged {
+		v.set(v.each, int(v.entries[e].may))[r.bit/64] &^= 1 << (r.bit % 64)
 	}
 }

@@ -89,11 +89,8 @@ func values(c Chain, a *arena.Arena, value string, multi bool) []string {
 
 // mayTouch goes by what transformations say to act on.
 func mayTouch(c Chain, value string) bool {
-	present := BytesOf(value)
-	return slices.ContainsFunc(c, func(t *Transformation) bool {
-		acts := t.Acts()
-		return t.Whole() || acts.Meets(&present)
-	})
+	acting := Acting(value)
+	return slices.ContainsFunc(c, func(t *Transformation) bool { return acting.Meets(t.Set()) })
 }
 
 // allChains are each transformation alone, what the rule set combines, and

@@ -16,8 +16,9 @@ import (
 type Transformation struct {
 	name  string
 	apply func(*arena.Arena, string) (string, bool)
-	acts  Bytes
-	whole bool
+	acts  string // bytes; a value with none of them comes out as it is, not said to be changed
+	whole bool   // it acts on any value, the empty one too: digests, encodings, length
+	self  Set
 }
 
 // Name is its name as the rules write it, without "t:".
@@ -32,14 +33,6 @@ func (t *Transformation) Name() string { return t.name }
 func (t *Transformation) Apply(a *arena.Arena, value string) (out string, changed bool) {
 	return t.apply(a, value)
 }
-
-// Acts is a set of bytes outside of which the transformation does nothing: a
-// value that has none of them comes out as it is, without saying to be changed.
-func (t *Transformation) Acts() Bytes { return t.acts }
-
-// Whole tells that the transformation acts on any value, the empty one too:
-// digests, encodings, length.
-func (t *Transformation) Whole() bool { return t.whole }
 
 // Lookup finds a transformation by its name, in any case.
 func Lookup(name string) (*Transformation, bool) {
@@ -58,41 +51,41 @@ const (
 	smalls      = "abcdefghijklmnopqrstuvwxyz"
 )
 
-var known = []*Transformation{
+var known = numbered([]*Transformation{
 	{name: "base64Decode", apply: base64Decode, whole: true},
 	{name: "base64DecodeExt", apply: base64DecodeExt, whole: true},
 	{name: "base64Encode", apply: base64Encode, whole: true},
-	{name: "cmdLine", apply: cmdLine, acts: BytesOf(capitals + `"'\^,; ` + "\t\r\n")},
-	{name: "compressWhitespace", apply: compressWhitespace, acts: BytesOf(asciiSpaces).Union(beyondASCII())},
-	{name: "cssDecode", apply: cssDecode, acts: BytesOf(`\`)},
-	{name: "escapeSeqDecode", apply: escapeSeqDecode, acts: BytesOf(`\`)},
+	{name: "cmdLine", apply: cmdLine, acts: capitals + `"'\^,; ` + "\t\r\n"},
+	{name: "compressWhitespace", apply: compressWhitespace, acts: asciiSpaces + beyondASCII},
+	{name: "cssDecode", apply: cssDecode, acts: `\`},
+	{name: "escapeSeqDecode", apply: escapeSeqDecode, acts: `\`},
 	{name: "hexDecode", apply: hexDecode, whole: true},
 	{name: "hexEncode", apply: hexEncode, whole: true},
-	{name: "htmlEntityDecode", apply: htmlEntityDecode, acts: BytesOf("&")},
-	{name: "jsDecode", apply: jsDecode, acts: BytesOf(`\`)},
+	{name: "htmlEntityDecode", apply: htmlEntityDecode, acts: "&"},
+	{name: "jsDecode", apply: jsDecode, acts: `\`},
 	{name: "length", apply: length, whole: true},
-	{name: "lowercase", apply: lowercase, acts: BytesOf(capitals).Union(beyondASCII())},
+	{name: "lowercase", apply: lowercase, acts: capitals + beyondASCII},
 	{name: "md5", apply: md5Sum, whole: true},
 	{name: "none", apply: none},
-	{name: "normalisePath", apply: normalizePath, acts: BytesOf("/.")},
-	{name: "normalisePathWin", apply: normalizePathWin, acts: BytesOf(`/\.: `)},
-	{name: "normalizePath", apply: normalizePath, acts: BytesOf("/.")},
-	{name: "normalizePathWin", apply: normalizePathWin, acts: BytesOf(`/\.: `)},
-	{name: "removeComments", apply: removeComments, acts: BytesOf("/<-#")},
-	{name: "removeCommentsChar", apply: removeCommentsChar, acts: BytesOf("/*<-#")},
-	{name: "removeNulls", apply: removeNulls, acts: BytesOf("\x00")},
-	{name: "removeWhitespace", apply: removeWhitespace, acts: BytesOf(asciiSpaces).Union(beyondASCII())},
-	{name: "replaceComments", apply: replaceComments, acts: BytesOf("/")},
-	{name: "replaceNulls", apply: replaceNulls, acts: BytesOf("\x00")},
+	{name: "normalisePath", apply: normalizePath, acts: "/."},
+	{name: "normalisePathWin", apply: normalizePathWin, acts: `/\.: `},
+	{name: "normalizePath", apply: normalizePath, acts: "/."},
+	{name: "normalizePathWin", apply: normalizePathWin, acts: `/\.: `},
+	{name: "removeComments", apply: removeComments, acts: "/<-#"},
+	{name: "removeCommentsChar", apply: removeCommentsChar, acts: "/*<-#"},
+	{name: "removeNulls", apply: removeNulls, acts: "\x00"},
+	{name: "removeWhitespace", apply: removeWhitespace, acts: asciiSpaces + beyondASCII},
+	{name: "replaceComments", apply: replaceComments, acts: "/"},
+	{name: "replaceNulls", apply: replaceNulls, acts: "\x00"},
 	{name: "sha1", apply: sha1Sum, whole: true},
-	{name: "trim", apply: trim, acts: BytesOf(asciiSpaces)},
-	{name: "trimLeft", apply: trimLeft, acts: BytesOf(asciiSpaces)},
-	{name: "trimRight", apply: trimRight, acts: BytesOf(asciiSpaces)},
-	{name: "uppercase", apply: uppercase, acts: BytesOf(smalls).Union(beyondASCII())},
-	{name: "urlDecode", apply: urlDecode, acts: BytesOf("%+")},
-	{name: "urlDecodeUni", apply: urlDecodeUni, acts: BytesOf("%+")},
-	{name: "urlEncode", apply: urlEncode, acts: urlEncoded()},
-	{name: "utf8toUnicode", apply: utf8ToUnicode, acts: beyondASCII()},
-}
+	{name: "trim", apply: trim, acts: asciiSpaces},
+	{name: "trimLeft", apply: trimLeft, acts: asciiSpaces},
+	{name: "trimRight", apply: trimRight, acts: asciiSpaces},
+	{name: "uppercase", apply: uppercase, acts: smalls + beyondASCII},
+	{name: "urlDecode", apply: urlDecode, acts: "%+"},
+	{name: "urlDecodeUni", apply: urlDecodeUni, acts: "%+"},
+	{name: "urlEncode", apply: urlEncode, acts: bytesWhere(isURLEscaped)},
+	{name: "utf8toUnicode", apply: utf8ToUnicode, acts: beyondASCII},
+})
 
 func none(_ *arena.Arena, s string) (string, bool) { return s, false }

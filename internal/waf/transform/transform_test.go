@@ -26,6 +26,17 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// Each transformation needs a bit of its own.
+func TestSetsDiffer(t *testing.T) {
+	seen := Set(0)
+	for _, tr := range known {
+		if tr.Set() == 0 || seen.Meets(tr.Set()) {
+			t.Errorf("%s is %x", tr.name, tr.Set())
+		}
+		seen |= tr.Set()
+	}
+}
+
 func TestSteps(t *testing.T) {
 	c, err := ParseChain("urlDecodeUni", "hexDecode", "removeNulls", "lowercase")
 	if err != nil {
@@ -57,7 +68,7 @@ func TestUnchangedAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() {
 			a.Reset()
 			out, changed := tr.Apply(&a, value)
-			if !tr.Whole() && (out != value || changed) {
+			if !tr.whole && (out != value || changed) {
 				t.Errorf("%s changes %q", tr.name, value)
 			}
 		}); n != 0 {

@@ -135,11 +135,4 @@ func isURLPlain(c byte) bool {
 	return c|0x20 >= 'a' && c|0x20 <= 'z' || c-'0' < 10 || c == '*'
 }
 
-func urlEncoded() (b Bytes) {
-	for c := range 256 {
-		if !isURLPlain(byte(c)) {
-			b.add(byte(c))
-		}
-	}
-	return b
-}
+func isURLEscaped(c byte) bool { return !isURLPlain(c) }
