@@ -24,7 +24,7 @@ func newPlan(root fs.FS, policy *Policy, shared *library) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{steps: []step{{}}, paranoia: policy.Paranoia}
+	p := &plan{steps: []step{{}}, paranoia: policy.Paranoia, quiet: newQuiet()}
 	for i := range captures {
 		p.names.of(fmt.Sprint(i))
 	}

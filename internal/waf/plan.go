@@ -88,6 +88,7 @@ func (x *run) Body(body []byte, more int64) *Interruption {
 	}
 	x.values.changed()
 	x.phase(2)
+	x.values.remember()
 	return x.interrupted
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // plan is a rule set as data: what runs in each phase, and what the rules share.
-// It is not changed once made.
+// It is not changed once made, but for what it remembers of names.
 type plan struct {
 	engine   engineState
 	paranoia int        // level up to which scores count
@@ -20,6 +20,7 @@ type plan struct {
 	depth    int       // of the deepest
 	gate     *rx.Index // tells which gated rules may match a text
 	words    int       // of a set of gated rules
+	quiet    *quiet
 }
 
 // step is one transformation behind others.

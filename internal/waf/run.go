@@ -200,7 +200,7 @@ func (x *run) gathered(r *rule, link int, t *target, argument string) (matched b
 		if r.bit >= 0 && !v.mayMatchEntry(r, t, n) || !t.wants(e.Fold) || x.isWithout(r, t, e.Fold) {
 			continue
 		}
-		hit := false
+		var hit bool
 		if r.every {
 			hit = x.everyForm(r, link, t, e.Key, e.Value, argument)
 		} else {

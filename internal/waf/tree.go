@@ -2,6 +2,7 @@ package waf
 
 import (
 	"slices"
+	"strings"
 
 	"fanlight/internal/waf/transform"
 	"fanlight/internal/waf/vars"
@@ -12,6 +13,7 @@ import (
 type tree struct {
 	branches []branch // parents before children; the first is no transformation
 	depth    int      // the longest way
+	names    bool     // the members are names
 }
 
 // branch is a step with those further up, which follow it.
@@ -26,6 +28,7 @@ type branch struct {
 // grow makes the tree of each collection, when all rules are known.
 func (p *plan) grow() {
 	p.trees = make([]tree, vars.Empty+1)
+	names := make([]bool, len(p.trees))
 	wanted := make([][][]uint64, len(p.trees)) // rules by step; nil: nobody asks
 	for _, r := range p.all {
 		for i := range r.targets {
@@ -37,10 +40,12 @@ func (p *plan) grow() {
 				wanted[t.of] = make([][]uint64, len(p.steps))
 			}
 			p.want(wanted[t.of], r)
+			names[t.of] = strings.HasSuffix(t.name, "_NAMES")
 		}
 	}
 	for id, rules := range wanted {
 		p.trees[id] = p.tree(rules)
+		p.trees[id].names = names[id]
 		p.depth = max(p.depth, p.trees[id].depth)
 	}
 }
@@ -105,19 +110,53 @@ func (v *values) judge(id vars.ID, from, to int, sum []uint64) {
 	if len(t.branches) == 0 {
 		return
 	}
-	w := v.plan.words
+	v.seen.reset(to - from)
 	for n := from; n < to; n++ {
 		e := &v.entries[n]
-		at := len(v.each)
-		v.each = slices.Grow(v.each, w)[:at+w]
-		set := v.each[at:]
-		clear(set)
-		v.path[0].is(v.plan, e.Value)
-		v.walk(t, 0, v.path, set)
-		if e.may = int32(at / w); empty(set) {
-			e.may, v.each = 0, v.each[:at]
+		hash := v.plan.quiet.hash(e.Value)
+		if t.names && v.plan.quiet.knows(id, hash, e.Value) {
+			continue
 		}
-		add(sum, set)
+		if first := v.seen.first(v.entries, n, hash); first != n {
+			e.may = v.entries[first].may
+			continue
+		}
+		e.may = v.judgeOne(t, e.Value)
+		add(sum, v.set(v.each, int(e.may)))
+		if t.names && e.may == 0 {
+			v.plan.quiet.add(id, hash, e.Value)
+		}
+	}
+}
+
+// judgeOne gives the place in v.each of what may match a value.
+func (v *values) judgeOne(t *tree, value string) int32 {
+	w, at := v.plan.words, len(v.each)
+	v.each = slices.Grow(v.each, w)[:at+w]
+	set := v.each[at:]
+	clear(set)
+	v.path[0].is(v.plan, value)
+	v.walk(t, 0, v.path, set)
+	if empty(set) {
+		v.each = v.each[:at]
+		return 0
+	}
+	return int32(at / w)
+}
+
+// remember has the names known of which each rule that might have matched said
+// that it does not.
+func (v *values) remember() {
+	for id := range v.plan.trees {
+		s := &v.spans[id]
+		if !v.plan.trees[id].names || !s.judged {
+			continue
+		}
+		for i := s.from; i < s.to; i++ {
+			if e := &v.entries[i]; e.may > 0 && empty(v.set(v.each, int(e.may))) {
+				v.plan.quiet.add(vars.ID(id), v.plan.quiet.hash(e.Value), e.Value)
+			}
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ type values struct {
 	sums    []uint64  // by collection, plan.words each: what may match in any member
 	each    []uint64  // by entry.may, plan.words each: what may match in one
 	path    []passing // forms on the way through a tree
-	first   []int32   // a hash table of the members with different values; see judge
+	seen    seen
 }
 
 // entry is a member of a collection.
