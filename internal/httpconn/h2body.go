@@ -74,7 +74,7 @@ func (s *h2Stream) take(f *httpwire.Frame) *httpwire.H2Error {
 		if s.rest += len(f.Payload); !f.EndStream() {
 			s.unwanted(time.Now())
 		}
-	case s.stopped || s.closed && !s.tunneled:
+	case s.stopped:
 		c.release(s, len(f.Payload)) // not wanted any more
 	default:
 		s.body.add(f.Payload, &c.srv.Buffers.head)
