@@ -44,9 +44,10 @@ type Client struct {
 	waited bool      // something may have taken time since
 	rested time.Time // when the exchange before this one ended
 
-	out      *Out // from Start to Head
-	lines    int  // where its field lines begin
-	chunkOut bool // its body leaves in chunks
+	out      *Out  // from Start to Head
+	lines    int   // where its field lines begin
+	chunkOut bool  // its body leaves in chunks
+	length   int64 // of its body, as it was announced; -1: not
 	question question
 }
 

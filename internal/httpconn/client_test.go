@@ -263,3 +263,32 @@ func TestClientUpgrade(t *testing.T) {
 		far.Close()
 	})
 }
+
+// What was announced and not sent is what the origin waits for, whatever comes.
+func TestShortBodyEndsTheConnection(t *testing.T) {
+	for sent, reusable := range map[int]bool{5: true, 4: false, 0: false} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := testnet.Pipe()
+			conn := tap.Accepted(flow.NewRecorder(&sink{}), near, false)
+			defer conn.Close()
+			defer far.Close()
+			c := NewClient(conn, conn.Log(), NewBuffers())
+			head := c.Head(c.Start(nil, &Out{ID: 1, Method: "POST", Target: "/", Length: 5}))
+			buf := make([]byte, BodyRoom+5+BodyTail)
+			go func() { _, _ = io.Copy(io.Discard, far) }()
+			err := errors.Join(c.Send(head, nil, false, time.Second), c.SendBody(buf, sent, time.Second))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.SendEnd(nil, time.Second); (err == nil) != reusable {
+				t.Errorf("%d of 5 bytes: %v", sent, err)
+			}
+			if _, err := io.WriteString(far, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := receive(c); err != nil || c.End() != reusable {
+				t.Errorf("%d of 5 bytes: reusable %v, %v", sent, !reusable, err)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package httpconn
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -112,7 +113,7 @@ func (c *Client) Head(b []byte) []byte {
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, out.Length, 10), crlf...)
 	}
-	c.chunkOut = out.Length < 0
+	c.chunkOut, c.length = out.Length < 0, out.Length
 	if c.question.asker == nil {
 		c.begin(out, b[c.lines:])
 	} // else it is not known yet whether it is sent at all
@@ -165,8 +166,12 @@ func (c *Client) SendBody(buf []byte, n int, limit time.Duration) error {
 	return c.write(buf[start:end], n, after(limit))
 }
 
-// SendEnd is that of Outgoing.
+// SendEnd is that of Outgoing. A connection on which less was sent than announced
+// is not used again: its origin would take what comes next for the rest.
 func (c *Client) SendEnd(trailers []byte, limit time.Duration) error {
+	if c.length >= 0 && c.sentBody != c.length {
+		return fmt.Errorf("send request: %d of %d bytes of its body came", c.sentBody, c.length)
+	}
 	if c.chunkOut {
 		last := append(append(append([]byte(nil), lastChunk...), trailers...), crlf...)
 		if err := c.write(last, 0, after(limit)); err != nil {
