@@ -354,3 +354,59 @@ func TestTrailersThatEndAConnection(t *testing.T) {
 	}
 	d.settled(func(trace *flow.Trace) bool { return decided(trace, "no trailers of requests from now on") })
 }
+
+// TestCancelThatEndsAConnection: mod_http2 2.0.42 (Apache 2.4.71) ends the
+// connection that others share, with a code of nghttp2's own, where a stream is
+// cancelled between its answer and the sending of it.
+func TestCancelThatEndsAConnection(t *testing.T) {
+	for _, test := range []struct {
+		http   origin.Protocol
+		method string
+		got    string // by a client whose request was open on the same connection
+		later  string // by the next one
+	}{
+		{origin.Auto, "GET", "over 1.1", "over 1.1"},
+		{origin.Auto, "POST", "", "over 1.1"},
+		{origin.HTTP2, "GET", "by 2", "by 2"},
+		{origin.HTTP2, "POST", "", "by 2"},
+	} {
+		t.Run(fmt.Sprint(test.method, " ", test.http), func(t *testing.T) {
+			open := make(chan bool, 2)
+			s := startScripted(t, func(c *scriptedConn, stream uint32, h *httpwire.H2Head) {
+				if c.n > 1 || string(h.Bytes(h.Target)) == "/" {
+					c.whole(stream, fmt.Sprint("by ", c.n))
+					return
+				}
+				c.reset = func() {
+					c.frames(httpwire.AppendGoAway(nil, 5, 0xfffffc7a, "The user callback function failed"))
+					c.Close()
+				}
+				open <- true
+			})
+			s.plain = one
+			d := before(t, s, func(o *origin.Origin) { o.HTTP = test.http })
+			cancelled, other := d.dial("app.test"), d.dial("app.test")
+			other.get("/")
+			other.send(test.method + " /other HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\nhi")
+			<-open
+			cancelled.send("POST /cancelled HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\n")
+			<-open
+			cancelled.Close()
+			res, body, err := other.receive(test.method)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case test.got == "":
+				contains(t, "cause", d.incident(res).Cause, "ended its HTTP/2 connection: 0xfffffc7a (The user callback function failed)", "POST is not sent twice")
+			case body != test.got:
+				t.Errorf("got %v, %q", res, body)
+			}
+			if _, body := other.get("/later"); body != test.later {
+				t.Errorf("the next request: %q", body)
+			}
+			d.settled(func(trace *flow.Trace) bool {
+				return decided(trace, "HTTP/1.1 from now on") == (test.http == origin.Auto)
+			})
+		})
+	}
+}

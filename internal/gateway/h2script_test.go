@@ -39,6 +39,7 @@ type scriptedConn struct {
 	tunnels uint32 // stream whose DATA is sent back; 0: none
 	emptied func() // what comes of the end of a request by DATA; nil: nothing
 	trailed func() // what comes of the end of a request by trailers; nil: nothing
+	reset   func() // what comes of RST_STREAM; nil: nothing
 }
 
 func (c *scriptedConn) frames(b []byte) { _, _ = c.Write(b) } // a peer that is gone is seen by reading
@@ -145,6 +146,8 @@ func (c *scriptedConn) each(answer scriptedAnswer) {
 				c.frames(httpwire.AppendData(nil, f.Stream, f.Payload, f.EndStream()))
 			case f.Type == httpwire.FrameData && f.EndStream() && c.emptied != nil:
 				c.emptied()
+			case f.Type == httpwire.FrameReset && c.reset != nil:
+				c.reset()
 			case f.Type == httpwire.FrameHeaders:
 				var h httpwire.H2Head
 				switch err := h.ReadRequest(&c.decoder, f.Payload, httpwire.Limits{}); {

@@ -48,6 +48,7 @@ type H2Client struct {
 	leaving  bool      // GOAWAY came, or we take no more streams
 	goAway   *StreamEnd
 	trailed  bool  // a request ended with trailers
+	cancels  bool  // a stream was cancelled by us
 	failed   error // the connection is over
 	useless  int   // frames without effect in a row
 	waiting  int   // streams that wait to send
@@ -261,6 +262,21 @@ func (s *H2Stream) DislikesTrailers() bool {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	return s.c.trailed && s.c.goAway != nil && s.c.goAway.Code == httpwire.CodeProtocol
+}
+
+// DislikesCancels reports that the origin ended the connection by an error of its
+// own, and that a stream had been cancelled on it.
+func (s *H2Stream) DislikesCancels() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.c.cancels && s.c.goAway != nil && s.c.goAway.Internal()
+}
+
+// Internal reports that all of the connection ended for an error that the origin
+// calls its own: no stream is to blame. A code that RFC 9113 does not know is
+// taken for INTERNAL_ERROR (section 7).
+func (e *StreamEnd) Internal() bool {
+	return e.Connection && (e.Code == httpwire.CodeInternal || e.Code > httpwire.CodeHTTP11Required)
 }
 
 // WantsHTTP1 reports whether the origin wants the request over HTTP/1.1.

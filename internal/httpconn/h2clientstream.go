@@ -382,6 +382,7 @@ func (s *H2Stream) endBy(code uint32) {
 		return
 	}
 	s.wasReset = true
+	s.c.cancels = s.c.cancels || code == httpwire.CodeCancel
 	out := s.c.out.pending()
 	*out = httpwire.AppendReset(*out, s.number, code)
 	s.c.record(flow.Event{Kind: flow.StreamReset, Exchange: s.exchange, From: flow.Client, Text: httpwire.H2ErrorName(code),

@@ -39,6 +39,10 @@ func (l *Leg) failStream(phase string, err error) *Failure {
 		if end.Connection && l.stream.DislikesTrailers() {
 			l.withoutTrailers()
 		}
+		f.Dead = end.Internal() && !end.Unprocessed && l.Reused() && !answered
+		if o.HTTP == Auto && l.stream.DislikesCancels() {
+			l.wants1(f, "it ended a connection of HTTP/2 by an error of its own after a stream on it was cancelled, with the streams of other clients")
+		}
 	case IsTimeout(err):
 		l.late(f, phase, o.limit(phase))
 	case errors.As(err, &breach) && breach.Name == httpwire.H2PrefaceMissing:

@@ -41,7 +41,7 @@ type Failure struct {
 	Given   bool          // we gave the exchange up: Interrupt or the context's end
 	Err     error
 	Status  int  // to answer the client with
-	Dead    bool // a reused connection died before a byte of the response came
+	Dead    bool // a reused connection died, by no fault of the request, before a byte of the response came
 
 	Unprocessed bool // the origin says that it has not acted on the request: any can be sent again
 	WantsHTTP1  bool // the origin wants HTTP/1.1, and gets it from now on
@@ -81,7 +81,7 @@ func (f *Failure) what() string {
 		return fmt.Sprintf("no response within %s (timeout: first byte)", f.Limit)
 	case f.Timeout:
 		return fmt.Sprintf("not done within %s (timeout: %s)", f.Limit, strings.ReplaceAll(f.Phase, "-", " "))
-	case f.Dead:
+	case f.Dead && !errors.As(f.Err, new(*httpconn.StreamEnd)): // whose reason says more
 		return "the origin closed the kept-alive connection as the request arrived"
 	case f.Reason != "":
 		return f.Reason
