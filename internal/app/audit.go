@@ -132,8 +132,8 @@ func auditRecord(j *gateway.Judged, mask flow.Mask) AuditRecord {
 	for i := range v.Matches {
 		m := &v.Matches[i]
 		rule := AuditRule{ID: m.Rule, Adds: m.Score, Severity: m.Severity, Message: m.Message}
-		if len(m.Hits) > 0 {
-			rule.In = m.Hits[0].Target()
+		if hits := m.Telling(); len(hits) > 0 {
+			rule.In = hits[0].Target()
 		}
 		if !secretHit(m, mask) {
 			rule.Data = m.Data

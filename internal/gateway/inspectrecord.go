@@ -72,8 +72,8 @@ func cause(v *waf.Verdict, p *waf.Policy) string {
 	}
 	m := &v.Matches[heaviest]
 	text += m.Message + " (rule " + strconv.Itoa(m.Rule) + ")"
-	if len(m.Hits) > 0 && m.Hits[0].Target() != "" {
-		text += " in " + m.Hits[0].Target()
+	if hits := m.Telling(); len(hits) > 0 && hits[0].Target() != "" {
+		text += " in " + hits[0].Target()
 	}
 	return text
 }
@@ -113,8 +113,9 @@ func (i *inspection) refuse(by *waf.Interruption, v *waf.Verdict) {
 func (i *inspection) match(m *waf.Match) flow.Event {
 	e := flow.Event{At: time.Now(), Exchange: i.r.x.ID(), Kind: flow.WAFMatch, Text: m.Message}
 	pairs := []string{flow.KeyRule, strconv.Itoa(m.Rule), flow.KeySeverity, m.Severity, flow.KeyAdds, strconv.Itoa(m.Score)}
-	if len(m.Hits) > 0 {
-		h := &m.Hits[0]
+	hits := m.Telling()
+	if len(hits) > 0 {
+		h := hits[0]
 		found := m.Found()
 		if !strings.Contains(h.Value, found) {
 			found = "" // the fingerprint of a parser, not a part of the value
@@ -128,7 +129,7 @@ func (i *inspection) match(m *waf.Match) flow.Event {
 		}
 		pairs = append(pairs, flow.KeyTarget, h.Target(), flow.KeyValue, value, flow.KeySteps, stepLines(h, found), flow.KeyCompared, compared, flow.KeyMatched, excerpt(found, ""))
 	}
-	if n := len(m.Hits) - 1; n > 0 {
+	if n := len(hits) - 1; n > 0 {
 		pairs = append(pairs, flow.KeyFurther, strconv.Itoa(n))
 	}
 	e.Attrs = flow.Attrs(pairs...)

@@ -159,14 +159,9 @@ func (s *search) add(m *waf.Match) bool {
 // in a rule.
 var target = regexp.MustCompile(`^[A-Z_]+(:[A-Za-z0-9_.\-\[\]]+)?$`)
 
-// targetsOf are those that a rule itself matched in, not the links of its chain;
-// none if one of them cannot be named.
+// targetsOf are those that a rule matched in; none if one of them cannot be named.
 func targetsOf(m *waf.Match) (out []string) {
-	for i := range m.Hits {
-		h := &m.Hits[i]
-		if h.Link > 0 {
-			continue
-		}
+	for _, h := range m.Telling() {
 		name := h.Target()
 		if !target.MatchString(name) {
 			return nil

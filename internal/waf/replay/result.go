@@ -86,8 +86,8 @@ func example(r *Request, a, b *Judgement) *Example {
 
 func cause(m *waf.Match) Cause {
 	c := Cause{Rule: m.Rule, Message: m.Message, Score: m.Score}
-	if len(m.Hits) > 0 {
-		h := &m.Hits[0]
+	if hits := m.Telling(); len(hits) > 0 {
+		h := hits[0]
 		c.Target, c.Value = h.Target(), clip(h.Value)
 		if h.Known {
 			c.Value, c.Stood = clip(h.Before), true
