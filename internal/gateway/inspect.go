@@ -41,6 +41,7 @@ type inspection struct {
 	given    int    // of held
 	taken    int64  // of what the door may hold in all
 	kept     int    // of that, what the WAF itself keeps
+	answered bool   // before the body was judged, so that nobody knows what the rules would have said
 	unlooked string // why the body was not looked at, empty if it was, or if there is none
 
 	stage  int // of the response
@@ -74,6 +75,7 @@ func (i *inspection) request() bool {
 	})
 	if by == nil && i.failure == nil {
 		if !i.readBody() {
+			i.answered = true
 			i.conclude()
 			return false
 		}

@@ -309,9 +309,13 @@ func TestInspectedBodyFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			j := &judge{}
+			j := &judge{end: func() *waf.Verdict {
+				return &waf.Verdict{Engine: "test", Inbound: 5, Matches: []waf.Match{{Rule: 920420, Message: "odd", Score: 5}}}
+			}}
 			peer := testnet.Echo{}.Start(t)
-			d := protected(t, peer, Protection{Engine: j}, func(o *Options) { o.Limits.BodyTimeout = 300 * time.Millisecond })
+			audited := make(chan string, 1)
+			audit := func(j *Judged) { audited <- j.Decision }
+			d := protected(t, peer, Protection{Engine: j, Audit: audit}, func(o *Options) { o.Limits.BodyTimeout = 300 * time.Millisecond })
 			c := d.dial("app.test")
 			c.send("POST / HTTP/1.1\r\nHost: app.test\r\n" + test.send)
 			res, _, err := c.receive("POST")
@@ -325,6 +329,12 @@ func TestInspectedBodyFaults(t *testing.T) {
 			}
 			if _, _, _, ended := j.seen(); ended != 1 || d.g.held.Load() != 0 {
 				t.Errorf("%d transactions ended, %d bytes are held", ended, d.g.held.Load())
+			}
+			d.settled(func(trace *flow.Trace) bool {
+				return decided(trace, "unjudged: the WAF judged the head alone, which scores 5")
+			})
+			if said := <-audited; said != "unjudged" {
+				t.Errorf("the audit says %q", said)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ type Judged struct {
 	Method   string
 	Host     string
 	Target   string // as received
-	Decision string // block, watch or pass
+	Decision string // block, watch or pass; unjudged: it was answered before its body was judged
 	Policy   *waf.Policy
 	Verdict  *waf.Verdict
 }
@@ -35,6 +35,8 @@ func (i *inspection) audit(v *waf.Verdict) {
 		decision = "block"
 	case v.Interrupted != nil:
 		decision = "watch"
+	case i.answered:
+		decision = "unjudged"
 	}
 	i.rule.Audit(&Judged{At: time.Now(), Site: i.r.facts.does.Name, Exchange: i.r.x.ID(), Client: i.r.client(),
 		Method: req.Method, Host: req.Host, Target: req.Target, Decision: decision, Policy: &i.rule.Policy, Verdict: v})

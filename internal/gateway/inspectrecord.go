@@ -28,6 +28,9 @@ func (i *inspection) record(v *waf.Verdict) {
 	case by != nil:
 		i.r.s.g.Metrics.Fired.add(byWAF + "-watch")
 		i.verdict("watch: "+cause(v, &i.rule.Policy), v)
+	case i.answered && told > 0:
+		i.verdict("unjudged: the WAF judged the head alone, which scores "+strconv.Itoa(v.Inbound), v)
+	case i.answered:
 	case told > 0:
 		i.verdict("pass: the WAF lets it pass, with a score of "+strconv.Itoa(v.Inbound+v.Outbound), v)
 	case i.unlooked != "":

@@ -178,7 +178,7 @@ func decisionFields() []field {
 	return []field{
 		{name: "filter.verdict", kind: Word, doc: "what the filter of the site said; watch: it would refuse", words: []string{"refuse", "watch"}, ofExchange: true, each: verdicts("filter")},
 		{name: "filter.rule", kind: Text, doc: "key of the filter, or rule NAME, that refused, or would", ofExchange: true, each: decided("filter", flow.KeyRule)},
-		{name: "waf.verdict", kind: Word, doc: "what the WAF said; watch: it would block", words: []string{"block", "watch", "pass"}, ofExchange: true, each: verdicts("waf")},
+		{name: "waf.verdict", kind: Word, doc: "what the WAF said; watch: it would block; unjudged: the request was answered before its body was judged", words: []string{"block", "watch", "pass", "unjudged"}, ofExchange: true, each: verdicts("waf")},
 		{name: "waf.rule", kind: Number, doc: "id of a rule of the WAF that matched", ofExchange: true, each: wafRules},
 		{name: "waf.score", kind: Number, doc: "score of the request, or of the response", ofExchange: true, each: counts(decided("waf", flow.KeyScore))},
 	}

@@ -48,7 +48,10 @@ test('what was refused weighs more than what passed later', () => {
   const w = (...texts: string[]) => judgement(x, texts.map((t) => decided('waf', t)))!
   expect(w('block: a', 'pass: b').waf).toMatchObject({ verdict: 'refused', text: 'a' })
   expect(w('pass: a', 'watch: b').waf).toMatchObject({ verdict: 'watched', text: 'b' })
+  expect(w('unjudged: a').waf).toMatchObject({ verdict: 'unjudged', text: 'a' })
+  expect(judgement(x, [match('1', '5')])?.waf?.verdict).toBe('unjudged') // no word of the door that it passed
   expect(refuses(w('pass: a'))).toBe(false)
+  expect(refuses(w('unjudged: a'))).toBe(false)
   expect(refuses(w('watch: a'))).toBe(true)
   expect(judgement(x, [decided('access', 'refuse: a'), { kind: 'request', exchange: 'x1' }])).toBeUndefined()
   expect(judgement(x, undefined)).toBeUndefined()

@@ -2,7 +2,7 @@
 import { bytesOf, factBytes, place, same } from './bytes'
 import type { Event, Exchange } from './types'
 
-export type Verdict = 'refused' | 'watched' | 'passed'
+export type Verdict = 'refused' | 'watched' | 'passed' | 'unjudged' // unjudged: not to the end, as with a body that is too long
 
 export interface Value {
   name: string // what made it: a transformation, or what it is
@@ -70,21 +70,22 @@ export const refuses = (j: Judgement | undefined) =>
 
 function verdictOf(e: Event): Verdict {
   const word = e.text?.split(':', 1)[0]
-  return word === 'block' || word === 'refuse' ? 'refused' : word === 'watch' ? 'watched' : 'passed'
+  return word === 'block' || word === 'refuse' ? 'refused' : word === 'watch' ? 'watched' : word === 'unjudged' ? 'unjudged' : 'passed'
 }
 
 // words are those of a decision behind its verdict.
 const words = (e: Event) => (e.text ?? '').replace(/^[a-z]+: /, '')
 
-// heaviest is the last decision that refuses, else that would, else the last.
+// heaviest is the last decision that refuses, else that would, else that lets
+// pass, else the last.
 function heaviest(all: Event[]): Event | undefined {
   const last = (v: Verdict) => all.filter((e) => verdictOf(e) === v).pop()
-  return last('refused') ?? last('watched') ?? last('passed')
+  return last('refused') ?? last('watched') ?? last('passed') ?? last('unjudged')
 }
 
 function inspected(e: Event | undefined, matches: Match[]): WAF {
   const out: WAF = {
-    verdict: e ? verdictOf(e) : 'passed', text: e ? words(e) : '',
+    verdict: e ? verdictOf(e) : 'unjudged', text: e ? words(e) : '',
     scoring: matches.filter((m) => m.adds > 0), rest: matches.filter((m) => m.adds === 0),
   }
   const facts = e?.facts ?? {}

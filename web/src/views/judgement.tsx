@@ -9,7 +9,7 @@ import { Command, SeverityMark } from './finding'
 const longest = 100 // characters of a value that are shown at once
 const opened = 4 // rules that are shown with what they found
 
-const grades = { refused: 'error', watched: 'warning', passed: 'note' } as const
+const grades = { refused: 'error', watched: 'warning', passed: 'note', unjudged: 'note' } as const
 
 // JudgementCards tell what filter and WAF said of an exchange, and why.
 export function JudgementCards({ judgement: j, x }: { judgement: Judgement; x: Exchange }) {
@@ -48,7 +48,8 @@ function FilterCard({ filter: f, x }: { filter: Filter; x: Exchange }) {
 }
 
 function WAFCard({ waf: w, x }: { waf: WAF; x: Exchange }) {
-  const alone = w.scoring.length === 0 && w.verdict !== 'passed'
+  const decided = w.verdict === 'refused' || w.verdict === 'watched'
+  const alone = w.scoring.length === 0 && decided
   return (
     <section class={'judgement ' + w.verdict} aria-label={`WAF, exchange ${x.id}`}>
       <Headline by="WAF" verdict={w.verdict} x={x} />
@@ -57,7 +58,7 @@ function WAFCard({ waf: w, x }: { waf: WAF; x: Exchange }) {
           Score <b>{sum(w)}</b>{w.threshold !== undefined && <> of <b>{w.threshold}</b>: from {w.threshold} on a request is blocked</>}
         </p>
       )}
-      {(w.scoring.length === 0 || w.verdict === 'passed') && w.text && <p>{w.text}</p>}
+      {(w.scoring.length === 0 || !decided) && w.text && <p>{w.text}</p>}
       {unseen(w) && <p class="notice">{unseen(w)}</p>}
       {w.scoring.length > 0 && (
         <ol class="rules">{w.scoring.map((m, i) => <li key={i}><MatchLine m={m} open={i < opened} /></li>)}</ol>
@@ -69,13 +70,13 @@ function WAFCard({ waf: w, x }: { waf: WAF; x: Exchange }) {
         </details>
       )}
       <p class="quiet">{[w.paranoia && `paranoia level ${w.paranoia}`, w.engine && `engine ${w.engine}`].filter(Boolean).join(' · ')}</p>
-      {w.verdict !== 'passed' && <p class="advice">{advice(w, x)}</p>}
-      <Commands x={x} tries={w.verdict !== 'passed'} />
+      {decided && <p class="advice">{advice(w, x)}</p>}
+      <Commands x={x} tries={decided} />
     </section>
   )
 }
 
-const told: Record<Verdict, string> = { refused: 'Blocked by the', watched: 'Would have been blocked by the', passed: 'Passed by the' }
+const told: Record<Verdict, string> = { refused: 'Blocked by the', watched: 'Would have been blocked by the', passed: 'Passed by the', unjudged: 'Not judged to the end by the' }
 
 function Headline({ by, verdict, x }: { by: string; verdict: Verdict; x: Exchange }) {
   return (
