@@ -64,6 +64,8 @@ func (e *whyEvent) match(w *strings.Builder) {
 	}
 	if found, known := e.Facts["matched"]; known {
 		line("what was found in it", found)
+	} else {
+		fmt.Fprintln(w, "    (the rule does not tell which bytes of it)")
 	}
 }
 

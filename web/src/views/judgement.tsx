@@ -98,7 +98,9 @@ function MatchLine({ m, open }: { m: Match; open: boolean }) {
       <table class="values">
         <tbody>
           {m.values.map((v, i) => <ValueRow key={i} v={v} />)}
-          {m.found && <tr><th scope="row">found</th><td><Bytes all={pieces(m.found)} /></td></tr>}
+          {m.found
+            ? <tr><th scope="row">found</th><td><Bytes all={pieces(m.found)} /></td></tr>
+            : m.values.length > 0 && <tr><th scope="row">found</th><td class="quiet">the rule does not tell which bytes</td></tr>}
           {m.further > 0 && <tr><th scope="row">also</th><td>in {m.further} more {m.further === 1 ? 'value' : 'values'}</td></tr>}
         </tbody>
       </table>
