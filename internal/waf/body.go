@@ -23,7 +23,7 @@ func (p *Policy) Sees(h *httpwire.Head, body []byte) int {
 		return len(body)
 	}
 	form := formOf(h)
-	if form == nil || len(body) > p.BodyLimit+p.FilesLimit || len(body)-vars.FileBytes(string(form), body) > p.BodyLimit {
+	if form == nil || len(body) > p.BodyLimit+p.FilesLimit || len(body)-vars.FileBytes(string(form), body, p.BodyLimit) > p.BodyLimit {
 		return p.BodyLimit
 	}
 	return len(body)
