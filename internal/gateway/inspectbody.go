@@ -84,10 +84,12 @@ func (i *inspection) grow(most int) bool {
 	return true
 }
 
-// take counts memory of what the door may hold in all.
+// take counts memory of what the door may hold in all. Nobody gets more than is
+// left for others: a few long uploads that come slowly must not keep short
+// requests from being judged.
 func (i *inspection) take(bytes int) bool {
 	g, more := i.r.s.g, int64(bytes)
-	if now := g.held.Add(more); g.Inspected > 0 && now > g.Inspected {
+	if now := g.held.Add(more); g.Inspected > 0 && now+i.taken+more > g.Inspected {
 		g.held.Add(-more)
 		return false
 	}

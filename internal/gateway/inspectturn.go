@@ -52,5 +52,5 @@ func (i *inspection) rests() bool {
 }
 
 func (i *inspection) heldTooMuch() (passes bool) {
-	return i.unjudged(503, byInspected, "the bodies that the WAF holds take more than the "+strconv.FormatInt(i.r.s.g.Inspected, 10)+" bytes of limits.inspected")
+	return i.unjudged(503, byInspected, "of the "+strconv.FormatInt(i.r.s.g.Inspected, 10)+" bytes of limits.inspected too few are left for what the WAF has to hold of it")
 }

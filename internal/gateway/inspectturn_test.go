@@ -59,7 +59,7 @@ func TestKeptIsCounted(t *testing.T) {
 		for _, pass := range []bool{false, true} {
 			j := &judge{}
 			j.keeps.Store(60_000)
-			d := protected(t, testnet.Echo{}.Start(t), Protection{Engine: j, Pass: pass, Policy: waf.Policy{Responses: responses}}, func(o *Options) { o.Inspected = 100_000 })
+			d := protected(t, testnet.Echo{}.Start(t), Protection{Engine: j, Pass: pass, Policy: waf.Policy{Responses: responses}}, func(o *Options) { o.Inspected = 160_000 })
 			first := d.dial("app.test")
 			first.send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 6\r\n\r\nabc")
 			d.settled(func(*flow.Trace) bool { return d.g.held.Load() == 60_000+firstHeld })
