@@ -79,5 +79,5 @@ func textNeeds(text string) needing {
 	if text == "" || strings.Contains(text, "%{") {
 		return needing{}
 	}
-	return needs(rx.Needs{Any: []rx.Clause{{Literals: []string{lowerASCII(text)}, MinLen: len(text)}}})
+	return needing{rx.Needs{Any: []rx.Clause{{Literals: []string{lowerASCII(text)}, MinLen: len(text)}}}}
 }

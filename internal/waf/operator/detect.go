@@ -41,8 +41,8 @@ func bounded(value string) string {
 	return value[:sqliBegin]
 }
 
-func (o sqli) Match(value, _ string, c Capture) bool {
-	if !o.May(value) {
+func (sqli) Match(value, _ string, c Capture) bool {
+	if !mayBeSQLi(value) {
 		return false
 	}
 	found, fingerprint := libinjection.IsSQLi(bounded(value))
@@ -75,13 +75,13 @@ var sqlClass = func() (class [256]uint8) {
 	return class
 }()
 
-// May refuses two kinds of values. Those of one word, with or without a number
-// in front: they make two tokens at most, and of the injections of two tokens
-// without a comment libinjection lets those pass that are no more than that. And
-// those of numbers and words of the letters a to f: among them only DEC is a word
-// of SQL, and of words that are none, numbers, operators and commas no injection
-// consists, but for comments (-- and /*) and &&.
-func (sqli) May(value string) bool {
+// mayBeSQLi refuses three kinds of values. Those of one word, with or without a
+// number in front: they make two tokens at most, and of the injections of two tokens
+// without a comment libinjection lets those pass that are no more than that. Those
+// of numbers and words of the letters a to f: among them only DEC is a word of SQL,
+// and of words that are none, numbers, operators and commas no injection consists,
+// but for comments (-- and /*) and &&. And those of words that mean nothing.
+func mayBeSQLi(value string) bool {
 	var seen [4]bool
 	for i := range len(value) {
 		c := sqlClass[value[i]]
@@ -93,10 +93,13 @@ func (sqli) May(value string) bool {
 	if !seen[sqlSeparator] {
 		return isRadixNumber(value)
 	}
-	return seen[sqlWord] || tellsInHex(value)
+	if !seen[sqlWord] {
+		return tellsInHex(value)
+	}
+	return !meansNothing(value)
 }
 
-// Needs says the same as May.
+// Needs says with clauses what mayBeSQLi says first.
 func (sqli) Needs() rx.Needs {
 	var telling, words, separators rx.ByteSet
 	for c, class := range sqlClass {
@@ -149,14 +152,14 @@ func tellsInHex(value string) bool {
 // xss is @detectXSS. It captures nothing.
 type xss struct{}
 
-func (o xss) Match(value, _ string, _ Capture) bool {
-	return o.May(value) && libinjection.IsXSS(value)
+func (xss) Match(value, _ string, _ Capture) bool {
+	return mayBeXSS(value) && libinjection.IsXSS(value)
 }
 
-// May looks for what libinjection has to meet before it tells of anything: a tag
+// mayBeXSS looks for what libinjection has to meet before it tells of anything: a tag
 // or the like behind "<", or the name of an attribute that takes a script, with
 // "=" behind it.
-func (xss) May(value string) bool {
+func mayBeXSS(value string) bool {
 	for i := range len(value) {
 		switch value[i] {
 		case '<':
@@ -172,7 +175,7 @@ func (xss) May(value string) bool {
 	return false
 }
 
-// Needs says nearly the same as May.
+// Needs says with clauses nearly what mayBeXSS says.
 func (xss) Needs() rx.Needs {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	return rx.Needs{Any: []rx.Clause{

@@ -21,9 +21,6 @@ type Operator interface {
 	// may be nil. The rule itself turns the result around if it is negated: what
 	// was found counts in either case.
 	Match(value, argument string, c Capture) bool
-	// May is false for values that Match refuses, found out quickly; true promises
-	// nothing.
-	May(value string) bool
 	// Needs is what each value that matches holds.
 	Needs() rx.Needs
 }
@@ -41,7 +38,7 @@ func New(name, argument string, phrases []string, m *rx.Memory) (Operator, error
 		if err != nil {
 			return nil, fmt.Errorf("compile @rx: %w", err)
 		}
-		return &expression{needs(re.Needs()), re}, nil
+		return &expression{needing{re.Needs()}, re}, nil
 	case "pm", "pmFromFile", "pmf", "pmFromDataset":
 		return newPhraseSet(phrases)
 	case "ipMatch", "ipMatchFromFile", "ipMatchF", "ipMatchFromDataset":
@@ -67,7 +64,6 @@ func New(name, argument string, phrases []string, m *rx.Memory) (Operator, error
 // anything is the part of an operator of which no value is known to be refused.
 type anything struct{}
 
-func (anything) May(string) bool { return true }
 func (anything) Needs() rx.Needs { return rx.Needs{} }
 
 type always struct{ anything }
@@ -77,26 +73,11 @@ func (always) Match(string, string, Capture) bool { return true }
 type never struct{ anything }
 
 func (never) Match(string, string, Capture) bool { return false }
-func (never) May(string) bool                    { return false }
 
 // needing is the part of an operator whose values need something.
-type needing struct {
-	needs rx.Needs
-	least int // bytes
-}
+type needing struct{ needs rx.Needs }
 
-func needs(of rx.Needs) needing {
-	n := needing{needs: of}
-	for i, c := range of.Any {
-		if i == 0 || c.MinLen < n.least {
-			n.least = c.MinLen
-		}
-	}
-	return n
-}
-
-func (n *needing) May(value string) bool { return len(value) >= n.least }
-func (n *needing) Needs() rx.Needs       { return n.needs }
+func (n *needing) Needs() rx.Needs { return n.needs }
 
 // expression is @rx. Groups beyond the ninth are not captured, absent ones are
 // empty.

@@ -45,7 +45,7 @@ func newPhraseSet(phrases []string) (Operator, error) {
 	}
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
-	s := &phraseSet{needing: needs(phraseNeeds(sorted))}
+	s := &phraseSet{needing: needing{phraseNeeds(sorted)}}
 	s.classify(sorted)
 	s.link(s.grow(sorted))
 	return s, nil
@@ -168,7 +168,7 @@ func (s *phraseSet) contains(value string) bool {
 
 // Match captures, of each place where phrases begin, the longest.
 func (s *phraseSet) Match(value, _ string, c Capture) bool {
-	if len(value) < s.least || !s.contains(value) {
+	if !s.contains(value) {
 		return false
 	}
 	if c == nil {

@@ -47,7 +47,7 @@ func newByteRange(list string) (Operator, error) {
 			add(&invalid, byte(b))
 		}
 	}
-	o.needing = needs(rx.Needs{Any: []rx.Clause{{Bytes: []rx.ByteSet{invalid}, MinLen: 1}}})
+	o.needs = rx.Needs{Any: []rx.Clause{{Bytes: []rx.ByteSet{invalid}, MinLen: 1}}}
 	return o, nil
 }
 
@@ -84,8 +84,6 @@ func (urlEncoding) Match(value, _ string, _ Capture) bool {
 		value = value[i+3:]
 	}
 }
-
-func (urlEncoding) May(value string) bool { return strings.IndexByte(value, '%') >= 0 }
 
 func (urlEncoding) Needs() rx.Needs {
 	return rx.Needs{Any: []rx.Clause{{Bytes: []rx.ByteSet{bytesOf("%")}, MinLen: 1}}}
