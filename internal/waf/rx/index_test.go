@@ -122,7 +122,7 @@ func TestNeeds(t *testing.T) {
 		{`\xff\x00`, "\xff\x00", "", 2},
 		{`abcdefghijklmn`, "abcdefgh", "", 14},
 	} {
-		r, err := Compile(c.pattern)
+		r, err := compile(c.pattern)
 		if err != nil {
 			t.Fatal(err)
 		}

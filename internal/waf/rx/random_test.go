@@ -46,9 +46,9 @@ func TestRandomExpressions(t *testing.T) {
 	for range n {
 		pattern := joined(g, 9, atoms)
 		want, wantErr := compileOracle(pattern)
-		r, err := Compile(pattern)
+		r, err := compile(pattern)
 		if (err != nil) != (wantErr != nil) {
-			t.Fatalf("Compile(%q): %v, want %v", pattern, err, wantErr)
+			t.Fatalf("compile(%q): %v, want %v", pattern, err, wantErr)
 		}
 		if err != nil {
 			continue

@@ -35,9 +35,6 @@ type engine interface {
 	FindStringSubmatchIndex(s string) []int
 }
 
-// Compile reads an expression as @rx does, with states in memory of its own.
-func Compile(pattern string) (*Regexp, error) { return NewMemory(DefaultMemory).Compile(pattern) }
-
 // Compile reads an expression as @rx does; its states count against m.
 //
 // An expression whose escapes are bytes that make no UTF-8 together is read as
