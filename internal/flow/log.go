@@ -21,7 +21,8 @@ type Recorder struct {
 	sink      Sink
 	conns     atomic.Uint64
 	exchanges atomic.Uint64
-	buffers   sync.Pool
+	buffers   buffers // that are written to
+	parked    buffers // as long as what is in them
 }
 
 // NewRecorder makes a recorder that hands its batches to sink.
@@ -74,12 +75,17 @@ func (r *Recorder) Fact(e Event) {
 // Log is the record of one connection: an append-only buffer that is handed to
 // the sink at the end of each exchange. Its methods may be called concurrently
 // and on a nil *Log, which records nothing.
+//
+// It is one line of a processor's cache: on a busy door its connection has left
+// the caches between two events, and each further line is one more to wait for.
 type Log struct {
 	rec     *Recorder
 	id      ConnID
 	mu      sync.Mutex
-	buf     *[]byte
 	notable bool
+	parked  bool // buf is of the parked ones
+	buf     []byte
+	home    *[]byte // in which buf goes back to the recorder; nil: there is no buf
 }
 
 // maxPending bounds what a connection may hold back; a long exchange with many
@@ -101,16 +107,47 @@ func (l *Log) Add(e Event) {
 	}
 	e.Conn = l.id
 	l.mu.Lock()
-	if l.buf == nil {
-		l.buf = l.rec.buffer()
+	if l.home == nil || l.parked {
+		l.open()
 	}
-	*l.buf = Batch(*l.buf).Append(&e)
+	l.buf = Batch(l.buf).Append(&e)
 	l.notable = l.notable || e.Kind.Notable() || e.Status >= 400
-	full := len(*l.buf) >= maxPending
-	l.mu.Unlock()
-	if full {
-		l.Flush()
+	if len(l.buf) >= maxPending {
+		l.handOver()
 	}
+	l.mu.Unlock()
+}
+
+// Park says that nothing will be added for a while, as while a peer is waited
+// for. What there is moves out of the buffer, into which others write meanwhile:
+// one that was written to a moment ago is in the caches, and one that waited for
+// an origin beside a thousand others is not.
+func (l *Log) Park() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	if l.home != nil && !l.parked {
+		l.move(l.rec.parked.get(0), &l.rec.buffers)
+		l.parked = true
+	}
+	l.mu.Unlock()
+}
+
+// open has a buffer ready for what comes, behind what was parked; mu is held.
+func (l *Log) open() {
+	l.move(l.rec.buffers.get(bufferSize), &l.rec.parked)
+	l.parked = false
+}
+
+// move puts what there is into another buffer and gives the one it was in back;
+// mu is held.
+func (l *Log) move(to *[]byte, from *buffers) {
+	b := append(*to, l.buf...)
+	if l.home != nil {
+		from.put(l.home, l.buf)
+	}
+	l.home, l.buf = to, b
 }
 
 // Flush hands what was added to the sink. Called at the end of each exchange,
@@ -120,27 +157,43 @@ func (l *Log) Flush() {
 		return
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.buf == nil {
-		return
+	if l.home != nil {
+		l.handOver()
 	}
-	l.rec.sink.Take(l.id, l.notable, *l.buf)
-	l.rec.release(l.buf)
-	l.buf, l.notable = nil, false
+	l.mu.Unlock()
 }
 
-func (r *Recorder) buffer() *[]byte {
-	if b, ok := r.buffers.Get().(*[]byte); ok {
-		return b
+// handOver gives the sink what there is; mu is held.
+func (l *Log) handOver() {
+	l.rec.sink.Take(l.id, l.notable, l.buf)
+	if l.parked {
+		l.rec.parked.put(l.home, l.buf)
+	} else {
+		l.rec.buffers.put(l.home, l.buf)
 	}
-	b := make([]byte, 0, 2048)
-	return &b
+	l.buf, l.home, l.notable, l.parked = nil, nil, false, false
 }
 
-func (r *Recorder) release(b *[]byte) {
-	if cap(*b) > 4*maxPending {
+// bufferSize is what most exchanges need, and no power of two: buffers that
+// begin at the same places of their pages would crowd each other out of caches.
+const bufferSize = 1152
+
+// buffers are kept to be used again, empty.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get(size int) *[]byte {
+	if one, ok := b.pool.Get().(*[]byte); ok {
+		return one
+	}
+	one := make([]byte, 0, size)
+	return &one
+}
+
+// put gives a buffer back that may have grown since get.
+func (b *buffers) put(one *[]byte, grown []byte) {
+	if cap(grown) > 4*maxPending {
 		return
 	}
-	*b = (*b)[:0]
-	r.buffers.Put(b)
+	*one = grown[:0]
+	b.pool.Put(one)
 }

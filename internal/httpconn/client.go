@@ -125,6 +125,7 @@ func (c *Client) write(p []byte, body int, until time.Time) error {
 func (c *Client) sentAt(now time.Time) {
 	c.sent.Store(true)
 	c.log.Add(flow.Event{At: now, Exchange: c.id, Kind: flow.RequestDone, From: flow.Client, Bytes: c.sentBody})
+	c.log.Park()
 }
 
 // Rested is when the last exchange ended.
