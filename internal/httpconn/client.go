@@ -45,6 +45,7 @@ type Client struct {
 	rested time.Time // when the exchange before this one ended
 
 	out      *Out  // from Start to Head
+	line     int   // where its request line begins in what Start was given
 	lines    int   // where its field lines begin
 	chunkOut bool  // its body leaves in chunks
 	length   int64 // of its body, as it was announced; -1: not
@@ -84,8 +85,9 @@ func (c *Client) now() time.Time {
 	return c.at
 }
 
-// begin records the request that is about to be sent, with its field lines.
-func (c *Client) begin(out *Out, fields []byte) {
+// begin records the request that is about to be sent, whose head this is but for
+// its last line.
+func (c *Client) begin(out *Out, head []byte) {
 	c.id, c.method, c.waited = out.ID, out.Method, true
 	c.sentBody, c.bodyRead, c.bodyDone = 0, 0, false
 	c.keep, c.gotByte, c.headDone, c.ended, c.interims = false, false, false, false, 0
@@ -101,11 +103,11 @@ func (c *Client) begin(out *Out, fields []byte) {
 	facts := [...]flow.Attr{{Key: flow.KeyHTTP, Value: "1.1"}, {Key: flow.KeyReused, Value: "no"}, {Key: flow.KeyIdle}}
 	attrs := facts[:2]
 	if c.served > 1 {
+		facts[1].Value, facts[2].Value = "yes", text(appendMilliseconds(scratch[:0], c.now().Sub(c.rested)))
 		attrs = facts[:]
-		attrs[1].Value, attrs[2].Value = "yes", text(appendMilliseconds(scratch[:0], c.now().Sub(c.rested)))
 	}
 	c.log.Add(flow.Event{At: c.now(), Exchange: c.id, Parent: out.Parent, Kind: flow.Request, From: flow.Client,
-		Text: out.Method + " " + out.Target, Header: fields, Attrs: attrs})
+		Text: text(head[c.line : c.lines-len(httpwire.RequestLineEnd)]), Header: head[c.lines:], Attrs: attrs})
 }
 
 func appendMilliseconds(b []byte, d time.Duration) []byte {

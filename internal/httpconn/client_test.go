@@ -106,7 +106,8 @@ func (test ask) run(t *testing.T, cut int) {
 	if method == "" {
 		method = "GET"
 	}
-	c.begin(&Out{ID: 1, Method: method, Target: "/"}, nil)
+	out := &Out{ID: 1, Method: method, Target: "/"}
+	c.begin(out, c.Start(nil, out))
 	if err := c.write([]byte("request"), 0, after(time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +206,8 @@ func TestClientReuse(t *testing.T) {
 		for id := range flow.ExchangeID(3) {
 			// A wait that had a limit must not end one that has none.
 			time.Sleep(time.Hour)
-			c.begin(&Out{ID: id + 1, Method: "GET", Target: "/"}, nil)
+			out := &Out{ID: id + 1, Method: "GET", Target: "/"}
+			c.begin(out, c.Start(nil, out))
 			if err := c.write([]byte("request"), 0, after(time.Second)); err != nil {
 				t.Fatal(err)
 			}
@@ -246,7 +248,8 @@ func TestClientUpgrade(t *testing.T) {
 		near, far := testnet.Pipe()
 		conn := tap.Accepted(nil, near, false)
 		c := NewClient(conn, nil, NewBuffers())
-		c.begin(&Out{Method: "GET", Target: "/ws"}, nil)
+		out := &Out{Method: "GET", Target: "/ws"}
+		c.begin(out, c.Start(nil, out))
 		c.sentAt(time.Now())
 		_, _ = io.WriteString(far, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nahead")
 		h, err := c.ReadHead(time.Second)

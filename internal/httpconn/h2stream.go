@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -107,14 +108,16 @@ func (s *h2Stream) begin(f *httpwire.Frame, whole bool) {
 		return
 	}
 	s.lines = append(append(append(s.lines[:0], s.req.Method...), ' '), s.req.Target...)
+	end := len(s.lines)
+	s.lines = strconv.AppendUint(s.lines, uint64(s.id), 10)
 	attrs := [...]flow.Attr{{Key: flow.KeyHTTP, Value: "2"}, {Key: flow.KeyScheme, Value: text(h.Bytes(h.Scheme))},
-		{Key: flow.KeyHost, Value: text(h.Bytes(h.Authority))}, {Key: flow.KeyStream, Value: number(s.id)},
+		{Key: flow.KeyHost, Value: text(h.Bytes(h.Authority))}, {Key: flow.KeyStream, Value: text(s.lines[end:])},
 		{Key: flow.KeyProtocol, Value: text(h.Bytes(h.Protocol))}}
 	n := len(attrs)
 	if !h.Extended() {
 		n--
 	}
-	c.log.Add(flow.Event{At: s.req.At, Exchange: s.xid, Kind: flow.Request, From: flow.Client, Text: text(s.lines),
+	c.log.Add(flow.Event{At: s.req.At, Exchange: s.xid, Kind: flow.Request, From: flow.Client, Text: text(s.lines[:end]),
 		Header: h.FieldLines(), Attrs: attrs[:n]})
 }
 

@@ -90,7 +90,7 @@ var _ Outgoing = (*Client)(nil)
 
 // Start is that of Outgoing.
 func (c *Client) Start(b []byte, out *Out) []byte {
-	c.out = out
+	c.out, c.line = out, len(b)
 	b = httpwire.AppendRequestLine(b, out.Method, out.Target)
 	c.lines = len(b)
 	if out.Host != "" {
@@ -115,7 +115,7 @@ func (c *Client) Head(b []byte) []byte {
 	}
 	c.chunkOut, c.length = out.Length < 0, out.Length
 	if c.question.asker == nil {
-		c.begin(out, b[c.lines:])
+		c.begin(out, b)
 	} // else it is not known yet whether it is sent at all
 	return append(b, crlf...)
 }

@@ -58,7 +58,7 @@ func (c *Client) put(head, body []byte, limit time.Duration) error {
 func (c *Client) writeQuestion() error {
 	q, out := &c.question, c.out
 	q.written = true
-	c.begin(out, q.head[c.lines:len(q.head)-len(crlf)])
+	c.begin(out, q.head[:len(q.head)-len(crlf)])
 	q.unsent = c.send(q.head, q.body, true, q.limit)
 	if q.bounded = q.unsent == nil && q.wait > 0; q.bounded {
 		c.boundRead(c.now().Add(q.wait))

@@ -18,8 +18,11 @@ func AppendRequestLine[M, T text](dst []byte, method M, target T) []byte {
 			dst = append(dst, c)
 		}
 	}
-	return append(dst, " HTTP/1.1\r\n"...)
+	return append(dst, RequestLineEnd...)
 }
+
+// RequestLineEnd is what AppendRequestLine puts behind the target.
+const RequestLineEnd = " HTTP/1.1\r\n"
 
 // AppendStatusLine appends an HTTP/1.1 status line. An empty reason is kept
 // empty; control bytes in it become spaces.
