@@ -187,6 +187,7 @@ func tellLookup(c *flow.Conn, all []*lookup) {
 	e := found.Event()
 	e.Conn, e.Packet = c.ID, l.answers[at].m.Packet
 	c.Events = slices.Insert(c.Events, 1, e)
+	c.Kinds.Add(e.Kind) // with Open it is not empty
 	c.Lookup = found
 }
 

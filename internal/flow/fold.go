@@ -77,6 +77,7 @@ func (c *Conn) Fold(e Event, limit int) *Exchange {
 
 func (c *Conn) keep(e Event, limit int) {
 	c.Events = append(c.Events, e)
+	c.Kinds.Add(e.Kind)
 	if limit == 0 {
 		return
 	}

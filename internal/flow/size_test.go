@@ -48,7 +48,7 @@ func TestShrink(t *testing.T) {
 		{1 << 20, 20, 39, 20},
 		{200_000, 4, 39, 4}, // to its half
 		{20_000, 1, 39, 0},
-		{3100, 1, 4, 0},
+		{3140, 1, 4, 0},
 		{10, 0, 1, 0}, // the first event stays
 	} {
 		c := sized(20, 10_000)

@@ -69,6 +69,7 @@ type Conn struct {
 	Lookup         *Lookup // of the name it was made for; nil: none was seen
 	TLS            *TLS    // nil: no TLS was seen
 	Events         []Event
+	Kinds          KindSet // of Events, also of those that were dropped; empty: not known
 	Exchanges      []*Exchange
 	Forgotten      int // exchanges that were dropped from the list to bound it
 	Close          Close

@@ -65,6 +65,9 @@ func bodyRefusal(c *flow.Conn, x *flow.Exchange) int {
 // decision is the first decision of this door on x that begins with a word and
 // is one of those asked for, or -1.
 func decision(c *flow.Conn, x *flow.Exchange, word string, is func(*flow.Event) bool) int {
+	if !c.Has(flow.Decision) {
+		return -1
+	}
 	for i := range c.Events {
 		e := &c.Events[i]
 		if e.Kind == flow.Decision && e.Exchange == x.ID && strings.HasPrefix(e.Text, word) && is(e) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,9 @@ import (
 // find gives the index of the first event from index from on that matches, or
 // -1. A side of Unknown matches both.
 func find(c *flow.Conn, from int, side flow.Side, kinds ...flow.Kind) int {
+	if !slices.ContainsFunc(kinds, c.Has) {
+		return -1
+	}
 	for i := max(from, 0); i < len(c.Events); i++ {
 		e := &c.Events[i]
 		if side != flow.Unknown && e.From != side {
@@ -39,6 +43,9 @@ func findText(c *flow.Conn, side flow.Side, kind flow.Kind, texts ...string) int
 
 // findOf gives the index of the first event of a kind that belongs to x, or -1.
 func findOf(c *flow.Conn, x *flow.Exchange, kind flow.Kind) int {
+	if !c.Has(kind) {
+		return -1
+	}
 	for i := range c.Events {
 		if c.Events[i].Kind == kind && c.Events[i].Exchange == x.ID {
 			return i

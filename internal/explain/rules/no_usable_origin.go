@@ -69,6 +69,9 @@ func checkNoOrigin(p *explain.Pass) {
 // refusedHere is the finding of an exchange for which this door itself had no
 // origin, nil if it had.
 func refusedHere(c *flow.Conn, x *flow.Exchange) *explain.Finding {
+	if !c.Has(flow.Decision) {
+		return nil
+	}
 	for i := range c.Events {
 		e := &c.Events[i]
 		why, refused := strings.CutPrefix(e.Text, "refuse: ")
