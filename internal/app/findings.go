@@ -45,10 +45,11 @@ const (
 	keptFindings = 500
 	window       = 64 // notable connections looked at together
 	settle       = 200 * time.Millisecond
-	storyBatches = 24      // looked at of each connection
-	storyScan    = 8 << 20 // bytes of the store looked through
-	beside       = 40      // further connections, to compare with
-	share        = 20      // explaining takes at most one part in so many of a core
+	storyBatches = 24               // looked at of each connection
+	storyScan    = 8 << 20          // bytes of the store looked through
+	beside       = 40               // further connections, to compare with
+	share        = 50               // explaining takes at most one part in so many of a core
+	atOnce       = time.Millisecond // of it, before the door's turn comes
 )
 
 func newFindings(s *store.Store, mask flow.Mask, log *slog.Logger) *findings {
@@ -61,14 +62,16 @@ func newFindings(s *store.Store, mask flow.Mask, log *slog.Logger) *findings {
 
 // Of explains a trace. A rule that panics costs the findings of this trace, and
 // not the door.
-func (f *findings) Of(t *flow.Trace) (found []explain.Finding) {
+func (f *findings) Of(t *flow.Trace) []explain.Finding { return f.of(t, func() {}) }
+
+func (f *findings) of(t *flow.Trace, rest func()) (found []explain.Finding) {
 	defer func() {
 		if value := recover(); value != nil {
 			found = nil
 			f.log.Error("a rule panicked: please report it", "panic", value, "stack", string(debug.Stack()))
 		}
 	}()
-	return explain.Run(f.rules, t)
+	return explain.RunPausing(f.rules, t, rest)
 }
 
 // Recent gives the kept findings, newest first.
@@ -141,7 +144,11 @@ type spread struct {
 func newSpread(ctx context.Context) *spread { return &spread{ctx, time.Now()} }
 
 func (s *spread) rest() {
-	pause(s.ctx, share*time.Since(s.began))
+	worked := time.Since(s.began)
+	if worked < atOnce {
+		return
+	}
+	pause(s.ctx, share*worked)
 	s.began = time.Now()
 }
 
@@ -186,7 +193,7 @@ func (f *findings) look(ids []flow.ConnID, rest func()) {
 	for i, c := range t.Conns {
 		t.Conns[i] = f.mask.Conn(c)
 	}
-	for _, found := range f.Of(t) {
+	for _, found := range f.of(t, rest) {
 		if !found.Undecided && concerns(found, ids) {
 			f.keep(found)
 		}

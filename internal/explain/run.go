@@ -12,7 +12,11 @@ import (
 // first; those that are consequences of another finding on the same exchange
 // or connection are left out, and so is every "cannot tell" about a connection
 // that something else explains.
-func Run(rules []Rule, t *flow.Trace) []Finding {
+func Run(rules []Rule, t *flow.Trace) []Finding { return RunPausing(rules, t, func() {}) }
+
+// RunPausing is Run with a call of pause behind each rule, so that the work can
+// be spread.
+func RunPausing(rules []Rule, t *flow.Trace, pause func()) []Finding {
 	ix := newIndex(t)
 	var all []Finding
 	by := map[string]*Rule{}
@@ -22,6 +26,7 @@ func Run(rules []Rule, t *flow.Trace) []Finding {
 		p := &Pass{Trace: t, rule: r, index: ix}
 		r.Check(p)
 		all = append(all, p.findings...)
+		pause()
 	}
 	near := newNeighbours(all)
 	kept := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return hidden(f, near.of(f), by) })
