@@ -96,7 +96,27 @@ func (c *compiler) rules(list []*seclang.Rule) error {
 		}
 		c.place(r, s.Phase)
 	}
+	for i, s := range list {
+		if s.SkipAfter != "" {
+			made[i].jump = c.jump(made[i], s)
+		}
+	}
 	return nil
+}
+
+// jump is how many rules of its phase stand between a rule and the end of what it
+// skips: a marker, or the end of the phase.
+func (c *compiler) jump(r *rule, s *seclang.Rule) int {
+	if s.Phase >= len(c.phases) {
+		return 0
+	}
+	behind := c.phases[s.Phase]
+	behind = behind[slices.Index(behind, r)+1:]
+	n := slices.IndexFunc(behind, func(r *rule) bool { return r.marker == s.SkipAfter })
+	if n < 0 {
+		return len(behind)
+	}
+	return n + 1
 }
 
 // beyond is the marker that a rule skips to because what follows is above the
@@ -129,7 +149,7 @@ func (c *compiler) fill(r *rule, s *seclang.Rule) (err error) {
 	}
 	r.negated, r.capture, r.every = s.Operator.Negated, s.Capture, s.MultiMatch
 	r.log, r.level, r.severity = s.Log, s.Severity, severityName(s.Severity)
-	r.skip, r.jump = s.Skip, s.SkipAfter
+	r.skip = s.Skip
 	for _, v := range s.Variables {
 		t, err := c.target(v)
 		if err != nil {

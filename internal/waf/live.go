@@ -82,6 +82,14 @@ func (x *run) count(r *rule, t *target) (n int) {
 		}
 		return n
 	}
+	if t.live == liveTX && t.key != "" {
+		for _, slot := range t.slots {
+			if _, ok := x.tx.at(slot); ok && !x.isWithout(r, t, t.key) {
+				n++
+			}
+		}
+		return n
+	}
 	from := len(x.scratch)
 	x.scratch = x.appendLive(x.scratch, t)
 	for _, p := range x.scratch[from:] {

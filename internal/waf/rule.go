@@ -62,7 +62,7 @@ type rule struct {
 	refuse int // status; 0: it does not
 	allow  allowance
 	skip   int
-	jump   string // the marker to go on behind
+	jump   int // over how many rules behind it
 
 	message, data macro
 	log           bool

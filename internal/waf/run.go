@@ -81,17 +81,13 @@ func (x *run) phase(number int) {
 		return
 	}
 	rules := x.plan.phases[number]
-	skip, jump := 0, ""
-	for _, r := range rules {
+	skip := 0
+	for i := 0; i < len(rules); i++ {
+		r := rules[i]
 		switch {
 		case x.interrupted != nil && number != lastPhase:
 			return
 		case x.isRemoved(r):
-			continue
-		case jump != "":
-			if r.marker == jump {
-				jump = ""
-			}
 			continue
 		case skip > 0:
 			skip--
@@ -106,7 +102,8 @@ func (x *run) phase(number int) {
 		}
 		x.matched = x.matched[:0]
 		if x.top(r) {
-			skip, jump = r.skip, r.jump
+			skip = r.skip
+			i += r.jump
 		}
 	}
 	if x.allowed == allowPhase {
@@ -204,8 +201,7 @@ func (x *run) gathered(r *rule, link int, t *target, argument string) (matched b
 		if r.every {
 			hit = x.everyForm(r, link, t, e.Key, e.Value, argument)
 		} else {
-			h := Hit{Key: e.Key, Before: e.Value, Value: v.forms[v.form(n, r.step)].text}
-			hit = x.match(r, link, t, h, argument)
+			hit = x.match(r, link, t, e.Key, e.Value, v.forms[v.form(n, r.step)].text, argument)
 		}
 		if r.bit >= 0 && !hit {
 			v.refute(r, t, n)
@@ -217,6 +213,9 @@ func (x *run) gathered(r *rule, link int, t *target, argument string) (matched b
 
 // live compares values that rules change.
 func (x *run) live(r *rule, link int, t *target, argument string) (matched bool) {
+	if t.live == liveTX && t.key != "" {
+		return x.variable(r, link, t, argument)
+	}
 	from := len(x.scratch)
 	x.scratch = x.appendLive(x.scratch, t)
 	to := len(x.scratch)
@@ -230,42 +229,52 @@ func (x *run) live(r *rule, link int, t *target, argument string) (matched bool)
 	return matched
 }
 
-// compare transforms a value and compares it.
-func (x *run) compare(r *rule, link int, t *target, key, value, argument string) bool {
-	if r.every {
-		return x.everyForm(r, link, t, key, value, argument)
-	}
-	h := Hit{Key: key, Before: value, Value: value}
-	for _, how := range r.chain {
-		h.Value, _ = how.Apply(&x.values.arena, h.Value)
-	}
-	return x.match(r, link, t, h, argument)
-}
-
-// everyForm compares a value as it is, and behind each transformation that
-// changes it.
-func (x *run) everyForm(r *rule, link int, t *target, key, value, argument string) bool {
-	h := Hit{Key: key, Before: value, Value: value}
-	matched := x.match(r, link, t, h, argument)
-	for _, how := range r.chain {
-		if after, changed := how.Apply(&x.values.arena, h.Value); changed {
-			h.Value = after
-			matched = x.match(r, link, t, h, argument) || matched
+// variable compares a variable of TX that the rule names.
+func (x *run) variable(r *rule, link int, t *target, argument string) (matched bool) {
+	for _, slot := range t.slots {
+		if value, ok := x.tx.at(slot); ok && !x.isWithout(r, t, t.key) {
+			matched = x.compare(r, link, t, t.key, value, argument) || matched
 		}
 	}
 	return matched
 }
 
-func (x *run) match(r *rule, link int, t *target, h Hit, argument string) bool {
+// compare transforms a value and compares it.
+func (x *run) compare(r *rule, link int, t *target, key, value, argument string) bool {
+	if r.every {
+		return x.everyForm(r, link, t, key, value, argument)
+	}
+	before := value
+	for _, how := range r.chain {
+		value, _ = how.Apply(&x.values.arena, value)
+	}
+	return x.match(r, link, t, key, before, value, argument)
+}
+
+// everyForm compares a value as it is, and behind each transformation that
+// changes it.
+func (x *run) everyForm(r *rule, link int, t *target, key, value, argument string) bool {
+	before := value
+	matched := x.match(r, link, t, key, before, value, argument)
+	for _, how := range r.chain {
+		if after, changed := how.Apply(&x.values.arena, value); changed {
+			value = after
+			matched = x.match(r, link, t, key, before, value, argument) || matched
+		}
+	}
+	return matched
+}
+
+// match compares value, which was before until the rule transformed it.
+func (x *run) match(r *rule, link int, t *target, key, before, value, argument string) bool {
 	var capture operator.Capture
 	if r.capture {
 		capture = &x.tx
 	}
-	if r.operator.Match(h.Value, argument, capture) == r.negated {
+	if r.operator.Match(value, argument, capture) == r.negated {
 		return false
 	}
-	h.Variable, h.Link, h.Known = t.name, link, true
-	x.hit(r, &h)
+	x.hit(r, &Hit{Variable: t.name, Key: key, Before: before, Known: true, Value: value, Link: link})
 	return true
 }
 

@@ -24,6 +24,7 @@ const multiline = "(?sm)"
 // and safe for concurrent use.
 type Regexp struct {
 	source string // with its flags
+	all    bool   // it matches any text, the whole of it
 	needs  Needs
 	plain  func() engine
 	lazy   func() *dfa // gives nil if the expression is too large for one
@@ -62,6 +63,7 @@ func (m *Memory) compileRunes(source string) (*Regexp, error) {
 	}
 	return &Regexp{
 		source: source,
+		all:    source == multiline+"^.*$",
 		needs:  needsOf(tree, false),
 		plain:  sync.OnceValue(func() engine { return regexp.MustCompile(source) }),
 		lazy:   sync.OnceValue(func() *dfa { return newDFA(source, false, m) }),
@@ -88,6 +90,9 @@ func (m *Memory) compileBytes(pattern string) (*Regexp, error) {
 
 // Match tells whether s has a match of the expression, whatever bytes it holds.
 func (r *Regexp) Match(s string) bool {
+	if r.all {
+		return true
+	}
 	if d := r.lazy(); d != nil {
 		if found, known := d.match(s); known {
 			return found
@@ -98,8 +103,13 @@ func (r *Regexp) Match(s string) bool {
 
 // Find is the leftmost match of s and its submatches as pairs of offsets, -1
 // for a group that took no part; nil without a match. It is as slow as package
-// regexp.
-func (r *Regexp) Find(s string) []int { return r.plain().FindStringSubmatchIndex(s) }
+// regexp, but for the one expression that rules use to keep a value.
+func (r *Regexp) Find(s string) []int {
+	if r.all {
+		return []int{0, len(s)}
+	}
+	return r.plain().FindStringSubmatchIndex(s)
+}
 
 // Needs is what every text that matches holds.
 func (r *Regexp) Needs() Needs { return r.needs }

@@ -27,7 +27,7 @@ func oracle(t testing.TB, pattern string) func(string) []int {
 func TestMatch(t *testing.T) {
 	patterns := []string{
 		``, `^`, `$`, `\A`, `\z`, `\b`, `\B`, `^$`, `$^`, `\A\z`, `^\b`, `\b$`, `a`, `ab`, `a|b`, `(?i)kiss`, `(?i)[ks]+x`, `[^a]`, `.`, `.{3}`,
-		`^abc$`, `\Aabc\z`, `(?-s).+`, `(?-m)^a$`, `(?-m)^$`, `a*`, `a+b`, `(a|ab)(c|bcd)(d*)`, `\bfoo\b`, `\Bfoo\B`, `x\b\bx`, `\n^b`, `a$\n^b`,
+		`^abc$`, `^.*$`, `\Aabc\z`, `(?-s).+`, `(?-m)^a$`, `(?-m)^$`, `a*`, `a+b`, `(a|ab)(c|bcd)(d*)`, `\bfoo\b`, `\Bfoo\B`, `x\b\bx`, `\n^b`, `a$\n^b`,
 		`\x{fffd}`, `[^\x{fffd}]`, `é`, `(?i)É`, `[à-ÿ]+`, `\pL`, `\PL{2}`, `\x00`, `[[:^ascii:]]`, `(?i)\x{212a}`, `(?i)ſ`, `a{2,5}b`, `(?:a{1,20}b){3}`,
 		`\xc3\xa9`, `\xff`, `[\x80-\xff]`, `\xc3`, `(?i)\xe9x`, `a.\xffb`, `^\xff$`, `[^\x21-\x7E][\x21-\x39\x3B-\x7E]*:`, `a[^\s\S]`, `[^\s\S]|b`, `\b`, `(?i)s\b`,
 	}
