@@ -37,10 +37,7 @@ func TestSmugglingHTTP2(t *testing.T) {
 		s.check()
 	}
 	for _, start := range http2Origins() {
-		o := start(t)
-		s := &smuggling{t: t, d: serve(t, smugglingH2Config, "$TO", o.url, "$MORE", `, http: "2"`), origin: o, table: table}
-		s.run(payloads(t, "h2-*"), s.sendHTTP2)
-		s.check()
+		throughHTTP2(t, table, start, strings.Replace(smugglingH2Config, "$MORE", `, http: "2"`, 1), payloads(t, "h2-*"), (*smuggling).sendHTTP2)
 	}
 	t.Log("\n" + table.String())
 }
