@@ -14,7 +14,8 @@ import (
 // are asked in this order, and the first no is the answer: does the host belong
 // here, does its site serve, may this client and this often (403, 429), which
 // route takes it, and does that one let it pass too, does the filter of the site
-// like it (404, 400, 431), and is its body not too long (413).
+// like it (404, 400, 431), is its body not too long (413), and does the WAF of the
+// route like it (403).
 func (r *ride) serve() {
 	does := r.site()
 	if does == nil {

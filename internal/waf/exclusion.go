@@ -2,6 +2,7 @@ package waf
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -52,11 +53,37 @@ func (e *Exclusion) control() string {
 	return "ctl:ruleRemoveTarget" + what + "=" + by + ";" + e.Target
 }
 
+// bookkeeps tells whether the rules that it names are, or hold, some that sum up or
+// prepare that.
+func (e *Exclusion) bookkeeps() bool {
+	if tag, is := strings.CutPrefix(e.Rule, "tag:"); is {
+		return strings.EqualFold(tag, "OWASP_CRS") || tag == "anomaly-evaluation"
+	}
+	first, last, ranged := strings.Cut(e.Rule, "-")
+	if !ranged {
+		last = first
+	}
+	from, err1 := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	for group := from / 1000; group <= to/1000 && group < 999; group++ {
+		if bookkeeping(group * 1000) {
+			return true
+		}
+	}
+	return false
+}
+
 // fault says why an exclusion cannot be written as a rule, empty if it can: its
 // members stand in a text in which quotes, commas and braces mean something.
 func (e *Exclusion) fault() string {
-	if e.Rule == "" {
+	switch {
+	case e.Rule == "":
 		return "names no rule"
+	case e.bookkeeps():
+		return "is of rule " + e.Rule + ", without which nothing is refused any more"
 	}
 	for _, member := range [...]string{e.Rule, e.Target, e.Host, e.Path, e.Method} {
 		if i := strings.IndexFunc(member, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"'\\,;{}", r) }); i >= 0 {

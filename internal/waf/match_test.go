@@ -45,3 +45,17 @@ func TestTelling(t *testing.T) {
 		_ = e.Close()
 	}
 }
+
+// TestBookkeepingStays refuses exclusions of the rules that sum up, in any form.
+func TestBookkeepingStays(t *testing.T) {
+	for rule, stays := range map[string]bool{
+		"949110": true, "949110-949111": true, "900000-990000": true, "980000-989999": true, "901001": true, "tag:OWASP_CRS": true, "tag:owasp_crs": true, "tag:anomaly-evaluation": true,
+		"942100": false, "942000-942999": false, "948999": false, "1-999": false, "tag:attack-sqli": false, "999999999-1999999999": false,
+	} {
+		p := Defaults()
+		p.Exclusions = []Exclusion{{Rule: rule}}
+		if err := p.valid(); (err != nil) != stays {
+			t.Errorf("excluding %s: %v", rule, err)
+		}
+	}
+}
