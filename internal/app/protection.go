@@ -80,7 +80,7 @@ func WAFPolicy(c *config.WAF) waf.Policy {
 		out.Setup = append(out.Setup, waf.Setting{Name: name, Value: c.Set[name]})
 	}
 	for _, e := range c.Exclude {
-		out.Exclusions = append(out.Exclusions, waf.Exclusion{Rule: e.Rule, Target: e.Target, Host: e.Host, Path: e.Path, Method: e.Method})
+		out.Exclusions = append(out.Exclusions, waf.Exclusion{Rule: e.Rule, Target: e.Target, Host: e.Host, Path: e.Path, Exact: e.Exact, Method: e.Method})
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func (f *wafPolicyFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.paranoia, "paranoia", 0, "compare with rules up to this level, 1 to 4, counting")
 	flags.IntVar(&f.detect, "detect", 0, "compare with rules up to this level being told of")
 	flags.IntVar(&f.threshold, "threshold", 0, "compare with requests being refused at this score")
-	flags.StringArrayVar(&f.exclude, "exclude", nil, "compare with this exclusion besides: `'rule=942100 target=ARGS:q host=shop.test path=/search method=GET'`; all but rule may be left out")
+	flags.StringArrayVar(&f.exclude, "exclude", nil, "compare with this exclusion besides: `'rule=942100 target=ARGS:q host=shop.test exact=/search method=GET'`; all but rule may be left out")
 }
 
 // policies are A, and B if it is another; and the further media types of each.
@@ -136,10 +136,12 @@ func parseExclusion(text string) (e waf.Exclusion, err error) {
 			e.Host = value
 		case "path":
 			e.Path = value
+		case "exact":
+			e.Exact = value
 		case "method":
 			e.Method = value
 		default:
-			return e, fmt.Errorf("read --exclude %q: expected rule=, target=, host=, path= or method=, not %q", text, word)
+			return e, fmt.Errorf("read --exclude %q: expected rule=, target=, host=, path=, exact= or method=, not %q", text, word)
 		}
 	}
 	if e.Rule == "" {

@@ -110,10 +110,10 @@ func (item *whyItem) exclusion(e whyEvent) string {
 	}
 	for _, x := range item.Exchanges {
 		path, _, _ := strings.Cut(x.Target, "?")
-		if x.ID != e.Exchange || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "%\"'\\,;{}") {
+		if x.ID != e.Exchange || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "%\"'\\,;{}") || strings.Contains(path, "/.") || strings.Contains(path, "//") {
 			continue
 		}
-		parts = append(parts, "path: "+strconv.Quote(path), "method: "+x.Method)
+		parts = append(parts, "exact: "+strconv.Quote(path), "method: "+x.Method)
 	}
 	return "{" + strings.Join(append(parts, "why: ..."), ", ") + "}"
 }

@@ -94,7 +94,7 @@ func (k *checker) wafExclusion(at string, e *WAFExclusion) {
 	if e.Target != "" && !regexp.MustCompile(`^[A-Z_]+(:[^\s"'\\,;{}/][^\s"'\\,;{}]*)?$`).MatchString(e.Target) {
 		k.fault(at+".target", "write ARGS:comment, REQUEST_COOKIES:session or REQUEST_BODY", "%q is no target of a rule", e.Target)
 	}
-	for key, text := range map[string]string{"host": e.Host, "path": e.Path, "method": e.Method} {
+	for key, text := range map[string]string{"host": e.Host, "path": e.Path, "exact": e.Exact, "method": e.Method} {
 		if unquotable(text, "") || strings.ContainsAny(text, ",;") {
 			k.fault(at+"."+key, "leave out blanks, quotes, commas, semicolons, backslashes and braces", "%s %q cannot be given to the rules", key, text)
 		}
@@ -104,6 +104,12 @@ func (k *checker) wafExclusion(at string, e *WAFExclusion) {
 		k.fault(at+".path", fmt.Sprintf("did you mean %q?", "/"+strings.Trim(e.Path, "/*")+"/"), `path %q does not begin with "/"`, e.Path)
 	case strings.HasSuffix(e.Path, "*"):
 		k.fault(at+".path", fmt.Sprintf("did you mean %q?", strings.TrimRight(e.Path, "*")), `path %q ends with "*", but is a prefix as it is`, e.Path)
+	}
+	switch {
+	case e.Exact != "" && e.Path != "":
+		k.fault(at+".exact", "leave one of them", "an exclusion has path and exact")
+	case e.Exact != "" && !strings.HasPrefix(e.Exact, "/"):
+		k.fault(at+".exact", fmt.Sprintf("did you mean %q?", "/"+e.Exact), `exact %q does not begin with "/"`, e.Exact)
 	}
 	if e.Method != strings.ToUpper(e.Method) {
 		k.fault(at+".method", fmt.Sprintf("did you mean %q?", strings.ToUpper(e.Method)), "method %q is not in capitals", e.Method)

@@ -471,6 +471,7 @@ type WAFExclusion struct {
 	Target string `yaml:"target,omitempty"`                // such as ARGS:comment: that variable alone; left out: the whole rule
 	Host   string `yaml:"host,omitempty"`                  // a name of the site
 	Path   string `yaml:"path,omitempty"`                  // prefix of the decoded path
+	Exact  string `yaml:"exact,omitempty"`                 // the whole decoded path, in place of a prefix
 	Method string `yaml:"method,omitempty"`                // such as POST
 	Why    string `yaml:"why,omitempty"`                   // what the next reader has to know
 }

@@ -22,6 +22,13 @@ func (e *Exclusion) directive(id int) string {
 	if e.Path != "" {
 		guards = append(guards, fmt.Sprintf(`REQUEST_FILENAME "@beginsWith %s" "t:none,t:normalizePath`, e.Path))
 	}
+	switch e.Exact {
+	case "":
+	case "/": // which normalizePath makes two of
+		guards = append(guards, `REQUEST_FILENAME "@rx ^/+$" "t:none,t:normalizePath`)
+	default:
+		guards = append(guards, fmt.Sprintf(`REQUEST_FILENAME "@streq %s" "t:none,t:normalizePath`, e.Exact))
+	}
 	if len(guards) == 0 {
 		return fmt.Sprintf("SecAction \"id:%d,phase:1,pass,nolog,t:none,%s\"\n", id, control)
 	}
@@ -85,7 +92,7 @@ func (e *Exclusion) fault() string {
 	case e.bookkeeps():
 		return "is of rule " + e.Rule + ", without which nothing is refused any more"
 	}
-	for _, member := range [...]string{e.Rule, e.Target, e.Host, e.Path, e.Method} {
+	for _, member := range [...]string{e.Rule, e.Target, e.Host, e.Path, e.Exact, e.Method} {
 		if i := strings.IndexFunc(member, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"'\\,;{}", r) }); i >= 0 {
 			return fmt.Sprintf("holds %q in %q", member[i], member)
 		}

@@ -51,6 +51,7 @@ type Exclusion struct {
 	Target string // "ARGS:comment": that variable alone; empty: the whole rule
 	Host   string
 	Path   string // a prefix of the decoded path
+	Exact  string // the whole decoded path
 	Method string
 }
 

@@ -173,8 +173,8 @@ func targetsOf(m *waf.Match) (out []string) {
 	return out
 }
 
-// scopeOf is for requests like this one: its host, its method, and its path up
-// to the first part that differs from one thing to the next.
+// scopeOf is for requests like this one: its host, its method, and its path, up
+// to the first part that differs from one thing to the next if there is one.
 func scopeOf(r *Request) waf.Exclusion {
 	e := waf.Exclusion{Method: r.Method}
 	host := r.Host
@@ -187,7 +187,11 @@ func scopeOf(r *Request) waf.Exclusion {
 	if !quotable.MatchString(r.Method) {
 		e.Method = ""
 	}
-	e.Path = prefixOf(r.Target)
+	if path, whole := prefixOf(r.Target); whole {
+		e.Exact = path
+	} else {
+		e.Path = path
+	}
 	return e
 }
 
@@ -195,8 +199,8 @@ func scopeOf(r *Request) waf.Exclusion {
 var quotable = regexp.MustCompile(`^[A-Za-z0-9_.~:/@!$&()*+=%-]+$`)
 
 // prefixOf is the beginning of the decoded path of a target that requests like
-// it have in common.
-func prefixOf(target string) string {
+// it have in common; whole: that is all of it.
+func prefixOf(target string) (prefix string, whole bool) {
 	raw, _, _ := strings.Cut(target, "?")
 	if _, rest, absolute := strings.Cut(raw, "://"); absolute {
 		_, raw, _ = strings.Cut(rest, "/")
@@ -204,19 +208,22 @@ func prefixOf(target string) string {
 	}
 	plain, err := url.PathUnescape(raw)
 	if err != nil || !strings.HasPrefix(plain, "/") {
-		return ""
+		return "", false
 	}
-	out := "/"
-	parts := strings.Split(strings.TrimPrefix(path.Clean(plain), "/"), "/")
+	out, clean := "/", path.Clean(plain)
+	if strings.HasSuffix(plain, "/") && clean != "/" {
+		clean += "/" // which rules see too
+	}
+	parts := strings.Split(strings.TrimPrefix(clean, "/"), "/")
 	for i, part := range parts {
 		if variable(part) || part != "" && !quotable.MatchString(part) {
-			return out
+			return out, false
 		}
 		if out += part; i < len(parts)-1 {
 			out += "/"
 		}
 	}
-	return out
+	return out, true
 }
 
 // ErrNotFound says that the records do not have the request.

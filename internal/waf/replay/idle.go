@@ -37,6 +37,15 @@ func excludes(e *waf.Exclusion, r *Rule) bool {
 	return err1 == nil && err2 == nil && from <= r.ID && r.ID <= to
 }
 
+// scopeWords says which requests an exclusion is for, empty if for all.
+func scopeWords(e *waf.Exclusion) string {
+	path := e.Exact
+	if e.Path != "" {
+		path = e.Path + "*"
+	}
+	return strings.TrimSpace(e.Method + " " + e.Host + path)
+}
+
 // Words says what an exclusion is for.
 func Words(e *waf.Exclusion) string {
 	out := "rule " + e.Rule
@@ -46,7 +55,7 @@ func Words(e *waf.Exclusion) string {
 	if e.Target != "" {
 		out += " for " + e.Target
 	}
-	if scope := strings.TrimSpace(e.Method + " " + e.Host + e.Path); scope != "" {
+	if scope := scopeWords(e); scope != "" {
 		out += " in " + scope
 	}
 	return out

@@ -18,6 +18,7 @@ type jsonExclusion struct {
 	Target  string `json:"target,omitempty"`
 	Host    string `json:"host,omitempty"`
 	Path    string `json:"path,omitempty"`
+	Exact   string `json:"exact,omitempty"`
 	Method  string `json:"method,omitempty"`
 	Message string `json:"message"`
 }
@@ -44,7 +45,7 @@ func (p *Proposal) Items(others *Result) []any {
 	o := jsonProposal{Type: "waf-exclusion", Request: example(p.Request, &p.Before, &p.After).json(true), Threshold: p.Policy.Inbound, Proven: !p.Unproven, Lacking: p.Request.Lack}
 	for i := range p.Excluded {
 		e := &p.Excluded[i]
-		o.Exclusions = append(o.Exclusions, jsonExclusion{Rule: e.Rule, Target: e.Exclusion.Target, Host: e.Host, Path: e.Path, Method: e.Method, Message: e.Cause.Message})
+		o.Exclusions = append(o.Exclusions, jsonExclusion{Rule: e.Rule, Target: e.Exclusion.Target, Host: e.Host, Path: e.Path, Exact: e.Exact, Method: e.Method, Message: e.Cause.Message})
 	}
 	if others != nil && others.Requests > 0 {
 		o.Others = &jsonOthers{Requests: others.Requests}

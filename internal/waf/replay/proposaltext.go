@@ -44,7 +44,7 @@ func (p *Proposal) YAML() string {
 		e := &p.Excluded[i]
 		out += "    - rule: " + strconv.Quote(e.Rule) + "\n"
 		for _, member := range []struct{ key, value string }{
-			{"target", e.Exclusion.Target}, {"host", e.Host}, {"path", e.Path}, {"method", e.Method}, {"why", p.why(e)},
+			{"target", e.Exclusion.Target}, {"host", e.Host}, {"path", e.Path}, {"exact", e.Exact}, {"method", e.Method}, {"why", p.why(e)},
 		} {
 			if member.value != "" {
 				out += "      " + member.key + ": " + strconv.Quote(member.value) + "\n"
@@ -115,7 +115,7 @@ func lostOf(e *waf.Exclusion) string {
 	if what == "" {
 		what = "anything"
 	}
-	return what + " of " + e.Method + " " + e.Host + e.Path
+	return what + " of " + scopeWords(e)
 }
 
 func (a *Attacks) text(w io.Writer) {

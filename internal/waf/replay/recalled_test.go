@@ -29,7 +29,7 @@ func TestUnproven(t *testing.T) {
 	for i := range p.Excluded {
 		got = append(got, Words(&p.Excluded[i].Exclusion))
 	}
-	want := "rule 942100 for ARGS:q in POST a.test/post/; rule 941100 in POST a.test/post/"
+	want := "rule 942100 for ARGS:q in POST a.test/post/*; rule 941100 in POST a.test/post/*"
 	if strings.Join(got, "; ") != want || !p.Unproven || !strings.Contains(text.String(), "NOT PROVEN") || strings.Contains(text.String(), "proof:") {
 		t.Errorf("got %s, want %s\n%s", strings.Join(got, "; "), want, text.String())
 	}
