@@ -17,7 +17,6 @@ type plan struct {
 	steps    []step // of all chains of transformations; the first is none
 	groups   []group
 	trees    []tree    // by collection
-	depth    int       // of the deepest
 	gate     *rx.Index // tells which gated rules may match a text
 	words    int       // of a set of gated rules
 	quiet    *quiet

@@ -12,7 +12,6 @@ import (
 // the way to them.
 type tree struct {
 	branches []branch // parents before children; the first is no transformation
-	depth    int      // the longest way
 	names    bool     // the members are names
 }
 
@@ -46,7 +45,6 @@ func (p *plan) grow() {
 	for id, rules := range wanted {
 		p.trees[id] = p.tree(rules)
 		p.trees[id].names = names[id]
-		p.depth = max(p.depth, p.trees[id].depth)
 	}
 }
 
@@ -67,7 +65,7 @@ func (p *plan) want(rules [][]uint64, r *rule) {
 
 // tree makes one of the steps that are wanted. A step's parent comes before it.
 func (p *plan) tree(wanted [][]uint64) (t tree) {
-	at, parent, depth := make([]int, len(p.steps)), []int(nil), []int(nil)
+	at, parent := make([]int, len(p.steps)), []int(nil)
 	for step, rules := range wanted {
 		if rules == nil {
 			continue
@@ -75,14 +73,12 @@ func (p *plan) tree(wanted [][]uint64) (t tree) {
 		i := len(t.branches)
 		at[step] = i
 		b := branch{step: step, own: rules, all: slices.Clone(rules)}
-		up, level := 0, 0
+		up := 0
 		if i > 0 {
 			b.reach, up = p.steps[step].how.Set(), at[p.steps[step].parent]
-			level = depth[up] + 1
 			t.branches[up].children = append(t.branches[up].children, i)
 		}
-		parent, depth = append(parent, up), append(depth, level)
-		t.branches, t.depth = append(t.branches, b), max(t.depth, level)
+		parent, t.branches = append(parent, up), append(t.branches, b)
 	}
 	for i := len(t.branches) - 1; i > 0; i-- {
 		b, up := &t.branches[i], &t.branches[parent[i]]
@@ -129,14 +125,17 @@ func (v *values) judge(id vars.ID, from, to int, sum []uint64) {
 	}
 }
 
-// judgeOne gives the place in v.each of what may match a value.
+// judgeOne gives the place in v.each of what may match a value. The forms that it
+// makes live no longer than it takes: hardly a rule will want one.
 func (v *values) judgeOne(t *tree, value string) int32 {
 	w, at := v.plan.words, len(v.each)
 	v.each = slices.Grow(v.each, w)[:at+w]
 	set := v.each[at:]
 	clear(set)
-	v.path[0].is(v.plan, value)
-	v.walk(t, 0, v.path, set)
+	before := v.arena.Mark()
+	v.shapes, v.turns = v.shapes[:0], v.turns[:0]
+	v.walk(t, 0, v.shape(value, 0), set)
+	v.arena.Release(before)
 	if empty(set) {
 		v.each = v.each[:at]
 		return 0
@@ -160,51 +159,75 @@ func (v *values) remember() {
 	}
 }
 
-// passing is a form on the way through a tree.
-type passing struct {
+// shape is a form of the value that is judged.
+type shape struct {
 	text   string
 	acting transform.Set
 	may    []uint64
 }
 
-func newPath(p *plan) []passing {
-	path := make([]passing, p.depth+1)
-	for i := range path {
-		path[i].may = make([]uint64, p.words)
+// turn is what a transformation made of a shape.
+type turn struct {
+	from, to int
+	how      *transform.Transformation
+	changed  bool // how says so
+}
+
+// alike bounds the texts that are compared with all others before they are
+// scanned, which for long ones would be no less work.
+const alike = 4 << 10
+
+// shape gives the number of a text, which was made of the shape from.
+func (v *values) shape(text string, from int) int {
+	n := len(v.shapes)
+	for i := range v.shapes {
+		if (len(text) <= alike || i == from) && v.shapes[i].text == text {
+			return i
+		}
 	}
-	return path
+	if n == cap(v.shapes) {
+		v.shapes = append(v.shapes, shape{})
+	}
+	v.shapes = v.shapes[:n+1]
+	s := &v.shapes[n]
+	if s.may == nil {
+		s.may = make([]uint64, v.plan.words)
+	}
+	s.text, s.acting = text, transform.Acting(text)
+	v.plan.gate.Scan(text, s.may)
+	return n
 }
 
-func (f *passing) is(p *plan, text string) {
-	f.text, f.acting = text, transform.Acting(text)
-	p.gate.Scan(text, f.may)
+// turned gives what a step makes of a shape. Several branches may want it.
+func (v *values) turned(from int, s *step) int {
+	n := slices.IndexFunc(v.turns, func(t turn) bool { return t.from == from && t.how == s.how })
+	if n < 0 {
+		n = len(v.turns)
+		text, changed := s.how.Apply(&v.arena, v.shapes[from].text)
+		v.turns = append(v.turns, turn{from, v.shape(text, from), s.how, changed})
+	}
+	if s.told && !v.turns[n].changed {
+		return from
+	}
+	return v.turns[n].to
 }
 
-// walk adds what may match the form at the beginning of path, which is that
-// behind a branch, and what becomes of it further up. The forms that it makes
-// live no longer than it takes: hardly a rule will want one.
-func (v *values) walk(t *tree, i int, path []passing, set []uint64) {
-	f, b := &path[0], &t.branches[i]
-	addOf(set, f.may, b.own)
-	for _, n := range b.children {
-		c := &t.branches[n]
-		if !f.acting.Meets(c.reach) {
-			addOf(set, f.may, c.all)
+// walk adds what may match a shape behind a branch, and what becomes of it further
+// up.
+func (v *values) walk(t *tree, i, n int, set []uint64) {
+	b, acting, may := &t.branches[i], v.shapes[n].acting, v.shapes[n].may
+	addOf(set, may, b.own)
+	for _, child := range b.children {
+		c := &t.branches[child]
+		if !acting.Meets(c.reach) {
+			addOf(set, may, c.all)
 			continue
 		}
-		step := &v.plan.steps[c.step]
-		if !f.acting.Meets(step.how.Set()) {
-			v.walk(t, n, path, set)
-			continue
+		next := n
+		if step := &v.plan.steps[c.step]; acting.Meets(step.how.Set()) {
+			next = v.turned(n, step)
 		}
-		before := v.arena.Mark()
-		if after, other := step.apply(&v.arena, f.text); other {
-			path[1].is(v.plan, after)
-			v.walk(t, n, path[1:], set)
-		} else {
-			v.walk(t, n, path, set)
-		}
-		v.arena.Release(before)
+		v.walk(t, child, next, set)
 	}
 }
 

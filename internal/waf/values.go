@@ -22,9 +22,10 @@ type values struct {
 	may     []uint64 // by form, plan.words each
 	groups  []uint64 // by group, plan.words each
 	grouped []bool
-	sums    []uint64  // by collection, plan.words each: what may match in any member
-	each    []uint64  // by entry.may, plan.words each: what may match in one
-	path    []passing // forms on the way through a tree
+	sums    []uint64 // by collection, plan.words each: what may match in any member
+	each    []uint64 // by entry.may, plan.words each: what may match in one
+	shapes  []shape  // of the value that is judged, and those before it
+	turns   []turn
 	seen    seen
 }
 
@@ -59,11 +60,8 @@ func (v *values) reset(p *plan) {
 	v.groups = slices.Grow(v.groups[:0], len(p.groups)*p.words)[:len(p.groups)*p.words]
 	v.grouped = resized(v.grouped, len(p.groups))
 	v.sums = resized(v.sums, len(p.trees)*p.words)
-	if v.path == nil {
-		v.path = newPath(p)
-	}
-	for i := range v.path {
-		v.path[i].text = ""
+	for i := range v.shapes[:cap(v.shapes)] {
+		v.shapes[:cap(v.shapes)][i].text = ""
 	}
 	v.version = 1
 }
