@@ -73,7 +73,7 @@ func WAFPolicy(c *config.WAF) waf.Policy {
 	}
 	out.Paranoia, out.Detect = c.Paranoia, c.Detect
 	out.Inbound, out.Outbound = c.Thresholds.Inbound, c.Thresholds.Outbound
-	out.Coraza = c.Engine == "coraza"
+	out.Coraza, out.File = c.Engine == "coraza", c.Directives
 	out.BodyLimit, out.FilesLimit = int(c.Body.Limit), int(c.Body.Files)
 	out.Partial, out.Responses = c.Body.Over == "partial", c.Responses
 	for _, name := range sortedKeys(c.Set) {

@@ -20,7 +20,7 @@ func (u unsupported) Error() string { return string(u) + " is not known to the p
 // newPlan compiles a rule set. An unsupported error says that another engine is
 // needed.
 func newPlan(root fs.FS, policy *Policy, shared *library) (*plan, error) {
-	set, err := seclang.Read(root, seclang.Text("policy", policy.directives()))
+	set, err := seclang.Read(root, policy.sources()...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (c *compiler) rules(list []*seclang.Rule) error {
 	for i, s := range list {
 		r := made[i]
 		if err := c.fill(r, s); err != nil {
-			return fmt.Errorf("rule %d: %w", s.ID, err)
+			return &seclang.Fault{File: s.File, Line: s.Line, Err: fmt.Errorf("read rule %d: %w", s.ID, err)}
 		}
 		switch {
 		case beyond == "":
@@ -90,7 +90,7 @@ func (c *compiler) rules(list []*seclang.Rule) error {
 		for _, l := range s.Chain {
 			link := &rule{id: l.ID, parent: r, bit: -1}
 			if err := c.fill(link, l); err != nil {
-				return fmt.Errorf("rule %d, a link of its chain: %w", s.ID, err)
+				return &seclang.Fault{File: l.File, Line: l.Line, Err: fmt.Errorf("read a link of the chain of rule %d: %w", s.ID, err)}
 			}
 			r.links = append(r.links, link)
 		}

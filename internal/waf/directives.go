@@ -1,15 +1,26 @@
 package waf
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+
+	"fanlight/internal/waf/seclang"
 )
 
-// Directives are what every engine reads, in SecLang: settings, what stands in
-// for the rule set's own setup file, the exclusions, the rule set, and what the
-// policy adds. The values of the settings are those that Coraza 3.8.1 recommends,
+// directives are what every engine reads, in SecLang: those of the policy, and
+// what it adds.
+func (p *Policy) directives() string { return p.base() + p.Directives + "\n" }
+
+// sources are the directives for a reader that tells where a fault is.
+func (p *Policy) sources() []seclang.Source {
+	return []seclang.Source{seclang.Text("policy", p.base()), seclang.Text(cmp.Or(p.File, "directives"), p.Directives)}
+}
+
+// base is settings, what stands in for the rule set's own setup file, the
+// exclusions, and the rule set. The values of the settings are those that Coraza 3.8.1 recommends,
 // but for the limits of bodies, which the door keeps.
-func (p *Policy) directives() string {
+func (p *Policy) base() string {
 	var b strings.Builder
 	b.WriteString(p.settings())
 	b.WriteString(ownRules)
@@ -18,8 +29,6 @@ func (p *Policy) directives() string {
 		b.WriteString(p.Exclusions[i].directive(exclusionRules + i))
 	}
 	b.WriteString("Include @owasp_crs/*.conf\n")
-	b.WriteString(p.Directives)
-	b.WriteString("\n")
 	return b.String()
 }
 

@@ -1,8 +1,10 @@
 package waf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
@@ -20,10 +22,30 @@ func newEngine(p *Policy, shared *library) (Engine, error) {
 		return newCoraza(p)
 	}
 	made, err := newPlanEngine(*p, coreruleset.FS, shared)
-	if errors.As(err, new(unsupported)) || errors.As(err, new(*seclang.Unsupported)) {
-		return newCoraza(p)
+	switch {
+	case errors.As(err, new(unsupported)) || errors.As(err, new(*seclang.Unsupported)):
+		// Coraza does not say where a fault is.
+		fallback, fault := newCoraza(p)
+		if fault != nil {
+			return nil, fmt.Errorf("%w, so that Coraza reads the rules, and says: %w", err, fault)
+		}
+		return fallback, nil
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid):
+		return nil, fmt.Errorf("%w; rules can name files of the rule set alone: write what is in it into %s itself, phrases behind @pm or in a SecDataset", err, cmp.Or(p.File, "directives"))
+	case err != nil:
+		return nil, err
+	case made.plan.engine != engineOf(p.Mode):
+		return nil, fmt.Errorf("%s: SecRuleEngine is not for here: say it as waf: mode", cmp.Or(p.File, "directives"))
 	}
-	return made, err
+	return made, nil
+}
+
+// engineOf is what a mode makes of SecRuleEngine.
+func engineOf(m Mode) engineState {
+	if m == Watch {
+		return engineWatches
+	}
+	return engineOn
 }
 
 func (p *Policy) valid() error {

@@ -11,5 +11,5 @@ func (p *Policy) Rules() (*seclang.Set, error) {
 	if err := p.valid(); err != nil {
 		return nil, err
 	}
-	return seclang.Read(coreruleset.FS, seclang.Text("policy", p.directives()))
+	return seclang.Read(coreruleset.FS, p.sources()...)
 }

@@ -33,6 +33,7 @@ type Policy struct {
 	Setup      []Setting
 	Exclusions []Exclusion
 	Directives string // further SecLang behind the rule set; mostly empty
+	File       string // that they come from, for faults
 	Coraza     bool   // no plan of our own: what Coraza says, at its price
 }
 
