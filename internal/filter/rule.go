@@ -22,6 +22,12 @@ func (l *look) rules() *Verdict {
 	return nil
 }
 
+// LooksAtFields reports whether a request may be refused for a header field.
+func (f *Filter) LooksAtFields() bool {
+	return len(f.p.DenyHeaders) > 0 || len(f.maxHeaders) > 0 ||
+		slices.ContainsFunc(f.rules, func(r rule) bool { return len(r.Headers) > 0 || r.Raw })
+}
+
 func (l *look) applies(r *rule) bool {
 	return r.extensions == nil || l.extensions(func(_ reading, _ span, ext []byte) bool {
 		_, listed := r.extensions.find(ext)

@@ -375,3 +375,39 @@ func TestBodyOfHTTP2IsMeasured(t *testing.T) {
 		})
 	}
 }
+
+// What a filter refuses in the head of a request does not get to the origin behind
+// its body.
+func TestFilterAndTrailers(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy filter.Policy
+		watch  bool
+		pass   bool
+	}{
+		"denied":        {policy: filter.Policy{DenyHeaders: []string{"X-Evil"}}},
+		"limited":       {policy: filter.Policy{Max: filter.Max{Headers: map[string]int{"X-Evil": 1}}}},
+		"a rule":        {policy: filter.Policy{Rules: []filter.Rule{{Name: "r", Headers: []string{"X-Evil"}, Deny: []string{"bad"}}}}},
+		"a rule, raw":   {policy: filter.Policy{Rules: []filter.Rule{{Name: "r", Raw: true, Deny: []string{"bad"}}}}},
+		"watching":      {policy: filter.Policy{DenyHeaders: []string{"X-Evil"}}, watch: true, pass: true},
+		"looks at URLs": {policy: filter.Policy{DenyURL: []string{"bad"}}, pass: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := make(chan string, 1)
+			d := newDoor(t)
+			o := goOrigin(t, d, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				got <- r.Trailer.Get("X-Evil")
+			}, "http/1.1")
+			d.site(&Site{Name: "app", Filter: &Filtering{Filter: filter.New(&test.policy), Watch: test.watch}, Routes: []Route{{Prefix: "/", Origins: balance.Of(o)}}}, "app.test")
+			c := d.dial("app.test")
+			c.send("POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-Evil\r\n\r\n3\r\nabc\r\n0\r\nX-Evil: bad\r\n\r\n")
+			res, _, err := c.receive("POST")
+			if err != nil || res.StatusCode != 200 {
+				t.Fatal(res, err)
+			}
+			if v := <-got; (v == "bad") != test.pass {
+				t.Errorf("the origin got %q", v)
+			}
+		})
+	}
+}

@@ -91,6 +91,15 @@ func (s *session) appendForwarded(b []byte, req *httpconn.Request, rules *fieldR
 	return b
 }
 
+// trailers are those that the origin gets: none where the filter of the site
+// looks at fields, as these come when it has judged the request.
+func (k *carriage) trailers() []byte {
+	if f := k.does.Filter; f != nil && !f.Watch && f.Filter.LooksAtFields() {
+		return nil
+	}
+	return k.s.appendTrailers(nil, k.x.Trailers())
+}
+
 // appendTrailers writes the trailer lines of a request without those that may
 // stand in its head only: an origin that merges the two (RFC 9110 section
 // 6.5.1) would believe the client who asks, or take a sign-in that nobody saw.

@@ -48,7 +48,7 @@ func (p *pump) run() {
 		}
 	}
 	if p.failed == nil {
-		p.failed = k.leg.SendEnd(k.s.appendTrailers(nil, k.x.Trailers()))
+		p.failed = k.leg.SendEnd(k.trailers())
 	}
 	if p.failed != nil {
 		k.leg.Unsent()
