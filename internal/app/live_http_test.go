@@ -26,6 +26,18 @@ func (l *live) always(response string) *testnet.Origin {
 	return l.answers(strings.Split(strings.Repeat(response+"\x00", 40), "\x00")...)
 }
 
+// panics is an origin of HTTP/2 that ends every exchange by a panic.
+func (l *live) panics() (url string) {
+	s := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), Protocols: &http.Protocols{}}
+	s.Protocols.SetUnencryptedHTTP2(true)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(l.t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(ln) })
+	l.t.Cleanup(func() { s.Close(); serving.Wait() })
+	return "http://" + ln.Addr().String()
+}
+
 // originHTTPFaults are those of what origins answer.
 func originHTTPFaults() []liveFault {
 	plain := testnet.At{Plain: true}
@@ -46,6 +58,10 @@ func originHTTPFaults() []liveFault {
 		{rule: "origin-closed-without-answer", fault: "the origin resets on the request", inject: func(l *live) {
 			l.before(testnet.Raw{At: plain, Responses: []string{""}, End: testnet.RST}.Start(l.t))
 			l.get("/")
+		}},
+		{rule: "h2-internal-error", fault: "the origin's handler panics", inject: func(l *live) {
+			l.serve(l.to("/", l.panics(), `http: "2"`))
+			l.send(request("POST", "/", "Content-Length: 2") + "ok")
 		}},
 		{rule: "body-truncated", fault: "the origin resets inside its response", inject: func(l *live) {
 			l.before(testnet.ResetMidBody{At: plain, Length: 10}.Start(l.t))

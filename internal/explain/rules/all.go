@@ -112,6 +112,7 @@ func All() []explain.Rule {
 		h2HTTP11Required,
 		h2RefusedStreams,
 		h2EnhanceYourCalm,
+		h2InternalError,
 		h2InadequateSecurity,
 		h2FlowControlStall,
 		h2ForbiddenHeader,
