@@ -61,6 +61,9 @@ func (item *whyItem) advice() string {
 		if where := setting(m[1] + m[3]); where != "" {
 			return fmt.Sprintf("A rule of the configuration ended it (%s), as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload", m[1]+m[3], where)
 		}
+		if m[1] == "waf-failure" {
+			return "The WAF itself failed at this request, and nothing is passed on unjudged (on_failure: refuse). `engine: coraza` in\n  `waf` of the site has another engine judge such requests; `on_failure: pass` lets them go on unjudged. Then: fanlight reload"
+		}
 		if m[1] == "filter" {
 			return fmt.Sprintf("The filter of the site refused it, as it was told to. If such a request is to pass,\n  change %s, then: fanlight reload\n  `mode: watch` records what the filter would refuse, and lets it pass.", filterKey(m[2]))
 		}
