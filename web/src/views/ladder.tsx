@@ -64,7 +64,7 @@ function RungView({ rung: r, marked, onMark }: { rung: Rung; marked: boolean; on
 
 function Inner({ r }: { r: Rung }) {
   const label = short(r.label, 44)
-  const wide = label.length * half * 1.75 + 16
+  const wide = label.length * half * (r.tone === 'plain' ? 1.75 : 2.1) + 16 // what stands out is bold
   return (
     <>
       <rect class="inner" x={lanes[1] - wide / 2} y={r.y - 12} width={wide} height={18} rx={9} />
