@@ -70,8 +70,9 @@ func (s *selector) holds(lower string) bool {
 	return s.key == "" || s.key == lower
 }
 
-// whole reports whether all values are looked at, but for exceptions.
-func (t *target) whole() bool { return t.rx == nil && t.key == "" }
+// whole reports whether nearly all values are looked at: all but for exceptions, or
+// of XML, which has two keys, all of one.
+func (t *target) whole() bool { return t.rx == nil && (t.key == "" || t.of == vars.XML) }
 
 // wants reports whether a value of that name is looked at.
 func (t *target) wants(lower string) bool {
