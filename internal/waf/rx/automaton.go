@@ -9,6 +9,10 @@ import (
 // the last one.
 const maxLists = 2048
 
+// maxWord is how much of a literal an automaton looks for. More excludes few texts
+// more, and takes more of a cache.
+const maxWord = 6
+
 // keyword is a literal, and the condition under which it tells that an
 // expression may match.
 type keyword struct {
@@ -21,6 +25,7 @@ type keyword struct {
 // lower case are one.
 type automaton struct {
 	class    [256]uint32
+	longest  int           // literal
 	width    uint32        // of a row; the last entry of one behind firstHit is its place in hits
 	next     []uint32      // by row and class: a row, as its offset in next
 	firstHit uint32        // from this row on, a literal ends
@@ -35,7 +40,10 @@ type node struct {
 }
 
 func newAutomaton(words []keyword) *automaton {
-	a := &automaton{}
+	a := &automaton{longest: 1}
+	for _, w := range words {
+		a.longest = max(a.longest, len(w.text))
+	}
 	a.classify(words)
 	nodes := a.trie(words)
 	order := a.link(nodes)
@@ -45,6 +53,21 @@ func newAutomaton(words []keyword) *automaton {
 
 // place is where in hits the conditions of the literals that end in row are.
 func (a *automaton) place(row uint32) uint32 { return a.next[row+a.width-1] }
+
+// places is a set of places in hits.
+type places [maxLists / 64]uint64
+
+func (p *places) add(n uint32) { p[n/64%uint32(len(p))] |= 1 << (n & 63) }
+
+// halves divides a text that is not short into two parts, the second no longer than
+// the first, that have all literals of it.
+func (a *automaton) halves(s string) (first, second string) {
+	if len(s) < 3*a.longest {
+		return s, ""
+	}
+	half := (len(s) + a.longest) / 2
+	return s[:half], s[half-a.longest+1:]
+}
 
 // classify gives each byte that literals use a class; all others are in class 0.
 func (a *automaton) classify(words []keyword) {

@@ -44,18 +44,8 @@ func (x *Index) Len() int { return x.size }
 // Scan puts into set, which has room for Len numbers, the expressions that s may
 // match, and no other. It takes time in proportion to s and allocates nothing.
 func (x *Index) Scan(s string, set Bits) {
-	var ended [maxLists / 64]uint64 // places of literals in s
-	next, hits, row, in, literal := x.words.next, x.words.firstHit, uint32(0), uint64(0), false
-	for i := range len(s) {
-		c := &x.bytes[s[i]]
-		in |= c.in
-		row = next[row+c.class]
-		if row >= hits {
-			literal = true
-			place := x.words.place(row)
-			ended[place/64%uint32(len(ended))] |= 1 << (place & 63)
-		}
-	}
+	var ended places
+	in, literal := x.search(s, &ended)
 	copy(set, x.always)
 	try(x.byMin, in, len(s), set)
 	for word := in & x.pivots; word != 0; word &= word - 1 {
@@ -64,11 +54,42 @@ func (x *Index) Scan(s string, set Bits) {
 	if !literal {
 		return
 	}
-	for n, word := range ended {
+	for n, word := range ended[:(len(x.words.hits)+63)/64] {
 		for ; word != 0; word &= word - 1 {
 			try(x.words.hits[n*64+bits.TrailingZeros64(word)], in, len(s), set)
 		}
 	}
+}
+
+// search gives the sets that s has a byte of, and the places of its literals. The
+// halves of a longer text are searched at the same time: each step of the automaton
+// waits for the one before.
+func (x *Index) search(s string, ended *places) (in uint64, literal bool) {
+	next, hits := x.words.next, x.words.firstHit
+	first, second := x.words.halves(s)
+	row := uint32(0)
+	for i, other := 0, uint32(0); i < len(second) && i < len(first); i++ {
+		c, d := &x.bytes[first[i]], &x.bytes[second[i]]
+		in |= c.in | d.in
+		row, other = next[row+c.class], next[other+d.class]
+		if row >= hits {
+			literal = true
+			ended.add(x.words.place(row))
+		}
+		if other >= hits {
+			literal = true
+			ended.add(x.words.place(other))
+		}
+	}
+	for i := len(second); i < len(first); i++ {
+		c := &x.bytes[first[i]]
+		in |= c.in
+		if row = next[row+c.class]; row >= hits {
+			literal = true
+			ended.add(x.words.place(row))
+		}
+	}
+	return in, literal
 }
 
 // try adds the expressions whose conditions are met.
@@ -96,7 +117,7 @@ func NewIndex(needs []Needs) *Index {
 			switch {
 			case len(c.Literals) > 0:
 				for _, l := range c.Literals {
-					words = append(words, keyword{l, cond})
+					words = append(words, keyword{l[:min(len(l), maxWord)], cond})
 				}
 			case pivot >= 0:
 				x.pivots |= 1 << pivot

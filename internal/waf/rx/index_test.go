@@ -62,6 +62,34 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestIndexFindsLiteralsAnywhere has them at each place of texts of each length, as
+// longer ones are searched by halves.
+func TestIndexFindsLiteralsAnywhere(t *testing.T) {
+	literals := []string{"ab", "cdefg", "hijklmnopqrs"}
+	var needs []Needs
+	for _, l := range literals {
+		needs = append(needs, Needs{Any: []Clause{{Literals: []string{l}}}})
+	}
+	needs = append(needs, Needs{Any: []Clause{{Bytes: []ByteSet{bytesIn("!")}}}})
+	index := NewIndex(needs)
+	set := NewBits(index.Len())
+	for i, l := range append(literals, "!") {
+		for size := len(l); size < 80; size++ {
+			for at := range size - len(l) + 1 {
+				text := strings.Repeat("-", at) + l + strings.Repeat("-", size-at-len(l))
+				if index.Scan(text, set); !slices.Equal(numbers(set), []int{i}) {
+					t.Fatalf("%q may match %v, want %d", text, numbers(set), i)
+				}
+			}
+		}
+	}
+	for size := range 80 {
+		if index.Scan(strings.Repeat("-", size), set); len(numbers(set)) > 0 {
+			t.Fatalf("%d bytes without literals may match %v", size, numbers(set))
+		}
+	}
+}
+
 // TestIndexBeyondBounds has more literals and more sets of bytes than an index
 // tells apart: it lets more pass then, never less.
 func TestIndexBeyondBounds(t *testing.T) {
