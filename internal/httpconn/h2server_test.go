@@ -413,6 +413,7 @@ func TestH2Floods(t *testing.T) {
 					t.Errorf("got %q", got)
 				}
 				w.Close()
+				synctest.Wait() // the record follows the frame
 				if got := d.kinds(flow.Decision); len(got) == 0 || got[len(got)-1] != "decision refuse: "+c.want {
 					t.Errorf("the record has %q", got)
 				}
