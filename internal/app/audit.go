@@ -164,6 +164,10 @@ func secretHit(m *waf.Match, mask flow.Mask) bool {
 			if query := "?" + h.Key + "=x"; mask(flow.TargetField, query) != query {
 				return true
 			}
+		case h.Variable == "XML" && h.Within != "":
+			if mask(flow.ParameterField+h.Within, h.Value) != h.Value {
+				return true
+			}
 		case strings.HasPrefix(h.Variable, "REQUEST_"), h.Variable == "QUERY_STRING":
 			if whole := "?" + h.Value; mask(flow.TargetField, whole) != whole {
 				return true

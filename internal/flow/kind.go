@@ -254,6 +254,7 @@ const (
 	KeySeverity    = "severity"  // of a rule
 	KeyAdds        = "adds"      // to the score, of what counts
 	KeyTarget      = "target"    // what a rule matched in, as ARGS:q
+	KeyWithin      = "within"    // of a value in XML: the element or the attribute it stands in
 	KeyValue       = "value"     // of it, as it stood, or a part
 	KeyCompared    = "compared"  // the same as it was compared, where that differs
 	KeySteps       = "steps"     // what transformations made of it: on each line the name of one and its outcome

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/url"
 	"strings"
 )
 
@@ -45,12 +46,13 @@ func (m masker) field(name, value string) string {
 			attributes = ";" + attributes
 		}
 		return m.cookie(pair) + attributes
-	case "x-api-key", "api-key", "x-auth-token", "x-csrf-token":
-		return m.token(value)
 	case TargetField, "referer", "location", "content-location":
 		return m.reference(value)
 	case "":
 		return m.noField(value)
+	}
+	if strings.HasPrefix(name, "x-") && secretName(name) || name == "api-key" {
+		return m.token(value)
 	}
 	return value
 }
@@ -88,13 +90,21 @@ func (m masker) reference(ref string) string {
 // secretName reports whether a parameter of that name holds what opens
 // something.
 func secretName(name string) bool {
+	if plain, err := url.QueryUnescape(name); err == nil {
+		name = plain // pass%77ord is one of an origin's names, too
+	}
 	name = strings.ToLower(name)
-	for _, word := range [...]string{"password", "passwd", "pwd", "passphrase", "secret", "token", "api_key", "apikey", "api-key", "signature", "samlresponse"} {
+	for _, word := range [...]string{"password", "passwd", "pwd", "passphrase", "secret", "token", "api_key", "apikey", "api-key", "signature", "samlresponse", "credential", "sessid", "sessionid", "session_id", "private_key"} {
 		if strings.Contains(name, word) {
 			return true
 		}
 	}
-	return name == "code" || name == "sig"
+	own := strings.TrimSuffix(name[strings.LastIndexAny(name, ".[")+1:], "]") // json.user.pass, user[pass]
+	switch own {
+	case "code", "sig", "pass", "auth", "session", "sid", "otp", "pin":
+		return true
+	}
+	return strings.HasSuffix(own, "_pass")
 }
 
 // noField masks a line that is not a field but begins like a secret one.

@@ -13,6 +13,9 @@ const ParameterField = ":parameter "
 // nothing that was made of it or found in it is shown.
 func (m Mask) matched(e Event) Event {
 	target := e.Attr(KeyTarget)
+	if within := e.Attr(KeyWithin); within != "" {
+		target = "XML:" + within // XML:/* has no name
+	}
 	shown, secret := map[string]string{}, false
 	for _, key := range []string{KeyValue, KeyCompared} {
 		value := e.Attr(key)

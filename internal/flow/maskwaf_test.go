@@ -14,6 +14,16 @@ func TestMaskWAFMatch(t *testing.T) {
 	}{
 		{"ARGS:password", "the-secret", ""},
 		{"ARGS:json.user.Password", "the-secret", ""},
+		{"ARGS:json.user.pass", "the-secret", ""},
+		{"ARGS:user[pass]", "the-secret", ""},
+		{"ARGS:login_pass", "the-secret", ""},
+		{"ARGS:passenger", "Mr Smith", "Mr Smith"},
+		{"ARGS:PHPSESSID", "the-secret", ""},
+		{"REQUEST_HEADERS:X-Amz-Security-Token", "the-secret", ""},
+		{"REQUEST_URI", "/a?pass%77ord=the-secret&b=c", "&b=c"},
+		{"XML:/* within=Password", "the-secret", ""},
+		{"XML:/* within=Comment", "plain", "plain"},
+		{"XML:/*", "plain", "plain"},
 		{"ARGS:q", "plain & open", "plain & open"},
 		{"ARGS_NAMES", "password", "password"},
 		{"REQUEST_HEADERS:Authorization", "Basic the-secret", "Basic "},
@@ -26,7 +36,8 @@ func TestMaskWAFMatch(t *testing.T) {
 		{"REQUEST_BODY", "…word=the-secret&a=b", "…&a=b"},
 		{"REQUEST_FILENAME", "/etc/passwd", "/etc/passwd"},
 	} {
-		e := Event{Kind: WAFMatch, Text: "m", Attrs: Attrs(KeyTarget, test.target, KeyValue, test.value, KeyCompared, strings.ToUpper(test.value), KeyMatched, "the-secret",
+		target, within, _ := strings.Cut(test.target, " within=")
+		e := Event{Kind: WAFMatch, Text: "m", Attrs: Attrs(KeyTarget, target, KeyWithin, within, KeyValue, test.value, KeyCompared, strings.ToUpper(test.value), KeyMatched, "the-secret",
 			KeySteps, "lowercase "+test.value+"\nurlDecode "+test.value)}
 		in := Batch(nil).Append(&e)
 		out := mask.Batch(in)

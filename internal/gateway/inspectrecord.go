@@ -130,7 +130,7 @@ func (i *inspection) match(m *waf.Match) flow.Event {
 		if compared == value {
 			compared = ""
 		}
-		pairs = append(pairs, flow.KeyTarget, h.Target(), flow.KeyValue, value, flow.KeySteps, stepLines(h, found), flow.KeyCompared, compared, flow.KeyMatched, excerpt(found, ""))
+		pairs = append(pairs, flow.KeyTarget, h.Target(), flow.KeyWithin, h.Within, flow.KeyValue, value, flow.KeySteps, stepLines(h, found), flow.KeyCompared, compared, flow.KeyMatched, excerpt(found, ""))
 	}
 	if n := len(hits) - 1; n > 0 {
 		pairs = append(pairs, flow.KeyFurther, strconv.Itoa(n))

@@ -88,6 +88,7 @@ type Match struct {
 // Hit is one value that a rule, or a link of its chain, matched.
 type Hit struct {
 	Variable, Key string           // "ARGS", "q"
+	Within        string           // of XML: the element or the attribute, if it is known
 	Before        string           // as it stood, before all transformations
 	Known         bool             // Before is; not where the engine itself made the value
 	Value         string           // as it was compared, after all transformations

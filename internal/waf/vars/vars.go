@@ -34,6 +34,7 @@ type Values struct {
 	args    []Pair         // those of the query, then those of the body
 	query   int            // how many of args are of the query
 	typed   bool           // there was a Content-Type
+	within  []string       // of the members of XML: the element or the attribute
 	json    string         // a body that was read as JSON
 	path    []byte         // of the member of JSON that is being read
 	sizes   map[string]int // by folded name of a file: its place in FilesSizes
@@ -73,6 +74,7 @@ func (v *Values) Size() int {
 	for i := range v.lists {
 		n += len(v.lists[i]) * int(unsafe.Sizeof(Pair{}))
 	}
+	n += len(v.within) * int(unsafe.Sizeof(""))
 	return n
 }
 
@@ -85,6 +87,10 @@ func (v *Values) Reset() {
 		v.lists[i] = emptied(v.lists[i])
 	}
 	v.args, v.query, v.typed, v.json = emptied(v.args), 0, false, ""
+	if clear(v.within); cap(v.within) > mostKept {
+		v.within = nil
+	}
+	v.within = v.within[:0]
 	if len(v.sizes) > sizesKept {
 		v.sizes = nil
 	}

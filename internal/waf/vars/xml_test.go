@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 func xmlOf(body string) *request {
@@ -60,4 +61,31 @@ func FuzzXML(f *testing.F) {
 	}
 	w, v := corazaOf(f, usual()), new(Values)
 	f.Fuzz(func(t *testing.T, body string) { compare(t, w, v, usual(), xmlOf(body)) })
+}
+
+func TestWithin(t *testing.T) {
+	var v Values
+	for _, c := range []struct {
+		body string
+		want []string
+	}{
+		{`<a><x:b>1</x:b><c d="2">3<br>4</c>5</a>`, []string{"b", "d", "c", "c", "a"}},
+		{`6<a/>7`, []string{"", ""}},
+		{`<a><b>8`, []string{"b"}},
+		{`<a b="9"><c>`, []string{"b"}},
+	} {
+		v.Begin(Limits{})
+		if fault := v.readXML(c.body); fault != "" {
+			t.Fatal(c.body, fault)
+		}
+		names, members := v.Within(), v.Of(XML)
+		if len(members) != len(c.want) {
+			t.Fatalf("%s: %v", c.body, members)
+		}
+		for i, p := range members {
+			if got := names[unsafe.StringData(p.Value)]; got != c.want[i] {
+				t.Errorf("%s: %s stands in %q, want %q", c.body, p.Value, got, c.want[i])
+			}
+		}
+	}
 }
