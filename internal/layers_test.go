@@ -76,7 +76,7 @@ func layers() []layer {
 		// balance: docs/design/0008-balancing.md
 		{rank: 4, path: "balance", may: list("flow origin")},
 		{rank: 4, path: "filter", may: list("flow httpwire")},
-		// docs/design/0011-the-waf.md
+		// docs/design/0013-the-waf.md
 		{rank: 4, path: "waf/arena"},
 		{rank: 4, path: "waf/seclang"},
 		{rank: 4, path: "waf/transform", may: list("waf/arena")},
