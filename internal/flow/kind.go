@@ -159,6 +159,17 @@ func (k Kind) Notable() bool {
 	return false
 }
 
+// Notable reports whether an event is by itself a reason to look at its
+// connection for a cause: by its kind, by its status, or by the error with which
+// HTTP/2 was ended. That a stream is cancelled, and a connection retired, is the
+// order of every day.
+func (e *Event) Notable() bool {
+	if e.Kind == StreamReset || e.Kind == GoAway {
+		return e.Text != "NO_ERROR" && e.Text != "CANCEL"
+	}
+	return e.Status >= 400 || e.Kind.Notable()
+}
+
 // Attribute keys that Fold and the rules understand.
 const (
 	KeySNI         = "sni"                // server name in the ClientHello

@@ -111,7 +111,7 @@ func (l *Log) Add(e Event) {
 		l.open()
 	}
 	l.buf = Batch(l.buf).Append(&e)
-	l.notable = l.notable || e.Kind.Notable() || e.Status >= 400
+	l.notable = l.notable || e.Notable()
 	if len(l.buf) >= maxPending {
 		l.handOver()
 	}

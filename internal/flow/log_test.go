@@ -57,6 +57,25 @@ func TestParkKeepsNotable(t *testing.T) {
 	}
 }
 
+func TestNotableEvents(t *testing.T) {
+	for _, test := range []struct {
+		event Event
+		want  bool
+	}{
+		{Event{Kind: Response, Status: 200}, false},
+		{Event{Kind: Response, Status: 404}, true},
+		{Event{Kind: Timeout, Text: "write"}, true},
+		{Event{Kind: StreamReset, Text: "CANCEL"}, false},
+		{Event{Kind: StreamReset, Text: "REFUSED_STREAM"}, true},
+		{Event{Kind: GoAway, Text: "NO_ERROR"}, false},
+		{Event{Kind: GoAway, Text: "INADEQUATE_SECURITY"}, true},
+	} {
+		if got := test.event.Notable(); got != test.want {
+			t.Errorf("%s %s %d: got %v", test.event.Kind, test.event.Text, test.event.Status, got)
+		}
+	}
+}
+
 // waiting are connections to an origin, each with an exchange under way.
 type waiting struct {
 	rec    *Recorder
