@@ -125,7 +125,11 @@ func (c *collector) own(h header, b flow.Batch) {
 			return
 		}
 	}
-	if n := c.count[h.conn]; n >= c.focus.Batches || beside && n >= besideBatches {
+	most := c.focus.Batches
+	if beside {
+		most = min(most, besideBatches)
+	}
+	if n := c.count[h.conn]; n >= most && (n >= 2*most || !h.notable || !retires(b)) {
 		return
 	}
 	c.keep(h, b)
@@ -220,6 +224,17 @@ func (s *Store) beginnings(c *collector) []entry {
 func mentions(b flow.Batch, x flow.ExchangeID) bool {
 	for e := range b.Events {
 		if e.Exchange == x {
+			return true
+		}
+	}
+	return false
+}
+
+// retires reports whether a batch has the reason why a connection of HTTP/2
+// ended: the ends of all its exchanges may come behind it, each in a batch.
+func retires(b flow.Batch) bool {
+	for e := range b.Events {
+		if e.Kind == flow.GoAway {
 			return true
 		}
 	}

@@ -55,6 +55,34 @@ func TestStoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestStoryTellsWhyItEnded has a connection that is given up with many streams
+// open, each of which ends in a batch of its own behind that.
+func TestStoryTellsWhyItEnded(t *testing.T) {
+	s := New(4 << 20)
+	rec := flow.NewRecorder(s)
+	client := rec.Open(time.Unix(1, 0), flow.Opening{Self: flow.Server})
+	var open []flow.ExchangeID
+	for range 50 {
+		open = append(open, rec.NextExchange())
+		client.Add(flow.Event{Exchange: open[len(open)-1], Kind: flow.Request, Text: "GET /"})
+	}
+	client.Add(flow.Event{Kind: flow.GoAway, From: flow.Server, Text: "ENHANCE_YOUR_CALM"})
+	client.Flush()
+	for _, x := range open {
+		client.Add(flow.Event{Exchange: x, Kind: flow.ExchangeDone, Text: flow.NoResponse})
+		client.Flush()
+	}
+	for i, e := range s.Story(Focus{Conns: []flow.ConnID{client.ID()}, Batches: 3}).Conns[0].Events {
+		if e.Kind == flow.GoAway {
+			return
+		}
+		if i > 200 {
+			t.Fatal("the story is not bounded")
+		}
+	}
+	t.Error("the story does not say why the connection ended")
+}
+
 // TestStoryGivesNothingTwice has a first batch that is both the beginning and
 // among the newest.
 func TestStoryGivesNothingTwice(t *testing.T) {
