@@ -37,7 +37,7 @@ var h2FlowControlStall = explain.Rule{
 		References: []string{"RFC 9113 sections 5.2 and 6.9", "hyperium/hyper#2899", "golang/go#59969", "seen with Node.js 20 as a client that does not read, and with Go 1.26 as a server that does not"},
 	},
 	Needs:   needsHeaders(),
-	Hides:   []string{"client-gave-up", "body-truncated", "origin-closed-without-answer", "slow-origin", "slow-sender-cut", "gateway-timeout", "h2-goaway-race"},
+	Hides:   []string{"client-gave-up", "body-truncated", "origin-closed-without-answer", "slow-origin", "slow-sender-cut", "gateway-timeout", "receiver-stalls", "h2-goaway-race"},
 	Silence: true,
 	Check:   checkStalls,
 }
@@ -68,10 +68,31 @@ func stallsOf(c *flow.Conn, from flow.Side) (out []int) {
 	return out
 }
 
-// failedBy tells that x ended in the wait that event i tells of.
+// failedBy tells that x ended in the wait that event i tells of: at the same
+// moment, or the wait was told of when x was over already. Who takes part tells
+// of one after the other.
 func failedBy(c *flow.Conn, x *flow.Exchange, i int) bool {
 	done := findOf(c, x, flow.ExchangeDone)
-	return done > i && x.Outcome != flow.Complete && c.Events[done].At.Equal(c.Events[i].At)
+	return done > i && x.Outcome != flow.Complete && (c.Events[done].At.Equal(c.Events[i].At) || overBefore(c, x, i))
+}
+
+// overBefore tells that nothing more could be sent for x when event i came.
+func overBefore(c *flow.Conn, x *flow.Exchange, i int) bool {
+	for j := range c.Events[:i] {
+		switch e := &c.Events[j]; e.Kind {
+		case flow.StreamReset:
+			if e.Exchange == x.ID {
+				return true
+			}
+		case flow.Timeout:
+			if e.Exchange == x.ID && (e.Text == "send" || e.Text == "write") {
+				return true
+			}
+		case flow.FIN, flow.RST:
+			return true
+		}
+	}
+	return false
 }
 
 func reportSpentWindow(p *explain.Pass, c *flow.Conn, from flow.Side, stalls []int) {

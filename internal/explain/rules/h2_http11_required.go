@@ -19,7 +19,7 @@ var h2HTTP11Required = explain.Rule{
 			fix(explain.Gateway, "HAProxy", "Offer the origin HTTP/1.1 only:", "server app 192.0.2.20:443 ssl verify required ca-file /etc/haproxy/ca.pem alpn http/1.1"),
 			fix(explain.Gateway, "nginx, Apache mod_proxy_http", "Both speak HTTP/1.1 to origins by default; remove what changes that."),
 			fix(explain.Gateway, "YARP", "In the cluster's HttpRequest:", `"Version": "1.1", "VersionPolicy": "RequestVersionExact"`),
-			fix(explain.Gateway, "Fanlight", "Nothing to set: it speaks HTTP/1.1 to origins."),
+			fix(explain.Gateway, "Fanlight", "It sends the request again over HTTP/1.1 by itself if it still has all of it, and with `http: auto` speaks HTTP/1.1 to that origin from then on. To spare the first attempt:", `http: "1.1"`),
 			fix(explain.Client, "curl", "Ask in HTTP/1.1:", "curl --http1.1 ..."),
 			fix(explain.Origin, "Apache", "Ask for the certificate in the first handshake, for the whole host, or do without HTTP/2 on it:", "SSLVerifyClient optional", "Protocols http/1.1"),
 			fix(explain.Origin, "IIS", "Switch HTTP/2 off for all TLS sites of the machine, then restart it:", `reg add HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters /v EnableHttp2Tls /t REG_DWORD /d 0`),

@@ -22,7 +22,7 @@ var h2InadequateSecurity = explain.Rule{
 			fix(explain.Origin, "nginx", "Offer suites that HTTP/2 allows:", "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;"),
 			fix(explain.Origin, "Apache", "Offer suites that HTTP/2 allows:", "SSLCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20", "SSLHonorCipherOrder on"),
 			fix(explain.Origin, "HAProxy", "On the bind line:", "bind :443 ssl crt /etc/haproxy/site.pem alpn h2,http/1.1 ciphers ECDHE+AESGCM:ECDHE+CHACHA20"),
-			fix(explain.Gateway, "Fanlight", "Nothing to set at the door: it never chooses such a suite for HTTP/2."),
+			fix(explain.Gateway, "Fanlight", "It chooses such a suite only with clients and origins that offer nothing better. Speak HTTP/1.1 to those, on the site or on the route:", `http: "1.1"`),
 			fix(explain.Origin, "", "Or do not offer h2 to clients that need the old suites."),
 		},
 		Confirm: "`openssl s_client -connect SITE:443 -tls1_2 -alpn h2 </dev/null | grep -E 'Cipher is|ALPN'`",

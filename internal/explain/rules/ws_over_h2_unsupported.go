@@ -19,7 +19,7 @@ var wsOverH2Unsupported = explain.Rule{
 			fix(explain.Gateway, "HAProxy", "Speak HTTP/1.1 to that origin; HAProxy then makes an Upgrade of it:", "server app 192.0.2.20:443 ssl verify required ca-file /etc/haproxy/ca.pem alpn http/1.1"),
 			fix(explain.Gateway, "HAProxy", "Or do not say that it can, in the global section:", "h2-workaround-bogus-websocket-clients"),
 			fix(explain.Origin, "Apache", "Take WebSockets over HTTP/2 (2.4.58 and later), with mod_proxy_wstunnel or upgrade=websocket behind it:", "H2WebSockets on"),
-			fix(explain.Gateway, "Fanlight", "Nothing to set: it does not say that it can, and browsers use HTTP/1.1 for their sockets."),
+			fix(explain.Gateway, "Fanlight", "It carries sockets of clients over HTTP/2 by itself, and asks origins over HTTP/1.1 that do not say that they can. For one that says so and cannot, on the route:", `http: "1.1"`),
 		},
 		Confirm: "Open the page in a browser that is started without HTTP/2 (`chromium --disable-http2`): the socket works. Or `curl -i --http1.1 -m 3 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' URL`: 101.",
 		LookAlikes: []explain.Alike{
