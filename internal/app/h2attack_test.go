@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"fanlight/internal/flow"
 )
@@ -127,9 +126,7 @@ func (d *door) attackH2(t *testing.T, step func(*h2Speaker, int)) (lasted time.D
 	_ = raw.SetDeadline(time.Now().Add(wait))
 	c := tls.Client(raw, &tls.Config{ServerName: "app.test", RootCAs: d.roots(), NextProtos: []string{"h2"}})
 	must(t, c.Handshake())
-	h := &h2Speaker{c: c, framer: http2.NewFramer(c, c)}
-	h.framer.AllowIllegalWrites = true
-	h.fields = hpack.NewEncoder(&h.block)
+	h := newH2Speaker(c)
 	began := time.Now()
 	ended := make(chan struct{})
 	go func() {

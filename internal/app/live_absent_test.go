@@ -5,7 +5,6 @@ package app_test
 func notLive() map[string]string {
 	const (
 		packets = "it rests on packets sent again or probes, which only a capture shows"
-		http2   = "the door does not speak HTTP/2 yet"
 	)
 	return map[string]string{
 		"capture-incomplete":     "it is about packet captures",
@@ -38,21 +37,9 @@ func notLive() map[string]string {
 		"streaming-buffered":      "the door passes on at once, and sees one side only of other gateways",
 		"timers-inverted":         "the door lets the origin go as soon as its client leaves",
 
-		"h2-flow-control-stall":       http2,
-		"h2-forbidden-header":         http2,
-		"h2-ping-or-settings-timeout": http2,
-		"quic-handshake-failed":       "the door speaks no QUIC, and sees no UDP",
-		"alt-svc-wrong":               "the attempt at the other address does not come to the door",
-		"staple-problem":              "the door's record does not hold stapled answers yet",
-		"cache-wrong-variant":         "the door keeps no cache; one behind it is not judged on connections to origins",
-
-		"ws-over-h2-unsupported":          http2,
-		"alpn-promise-broken":             http2,
-		"h2-coalesced-misdirected":        http2,
-		"h2-goaway-race":                  http2,
-		"h2-http11-required":              http2,
-		"h2-refused-or-throttled-streams": http2,
-		"h2-enhance-your-calm":            http2,
-		"h2-inadequate-security":          http2,
+		"quic-handshake-failed": "the door speaks no QUIC, and sees no UDP",
+		"alt-svc-wrong":         "the attempt at the other address does not come to the door",
+		"staple-problem":        "the door's record does not hold stapled answers yet",
+		"cache-wrong-variant":   "the door keeps no cache; one behind it is not judged on connections to origins",
 	}
 }

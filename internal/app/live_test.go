@@ -302,5 +302,6 @@ func wanted(label score.Label) (ids []string) {
 
 // liveFaults are all faults that are tried.
 func liveFaults() []liveFault {
-	return slices.Concat(addressFaults(), originTLSFaults(), originHTTPFaults(), clientFaults(), signInFaults(), realFaults())
+	return slices.Concat(addressFaults(), originTLSFaults(), originHTTPFaults(), originH2Faults(), clientFaults(), clientH2Faults(),
+		signInFaults(), realFaults())
 }

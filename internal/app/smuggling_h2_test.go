@@ -51,6 +51,13 @@ type h2Speaker struct {
 	opened []uint32 // streams that an answer may come for
 }
 
+func newH2Speaker(c net.Conn) *h2Speaker {
+	h := &h2Speaker{c: c, framer: http2.NewFramer(c, c)}
+	h.framer.AllowIllegalWrites = true
+	h.fields = hpack.NewEncoder(&h.block)
+	return h
+}
+
 func (s *smuggling) sendHTTP2(p *payload) (attempt, error) {
 	raw, err := net.Dial("tcp", "127.0.0.3:"+s.d.port)
 	if err != nil {
@@ -62,9 +69,8 @@ func (s *smuggling) sendHTTP2(p *payload) (attempt, error) {
 	if err := c.Handshake(); err != nil {
 		return attempt{}, err
 	}
-	h := &h2Speaker{c: c, framer: http2.NewFramer(c, c)}
-	h.framer.AllowIllegalWrites, h.framer.AllowIllegalReads = true, true
-	h.fields = hpack.NewEncoder(&h.block)
+	h := newH2Speaker(c)
+	h.framer.AllowIllegalReads = true
 	_, _ = io.WriteString(c, http2.ClientPreface)
 	_ = h.framer.WriteSettings()
 	h.play(s.t, p)
