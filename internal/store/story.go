@@ -72,8 +72,8 @@ type collector struct {
 	count  map[flow.ConnID]int
 	seen   bool                     // the exchange in focus was met
 	legs   map[flow.ExchangeID]bool // those of other connections that were kept
-	// unfinished: one of them was published while it hung, so that its end is in
-	// a batch of its own.
+	// unfinished: one of them was published before it ended, so that its end is
+	// in a batch of its own.
 	unfinished bool
 	kept       []entry
 	ends       map[flow.ConnID]entry // last batches of other connections
@@ -157,20 +157,24 @@ func (c *collector) others(h header, b flow.Batch) {
 	}
 }
 
-// leg notes which exchanges a batch of another connection began.
+// leg notes which exchanges a batch of another connection began, and whether it
+// has the end of each.
 func (c *collector) leg(b flow.Batch) {
+	open := 0
 	for e := range b.Events {
 		switch {
 		case e.Kind == flow.Request && c.links.exchanges[e.Parent]:
 			c.legs[e.Exchange] = true
-		case e.Kind == flow.Hanging && c.legs[e.Exchange]:
-			c.unfinished = true
+			open++
+		case e.Kind == flow.ExchangeDone && c.legs[e.Exchange]:
+			open--
 		}
 	}
+	c.unfinished = c.unfinished || open > 0
 }
 
-// rest keeps what came of exchanges that hung, in later batches: those do not
-// say again what they were made for.
+// rest keeps what came of exchanges that were unfinished, in later batches:
+// those do not say again what they were made for.
 func (c *collector) rest(h header, b flow.Batch) {
 	if c.wanted[h.conn] || c.count[h.conn] == 0 || len(c.kept) >= maxStory || c.links.touches(b) || c.ends[h.conn].seq == h.seq && closes(b) {
 		return

@@ -83,6 +83,26 @@ func TestStoryTellsWhyItEnded(t *testing.T) {
 	t.Error("the story does not say why the connection ended")
 }
 
+// TestStoryHasTheEndOfLongResponses has a leg that was published while its
+// response flowed: the end comes in a batch that names no client.
+func TestStoryHasTheEndOfLongResponses(t *testing.T) {
+	s := New(4 << 20)
+	rec := flow.NewRecorder(s)
+	client := rec.Open(time.Unix(1, 0), flow.Opening{Self: flow.Server})
+	server := rec.Open(time.Unix(1, 0), flow.Opening{Self: flow.Client})
+	x, y := rec.NextExchange(), rec.NextExchange()
+	client.Add(flow.Event{Exchange: x, Kind: flow.Request, Text: "GET /"})
+	client.Flush()
+	server.Add(flow.Event{Exchange: y, Parent: x, Kind: flow.Request, Text: "GET /"})
+	server.Flush()
+	server.Add(flow.Event{Exchange: y, Kind: flow.ExchangeDone, Text: flow.Truncated})
+	server.Flush()
+	leg := s.Story(Focus{Conns: []flow.ConnID{client.ID()}, Batches: 3}).Exchange(y)
+	if leg == nil || leg.Outcome != flow.Truncated {
+		t.Errorf("the leg is %+v", leg)
+	}
+}
+
 // TestStoryGivesNothingTwice has a first batch that is both the beginning and
 // among the newest.
 func TestStoryGivesNothingTwice(t *testing.T) {
