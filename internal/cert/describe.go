@@ -16,9 +16,14 @@ import (
 const describedNames = 50
 
 // Describe gives the facts of c for a record: issuer, names, not_after, sha256,
-// ca_issuers, key_usage, ext_key_usage, key, signature, binding.
+// ca_issuers, key_usage, ext_key_usage, key, signature, binding; must_staple if
+// it asks for that.
 func Describe(c *x509.Certificate) []flow.Attr {
 	sum := sha256.Sum256(c.Raw)
+	must := ""
+	if tlswire.MustStaple(c) {
+		must = flow.Yes.String()
+	}
 	return flow.Attrs(
 		flow.KeyIssuer, c.Issuer.String(),
 		flow.KeyNames, joinSome(altNames(c), describedNames),
@@ -27,7 +32,7 @@ func Describe(c *x509.Certificate) []flow.Attr {
 		flow.KeyCAIssuers, strings.Join(c.IssuingCertificateURL, ","),
 		flow.KeyUsage, strings.Join(tlswire.KeyUses(c), ","),
 		flow.KeyExtUsage, strings.Join(tlswire.ExtendedUses(c), ","),
-		flow.KeyKey, tlswire.KeyOf(c), flow.KeySignature, tlswire.SignatureOf(c),
+		flow.KeyKey, tlswire.KeyOf(c), flow.KeySignature, tlswire.SignatureOf(c), flow.KeyMustStaple, must,
 		flow.KeyBinding, tlswire.EndPointBinding(c),
 	)
 }

@@ -131,6 +131,11 @@ func (o *Origin) handshake(ctx context.Context, c *Conn) error {
 
 func (o *Origin) recordPeer(t *tap.Conn, s tls.ConnectionState) {
 	recordChain(t, s.PeerCertificates)
+	if len(s.OCSPResponse) == 0 || s.DidResume || t.Log() == nil || len(s.PeerCertificates) == 0 {
+		return // of a resumed session crypto/tls gives what came when it was made
+	}
+	status, facts := cert.DescribeStaple(s.OCSPResponse, s.PeerCertificates[0])
+	t.Log().Add(flow.Event{At: time.Now(), Kind: flow.Staple, From: flow.Server, Text: status, Attrs: facts})
 }
 
 // recordChain records what the origin showed, leaf first.
