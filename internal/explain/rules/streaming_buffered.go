@@ -23,7 +23,7 @@ var streamingBuffered = explain.Rule{
 			fix(explain.Gateway, "Apache", "mod_proxy passes on at once, and so does mod_buffer. ModSecurity does not, if it looks into responses of that type; leave the type out:", "SecResponseBodyMimeType text/plain text/html text/xml"),
 			fix(explain.Gateway, "HAProxy", "It passes on at once, unless it packs that type:", "no option http-buffer-request", "compression type text/html text/css"),
 			fix(explain.Gateway, "IIS ARR", "In the server's proxy settings, set `Response buffer threshold (KB)` to 0."),
-			fix(explain.Gateway, "Fanlight", "It passes on at once by itself."),
+			fix(explain.Gateway, "Fanlight", "It passes on at once by itself, unless the WAF of the site looks into text. Send the pieces as text/event-stream, or leave responses out:", "waf: {mode: block, responses: false}"),
 		},
 		Confirm: "`curl -N -sS URL | while read -r line; do date +%T.%N; done` prints one time for each event; with the gateway in between all the times are the same.",
 		LookAlikes: []explain.Alike{
