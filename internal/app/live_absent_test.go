@@ -34,12 +34,10 @@ func notLive() map[string]string {
 		"hosts-family-leak":       "the connection that leaks goes elsewhere",
 		"window-limited-transfer": "it rests on the windows of packets",
 		"slow-transfer":           "who takes part does not see who waited for whom",
-		"streaming-buffered":      "the door passes on at once, and sees one side only of other gateways",
 		"timers-inverted":         "the door lets the origin go as soon as its client leaves",
 
 		"quic-handshake-failed": "the door speaks no QUIC, and sees no UDP",
 		"alt-svc-wrong":         "the attempt at the other address does not come to the door",
-		"staple-problem":        "the door's record does not hold stapled answers yet",
 		"cache-wrong-variant":   "the door keeps no cache; one behind it is not judged on connections to origins",
 	}
 }

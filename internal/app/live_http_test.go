@@ -173,6 +173,22 @@ func originHTTPFaults() []liveFault {
 			l.serve("- {path: /, respond: {text: found}}\n    waf: {mode: block}")
 			l.send(request("GET", "/search?q=time+flies+like+an+arrow", "User-Agent: browser", "Accept: */*", "Connection: close"))
 		}},
+		{rule: "streaming-buffered", fault: "the WAF looks into a page that comes in pieces", inject: func(l *live) {
+			addr := listener(testingT(l), func(c net.Conn) {
+				if _, err := readHead(c); err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
+				for range 10 {
+					_, _ = io.WriteString(c, "4\r\n<hr>\r\n")
+					time.Sleep(250 * time.Millisecond)
+				}
+				_, _ = io.WriteString(c, "0\r\n\r\n")
+				_, _ = io.Copy(io.Discard, c)
+			})
+			l.serve(strings.TrimSpace(l.to("/", "http://"+addr)) + "\n    waf: {mode: block, responses: true}")
+			l.get("/", "User-Agent: browser", "Accept: */*", "Connection: close")
+		}},
 		{rule: "ws-idle-cut", fault: "nothing is said on a WebSocket", inject: func(l *live) {
 			l.before(testnet.Echo{At: plain}.Start(l.t))
 			before := len(clientConns(l.Trace()))

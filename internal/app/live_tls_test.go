@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"fanlight/internal/testnet"
 )
 
@@ -105,6 +107,14 @@ func originTLSFaults() []liveFault {
 			leaf := signedLeaf(l.t, ca, x509.Certificate{SignatureAlgorithm: x509.ECDSAWithSHA1})
 			o := testnet.Echo{At: testnet.At{CA: ca, Tune: func(c *tls.Config) { c.Certificates = []tls.Certificate{leaf} }}}.Start(l.t)
 			l.before(o)
+			l.get("/")
+		}},
+		{rule: "staple-problem", fault: "the origin's certificate comes with the word that it is revoked", inject: func(l *live) {
+			l.before(l.stapling(ocsp.Response{Status: ocsp.Revoked, RevokedAt: time.Now(), NextUpdate: time.Now().Add(time.Hour)}))
+			l.get("/")
+		}},
+		{rule: "staple-problem", fault: "the origin staples a response of last week", inject: func(l *live) {
+			l.before(l.stapling(ocsp.Response{Status: ocsp.Good, NextUpdate: time.Now().Add(-24 * time.Hour)}))
 			l.get("/")
 		}},
 		{rule: "key-usage-incompatible", fault: "the origin shows a client's certificate", inject: func(l *live) {
@@ -220,6 +230,20 @@ func originTLSFaults() []liveFault {
 			l.get("/secure")
 		}},
 	}
+}
+
+// stapling is an origin that sends a response of its authority along with its
+// certificate.
+func (l *live) stapling(response ocsp.Response) *testnet.Origin {
+	l.t.Helper()
+	ca := testnet.NewCA(l.t, "Stapling CA")
+	return testnet.Echo{At: testnet.At{CA: ca, Tune: func(c *tls.Config) {
+		leaf, err := x509.ParseCertificate(c.Certificates[0].Certificate[0])
+		must(l.t, err)
+		response.SerialNumber, response.ThisUpdate = leaf.SerialNumber, time.Now().Add(-7*24*time.Hour)
+		c.Certificates[0].OCSPStaple, err = ocsp.CreateResponse(ca.Leaf, ca.Leaf, response, ca.Key)
+		must(l.t, err)
+	}}}.Start(l.t)
 }
 
 // shakes has a client try a handshake that fails.
