@@ -15,6 +15,8 @@ func (m Mask) matched(e Event) Event {
 	target := e.Attr(KeyTarget)
 	if within := e.Attr(KeyWithin); within != "" {
 		target = "XML:" + within // XML:/* has no name
+	} else if strings.HasPrefix(target, "XML") {
+		target = "XML:secret" // what it stands in is not known: it may be one
 	}
 	shown, secret := map[string]string{}, false
 	for _, key := range []string{KeyValue, KeyCompared} {
