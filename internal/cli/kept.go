@@ -90,7 +90,7 @@ func failedExchanges(c *flow.Conn) map[flow.ExchangeID]bool {
 		failed[x.ID] = x.Outcome != flow.Complete || x.Status == 0 || x.Status >= 400
 	}
 	for i := range c.Events {
-		if e := &c.Events[i]; e.Kind.Notable() {
+		if e := &c.Events[i]; e.Notable() {
 			failed[e.Exchange] = true
 		}
 	}
@@ -100,7 +100,7 @@ func failedExchanges(c *flow.Conn) map[flow.ExchangeID]bool {
 // uneventful tells that nothing on a connection asks for an explanation.
 func uneventful(c *flow.Conn) bool {
 	for i := range c.Events {
-		if c.Events[i].Kind.Notable() {
+		if c.Events[i].Notable() {
 			return false
 		}
 	}

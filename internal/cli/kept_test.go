@@ -36,7 +36,7 @@ func keptIDs(k *kept) string {
 // Connections that went well leave first, then header fields, then what comes
 // last; in bytes as in number.
 func TestKept(t *testing.T) {
-	reset := flow.Event{Kind: flow.RST, From: flow.Server}
+	trouble := []flow.Event{{Kind: flow.RST, From: flow.Server}, {Kind: flow.GoAway, From: flow.Server, Text: "ENHANCE_YOUR_CALM"}}
 	for name, test := range map[string]struct {
 		count, size    int
 		eventful       string // of the connections, which are eventful
@@ -53,9 +53,9 @@ func TestKept(t *testing.T) {
 		k := newKept(test.count, test.size)
 		for i, r := range test.eventful {
 			if r == 'x' {
-				k.add(keptConn(i+1, reset))
+				k.add(keptConn(i+1, trouble[i%2]))
 			} else {
-				k.add(keptConn(i + 1))
+				k.add(keptConn(i+1, flow.Event{Kind: flow.GoAway, From: flow.Server, Text: "NO_ERROR"}))
 			}
 		}
 		if got := keptIDs(&k); got != test.want || k.dropped != test.dropped || len(k.bared) != test.bared {

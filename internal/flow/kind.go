@@ -148,26 +148,19 @@ func ParseKind(s string) Kind {
 	return KindUnknown
 }
 
-// Notable reports whether an event of this kind is by itself a reason to look
-// at its connection for a cause.
-func (k Kind) Notable() bool {
-	switch k {
+// Notable reports whether an event is by itself a reason to look at its
+// connection for a cause: by its kind, or by the error with which HTTP/2 was
+// ended. That a stream is cancelled, and a connection retired, is the order of
+// every day.
+func (e *Event) Notable() bool {
+	switch e.Kind {
 	case ConnectFailed, RST, TLSFailed, Alert, HelloRequest, Irregular, Timeout,
 		Retry, Incident, Hanging, AuthToken, BindFailed, SiteState, OriginState:
 		return true
-	}
-	return false
-}
-
-// Notable reports whether an event is by itself a reason to look at its
-// connection for a cause: by its kind, by its status, or by the error with which
-// HTTP/2 was ended. That a stream is cancelled, and a connection retired, is the
-// order of every day.
-func (e *Event) Notable() bool {
-	if e.Kind == StreamReset || e.Kind == GoAway {
+	case StreamReset, GoAway:
 		return e.Text != "NO_ERROR" && e.Text != "CANCEL"
 	}
-	return e.Status >= 400 || e.Kind.Notable()
+	return false
 }
 
 // Attribute keys that Fold and the rules understand.

@@ -111,7 +111,7 @@ func (l *Log) Add(e Event) {
 		l.open()
 	}
 	l.buf = Batch(l.buf).Append(&e)
-	l.notable = l.notable || e.Notable()
+	l.notable = l.notable || e.Notable() || e.Status >= 400
 	if len(l.buf) >= maxPending {
 		l.handOver()
 	}
