@@ -29,7 +29,8 @@ func (v *values) judge(id vars.ID, from, to int, sum []uint64) {
 	for n := from; n < to; n++ {
 		e := &v.entries[n]
 		hash := v.plan.quiet.hash(e.Value)
-		if t.names && v.plan.quiet.knows(id, hash, e.Value) {
+		known := t.names || public(id, e.Fold) // may be known from other requests
+		if known && v.plan.quiet.knows(id, hash, e.Value) {
 			continue
 		}
 		if first := v.seen.first(v.entries, n, hash); first != n {
@@ -38,7 +39,7 @@ func (v *values) judge(id vars.ID, from, to int, sum []uint64) {
 		}
 		e.may = v.judgeOne(t, e.Value)
 		add(sum, v.set(v.each, int(e.may)))
-		if t.names && e.may == 0 {
+		if known && e.may == 0 {
 			v.plan.quiet.add(id, hash, e.Value)
 		}
 	}
@@ -62,16 +63,33 @@ func (v *values) judgeOne(t *tree, value string) int32 {
 	return int32(at / w)
 }
 
-// remember has the names known of which each rule that might have matched said
+// public reports whether a value is none of a client's own: a field that says what
+// program it is and what it takes. The same come with each request.
+func public(of vars.ID, name string) bool {
+	if of != vars.RequestHeaders {
+		return false
+	}
+	switch name {
+	case "user-agent", "accept", "accept-encoding", "accept-language", "host", "connection", "cache-control",
+		"content-type", "upgrade-insecure-requests", "priority", "te", "dnt", "pragma", "origin",
+		"sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user",
+		"sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform":
+		return true
+	}
+	return false
+}
+
+// remember has the names, and public values, known of which each rule that might have matched said
 // that it does not.
 func (v *values) remember() {
 	for id := range v.plan.trees {
-		s := &v.spans[id]
-		if !v.plan.trees[id].names || !s.judged {
+		s, names := &v.spans[id], v.plan.trees[id].names
+		if !s.judged {
 			continue
 		}
 		for i := s.from; i < s.to; i++ {
-			if e := &v.entries[i]; e.may > 0 && empty(v.set(v.each, int(e.may))) {
+			e := &v.entries[i]
+			if e.may > 0 && (names || public(vars.ID(id), e.Fold)) && empty(v.set(v.each, int(e.may))) {
 				v.plan.quiet.add(vars.ID(id), v.plan.quiet.hash(e.Value), e.Value)
 			}
 		}

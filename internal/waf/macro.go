@@ -1,8 +1,6 @@
 package waf
 
 import (
-	"strings"
-
 	"fanlight/internal/waf/seclang"
 )
 
@@ -56,11 +54,11 @@ func (x *run) expand(m macro) string {
 	case 1:
 		return x.fragment(&m[0])
 	}
-	var b strings.Builder
+	parts := make([]string, 0, 8)
 	for i := range m {
-		b.WriteString(x.fragment(&m[i]))
+		parts = append(parts, x.fragment(&m[i]))
 	}
-	return b.String()
+	return x.values.arena.Join(parts...)
 }
 
 func (x *run) fragment(f *fragment) string {

@@ -7,11 +7,12 @@ import (
 	"fanlight/internal/waf/vars"
 )
 
-// quiet remembers names that no gated rule of a plan matches: those of an API
-// come again with each request. Of a name it keeps 128 bits, of hashes with seeds
-// that nobody knows, and only as many names as there are slots. Values are not
-// remembered: how long one takes would tell who tries them whether it has been
-// there before. It is safe for concurrent use.
+// quiet remembers names, and values of fields that are no secret, that no gated
+// rule of a plan matches: those of an API, and of a browser, come again with each
+// request. Of a text it keeps 128 bits, of hashes with seeds that nobody knows, and
+// only as many as there are slots. Other values are not remembered: how long one
+// takes would tell who tries them whether it has been there before. It is safe for
+// concurrent use.
 type quiet struct {
 	seeds [2]maphash.Seed
 	slots [1 << 14]struct{ place, check atomic.Uint64 }

@@ -3,6 +3,7 @@ package waf
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"fanlight/internal/waf/operator"
 )
@@ -154,7 +155,7 @@ func (x *run) top(r *rule) bool {
 		x.quiet = append(x.quiet, r.id)
 	}
 	if r.refuse != 0 {
-		x.interrupt(&Interruption{Status: r.refuse, Rule: r.id, Cause: message})
+		x.interrupt(&Interruption{Status: r.refuse, Rule: r.id, Cause: strings.Clone(message)})
 	}
 	return true
 }
