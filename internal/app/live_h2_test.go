@@ -47,8 +47,9 @@ func originH2Faults() []liveFault {
 			l.get("/")
 		}},
 		{rule: "alpn-promise-broken", fault: "the origin chooses HTTP/2 and answers in HTTP/1.1", inject: func(l *live) {
+			config := l.withLeaf(&tls.Config{NextProtos: []string{"h2"}})
 			addr := listener(testingT(l), func(raw net.Conn) {
-				c := tls.Server(raw, l.withLeaf(&tls.Config{NextProtos: []string{"h2"}}))
+				c := tls.Server(raw, config)
 				_, _ = c.Read(make([]byte, 4096))
 				_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 				_ = c.Close()
@@ -61,7 +62,8 @@ func originH2Faults() []liveFault {
 			l.send(large)
 		}},
 		{rule: "h2-ping-or-settings-timeout", fault: "the origin reads no more", inject: func(l *live) {
-			l.serve(late(l.to("/", l.inH2(func(*h2Speaker, *http2.MetaHeadersFrame) { l.untilLeft() }), two)))
+			ended := l.t.Context().Done()
+			l.serve(late(l.to("/", l.inH2(func(*h2Speaker, *http2.MetaHeadersFrame) { <-ended }), two)))
 			l.get("/")
 		}},
 		{rule: "h2-inadequate-security", fault: "the origin chose a suite that it then refuses", inject: func(l *live) {
@@ -167,13 +169,6 @@ func behindBody(answer h2Answer) h2Answer {
 			}
 		}
 		answer(h, f)
-	}
-}
-
-// untilLeft waits until the door's clients have gone.
-func (l *live) untilLeft() {
-	for l.Open() > 0 {
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 
